@@ -1,0 +1,440 @@
+#!/usr/bin/env python3
+"""Runs the example programs as a user would, and checks what they do: examples_test.py folder_of_the_programs
+
+Prints a line `ok name` or `FAIL name: why` for each test, and ends with status 1 if one failed.
+"""
+
+import os
+import random
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+# Nothing here takes a second; the limit is for machines that are busy, and for checkers that slow a program down.
+TIMEOUT_S = 60
+
+programs = ""
+
+
+# -- Programs and connections ----------------------------------------------------------------------------------------
+
+
+class Program:
+    """A program that runs beside the test, and whose output is collected line by line."""
+
+    def __init__(self, name, *arguments):
+        self.lines = []
+        self.has_line = threading.Event()
+        self.process = subprocess.Popen(
+            [os.path.join(programs, name), *map(str, arguments)], stdout=subprocess.PIPE, text=True
+        )
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        self.process.stdout.close()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            self.has_line.set()
+        self.has_line.set()
+
+    def read_port(self):
+        assert self.has_line.wait(TIMEOUT_S) and self.lines, "it prints nothing"
+        match = re.fullmatch(r"Listening on port (\d+)", self.lines[0])
+        assert match, f"no port in {self.lines[0]!r}"
+        return int(match.group(1))
+
+    def finish(self):
+        """Waits for the end of the program; gives its exit status."""
+        status = self.process.wait(TIMEOUT_S)
+        self.reader.join()
+        return status
+
+
+def run(name, *arguments):
+    done = subprocess.run(
+        [os.path.join(programs, name), *map(str, arguments)], stdout=subprocess.PIPE, text=True, timeout=TIMEOUT_S
+    )
+    return done.returncode, done.stdout.splitlines()
+
+
+def connect(port):
+    connection = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def receive_all(connection):
+    received = b""
+    while True:
+        block = connection.recv(65536)
+        if not block:
+            return received
+        received += block
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def unused_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def equal(actual, expected):
+    assert actual == expected, f"{actual!r} is not {expected!r}"
+
+
+# -- async_server and async_client -----------------------------------------------------------------------------------
+
+
+def client_lines(port, message):
+    """What the guide's client prints for a short message."""
+    text = message + "<EOF>"
+    return [
+        f"Socket connected to 127.0.0.1:{port}",
+        f"Sent {len(text)} bytes to server.",
+        f"Response received : {text}",
+        f"Response length : {len(text)}",
+    ]
+
+
+def server_lines(text):
+    """What the guide's server prints for a short message."""
+    return [f"Read {len(text)} bytes from socket.", f"Data : {text}", f"Sent {len(text)} bytes to client."]
+
+
+def test_the_transcript_of_the_dotnet_programs_is_reproduced():
+    with Program("async_server", 6) as server:
+        port = server.read_port()
+
+        equal(run("async_client", port), (0, client_lines(port, "This is a test")))
+        equal(
+            run("async_client", port, "#5000"),
+            (
+                0,
+                [
+                    f"Socket connected to 127.0.0.1:{port}",
+                    "Sent 5005 bytes to server.",
+                    "Response received : xxxxxxxxxxxxxxxxxxxx...xxxxxxxxxx<EOF>",
+                    "Response length : 5005",
+                ],
+            ),
+        )
+        with connect(port) as plain:
+            plain.sendall(b"no marker")
+            plain.shutdown(socket.SHUT_WR)
+            equal(receive_all(plain), b"no marker")
+        plain = connect(port)
+        plain.sendall(b"11 bytes...")
+        reset(plain)
+        with Program("async_client", port, "first of two") as first:
+            with Program("async_client", port, "second of two") as second:
+                equal(first.finish(), 0)
+                equal(second.finish(), 0)
+                equal(first.lines, client_lines(port, "first of two"))
+                equal(second.lines, client_lines(port, "second of two"))
+
+        equal(server.finish(), 0)
+        # Lines of the main thread and of callbacks have no promised order among each other.
+        equal(server.lines.count("Waiting for a connection..."), 6)
+        lines = [line for line in server.lines if line != "Waiting for a connection..."]
+        equal(lines[0], f"Listening on port {port}")
+        equal(lines[-1], "Server done.")
+        equal(lines[1:4], server_lines("This is a test<EOF>"))
+        equal(
+            lines[4:7],
+            [
+                "Read 5005 bytes from socket.",
+                "Data : xxxxxxxxxxxxxxxxxxxx...xxxxxxxxxx<EOF>",
+                "Sent 5005 bytes to client.",
+            ],
+        )
+        rest = server_lines("no marker") + ["Receive failed: ConnectionReset (10054)"]
+        rest += server_lines("first of two<EOF>") + server_lines("second of two<EOF>")
+        equal(sorted(lines[7:-1]), sorted(rest))
+
+
+def test_a_refused_connection_is_reported_as_dotnet_does():
+    equal(run("async_client", unused_port()), (1, ["SocketException ConnectionRefused (10061)"]))
+
+
+def test_a_file_comes_back_byte_for_byte():
+    with Program("async_server", 3) as server, tempfile.TemporaryDirectory() as folder:
+        port = server.read_port()
+        sent = os.path.join(folder, "sent")
+        echoed = os.path.join(folder, "echoed")
+        for size in (0, 1, 3 * 1024 * 1024 + 1):
+            content = random.Random(size).randbytes(size)
+            with open(sent, "wb") as file:
+                file.write(content)
+            equal(run("async_client", port, "--file", sent, echoed)[0], 0)
+            with open(echoed, "rb") as file:
+                assert file.read() == content, f"{size} bytes came back changed"
+        equal(server.finish(), 0)
+
+
+def test_the_marker_is_found_however_the_stream_is_cut():
+    with Program("async_server", 8) as server:
+        port = server.read_port()
+        for size in range(1, 9):
+            message = b"<<E<EO<EOF" * 120 + b"<EOF>"
+            with connect(port) as plain:
+                for i in range(0, len(message), size):
+                    plain.sendall(message[i : i + size])
+                equal(receive_all(plain), message)
+        equal(server.finish(), 0)
+
+
+def test_many_clients_find_every_echo_right():
+    with Program("async_server") as server:
+        port = server.read_port()
+        status, lines = run("many_clients", port, 200, 1, 3000)
+        equal(status, 0)
+        equal(lines[0], "200 clients for 1 s, messages of 3000 bytes")
+        assert re.fullmatch(r"\d+ round trips in \d+\.\d\d s: \d+ per second, 0 failed", lines[1]), lines[1]
+        pattern = r"latency in ms: p50 ([\d.]+), p90 ([\d.]+), p99 ([\d.]+), max ([\d.]+)"
+        match = re.fullmatch(pattern, lines[2])
+        assert match, lines[2]
+        percentiles = [float(value) for value in match.groups()]
+        equal(percentiles, sorted(percentiles))
+
+
+def test_many_clients_notice_an_echo_that_is_wrong_short_or_missing():
+    def lie(listener, answer):
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            with peer:
+                message = b""
+                while b"<EOF>" not in message:
+                    message += peer.recv(4096)
+                peer.sendall(answer(message))
+
+    lies = [
+        lambda message: message[:70] + b"?" + message[71:],
+        lambda message: message[:-1],
+        lambda message: message + b"?",
+        lambda message: b"",
+    ]
+    for answer in lies:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            threading.Thread(target=lie, args=(listener, answer), daemon=True).start()
+            status, _ = run("many_clients", listener.getsockname()[1], 1, 1, 200)
+            equal(status, 1)
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+# -- echo_server -----------------------------------------------------------------------------------------------------
+
+
+def test_the_echo_server_answers_many_and_outlives_a_reset():
+    port = unused_port()
+    with Program("echo_server", port) as server:
+        connections = []
+        give_up = time.monotonic() + TIMEOUT_S
+        while not connections:
+            try:
+                connections.append(connect(port))
+            except ConnectionRefusedError:
+                assert server.process.poll() is None and time.monotonic() < give_up, "the server does not listen"
+        connections += [connect(port) for _ in range(20)]
+        for i, connection in enumerate(connections):
+            connection.sendall(b"%d" % i * 10000)
+        for i, connection in enumerate(connections):
+            connection.shutdown(socket.SHUT_WR)
+            assert receive_all(connection) == b"%d" % i * 10000, "the echo differs"
+            connection.close()
+        connection = connect(port)
+        connection.sendall(b"x" * 100000)
+        reset(connection)
+        with connect(port) as connection:
+            connection.sendall(b"still there?")
+            equal(connection.recv(100), b"still there?")
+        assert server.process.poll() is None, "the server has ended"
+
+
+# -- chat_server -----------------------------------------------------------------------------------------------------
+
+
+class Chatter:
+    """A connection to the chat server."""
+
+    def __init__(self, port):
+        self.connection = connect(port)
+        self.file = self.connection.makefile("rwb")
+        self.name = re.fullmatch(r"\* you are (\w+); .*", self.hear()).group(1)
+        equal(self.hear(), f"* {self.name} has come")
+
+    def say(self, text):
+        self.file.write(text.encode() + b"\n")
+        self.file.flush()
+
+    def hear(self):
+        line = self.file.readline()
+        assert line.endswith(b"\n"), f"the server's stream ended with {line!r}"
+        return line[:-1].decode()
+
+    def hear_end(self):
+        equal(self.file.readline(), b"")
+
+    def close(self):
+        self.file.close()
+        self.connection.close()
+
+
+def test_everybody_in_the_chat_hears_the_same():
+    with Program("chat_server", 0) as server:
+        port = server.read_port()
+        ann = Chatter(port)
+        bob = Chatter(port)
+        equal(ann.hear(), f"* {bob.name} has come")
+        everybody = [ann, bob]
+
+        def all_hear(text):
+            for chatter in everybody:
+                equal(chatter.hear(), text)
+
+        ann.say("/nick ann")
+        all_hear(f"* {ann.name} is now ann")
+        bob.say("/nick ann")
+        equal(bob.hear(), "* ann is taken")
+        bob.say("/nick two words")
+        equal(bob.hear(), "* a name is 1 to 23 letters, digits, _ and -")
+        bob.say("/nick bob")
+        all_hear(f"* {bob.name} is now bob")
+        bob.say("hello, é\x1b[2J\r")
+        all_hear("bob: hello, é?[2J")
+        ann.say("/dance")
+        equal(ann.hear(), "* no such command")
+        ann.say("/who")
+        equal({ann.hear(), ann.hear()}, {"* ann is here", "* bob is here"})
+        ann.say("y" * 1500)
+        all_hear("ann: " + "y" * 1024)
+        all_hear("ann: " + "y" * 476)
+
+        ann.say("/quit")
+        equal(ann.hear(), "* goodbye")
+        ann.hear_end()
+        ann.close()
+        equal(bob.hear(), "* ann has gone")
+        bob.file.write(b"last words without a newline")
+        bob.file.flush()
+        bob.connection.shutdown(socket.SHUT_WR)
+        equal(bob.hear(), "bob: last words without a newline")
+        bob.close()
+
+        server.process.send_signal(signal.SIGTERM)
+        equal(server.finish(), 0)
+
+
+def test_lines_that_many_say_at_once_come_in_one_order():
+    with Program("chat_server", 0) as server:
+        port = server.read_port()
+        chatters = [Chatter(port) for _ in range(8)]
+        chatters[-1].say("/nick last")
+        for chatter in chatters:
+            while not chatter.hear().endswith("is now last"):
+                pass
+
+        def talk(chatter):
+            for i in range(100):
+                chatter.say(str(i))
+
+        talkers = [threading.Thread(target=talk, args=(chatter,)) for chatter in chatters]
+        for talker in talkers:
+            talker.start()
+        heard = [[chatter.hear() for _ in range(100 * len(chatters))] for chatter in chatters]
+        for talker in talkers:
+            talker.join()
+        for lines in heard:
+            assert lines == heard[0], "two chatters heard the lines in different orders"
+        for i in range(100):
+            equal(sum(line.endswith(f": {i}") for line in heard[0]), len(chatters))
+
+        server.process.send_signal(signal.SIGINT)
+        equal(server.finish(), 0)
+        for chatter in chatters:
+            equal(chatter.hear(), "* the server closes")
+            chatter.hear_end()
+            chatter.close()
+
+
+def test_who_does_not_listen_to_the_chat_is_dropped_and_holds_nobody_up():
+    with Program("chat_server", 0) as server:
+        port = server.read_port()
+        talker = Chatter(port)
+        talker.say("/nick talker")
+        equal(talker.hear(), f"* {talker.name} is now talker")
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", port))
+        gone = re.sub("come$", "gone", talker.hear())
+        for i in range(100000):
+            talker.say("z" * 900)
+            line = talker.hear()
+            if line == gone:
+                break
+            equal(line, "talker: " + "z" * 900)
+        else:
+            assert False, "the deaf client was not dropped"
+        deaf.close()
+        talker.close()
+        server.process.send_signal(signal.SIGTERM)
+        equal(server.finish(), 0)
+
+
+# -- All of them -----------------------------------------------------------------------------------------------------
+
+
+def test_wrong_arguments_are_refused_with_status_2():
+    for name, *arguments in (
+        ["async_server", "x"],
+        ["async_client"],
+        ["async_client", "0"],
+        ["async_client", "65536"],
+        ["chat_server"],
+        ["many_clients", "1", "0"],
+    ):
+        done = subprocess.run([os.path.join(programs, name), *arguments], capture_output=True, text=True)
+        equal(done.returncode, 2)
+        assert done.stderr.startswith(f"usage: {name}"), done.stderr
+
+
+def main():
+    global programs
+    programs = sys.argv[1]
+    failed = 0
+    for name, function in list(globals().items()):
+        if name.startswith("test_") and (len(sys.argv) < 3 or sys.argv[2] in name):
+            try:
+                function()
+                print(f"ok {name[5:]}", flush=True)
+            except Exception as problem:  # of whatever kind: the other tests go on
+                failed += 1
+                why = " ".join(f"{type(problem).__name__}: {problem}".split())
+                print(f"FAIL {name[5:]}: line {problem.__traceback__.tb_next.tb_lineno}: {why}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

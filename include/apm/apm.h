@@ -1,0 +1,38 @@
+/*
+ * apm: .NET's asynchronous programming model (Begin/End) for C. This header includes all the others.
+ */
+#ifndef APM_APM_H
+#define APM_APM_H
+
+#include "apm/async_result.h"
+#include "apm/dns.h"
+#include "apm/error.h"
+#include "apm/handle.h"
+#include "apm/ip_address.h"
+#include "apm/socket.h"
+#include "apm/thread_pool.h"
+#include "apm/version.h"
+#include "apm/wait_handle.h"
+
+#include "apm/export.h"
+
+APM_BEGIN_DECLARATIONS
+
+/*
+ * Closes every socket, waits until every callback has returned, stops the pool's threads and frees what the library
+ * holds. What the program forgot, results not ended and sockets and events not closed, is listed on standard error with
+ * its kind and age. The library may be used again afterwards; handles from before stay stale.
+ *
+ * A program that returns from main need not call it.
+ *
+ * Threads  any but a pool thread, and one at a time.
+ * Blocks   at most `timeout_ms` milliseconds; -1 without limit.
+ * Errors   APM_ERROR_TIMED_OUT a callback, or a wait of another thread, has not returned: nothing that it can reach is
+ *          freed, and the call may be made again; APM_ERROR_INVALID_OPERATION called on a pool thread or in a child
+ *          after fork; APM_ERROR_ARGUMENT_OUT_OF_RANGE `timeout_ms` is below -1.
+ */
+APM_API APM_MUST_CHECK apm_error apm_cleanup(int timeout_ms);
+
+APM_END_DECLARATIONS
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * Name look-ups: System.Net.Dns.
+ *
+ * They run on a few threads of their own, never on a pool worker. A look-up that is cancelled, or whose deadline comes,
+ * completes at once; the system's resolver finishes on a copy that nobody sees.
+ */
+#ifndef APM_DNS_H
+#define APM_DNS_H
+
+#include <stddef.h>
+
+#include "apm/async_result.h"
+#include "apm/error.h"
+#include "apm/export.h"
+#include "apm/ip_address.h"
+
+APM_BEGIN_DECLARATIONS
+
+/* The longest name that is looked up, in bytes without its terminating zero. */
+#define APM_DNS_MAX_NAME_LENGTH 255
+
+/*
+ * A host's name and addresses: System.Net.IPHostEntry. `aliases` stays empty, as in .NET on Linux. The entry and all it
+ * points to is one block: apm_host_entry_free.
+ */
+typedef struct apm_host_entry {
+    const char *host_name;
+    const apm_ip_address *address_list;
+    size_t address_count;
+    const char *const *aliases;
+    size_t alias_count;
+} apm_host_entry;
+
+/* Frees an entry; NULL is let through. */
+APM_API void apm_host_entry_free(apm_host_entry *entry);
+
+/*
+ * Writes this machine's host name with its terminating zero.
+ *
+ * Failure  buffer[0] is zero if there is any room.
+ * Errors   APM_ERROR_ARGUMENT_NULL `buffer` is NULL; APM_ERROR_ARGUMENT_OUT_OF_RANGE the name does not fit.
+ * .NET     Dns.GetHostName()
+ */
+APM_API APM_MUST_CHECK apm_error apm_dns_get_host_name(char *buffer, size_t size);
+
+/*
+ * Starts looking up the canonical name and the addresses of a host. An address as text is looked up backwards first. The
+ * empty name is this machine's.
+ *
+ * The Begin and End contract is that of apm/socket.h.
+ *
+ * Errors   APM_ERROR_ARGUMENT_NULL `host_name_or_address` is NULL; APM_ERROR_ARGUMENT it is 0.0.0.0 or ::;
+ *          APM_ERROR_OUT_OF_MEMORY.
+ * .NET     Dns.BeginGetHostEntry(string, AsyncCallback, object)
+ */
+APM_API APM_MUST_CHECK apm_error apm_dns_begin_get_host_entry(const char *host_name_or_address,
+                                                              apm_async_callback *callback, void *state,
+                                                              apm_async_result *result);
+
+/*
+ * Ends it: *entry is the caller's, to be freed by apm_host_entry_free; NULL on failure.
+ *
+ * Errors   APM_ERROR_HOST_NOT_FOUND; APM_ERROR_TRY_AGAIN the name server failed, refused or did not answer;
+ *          APM_ERROR_ARGUMENT_OUT_OF_RANGE the name is longer than 255 bytes; APM_ERROR_OUT_OF_MEMORY;
+ *          APM_ERROR_OPERATION_ABORTED; APM_ERROR_TIMED_OUT.
+ * .NET     Dns.EndGetHostEntry(IAsyncResult)
+ */
+APM_API APM_MUST_CHECK apm_error apm_dns_end_get_host_entry(apm_async_result result, apm_host_entry **entry);
+
+/*
+ * The same for the addresses only; an address as text is its own answer, without a look-up.
+ *
+ * *entry has host_name as it was asked for.
+ *
+ * .NET     Dns.BeginGetHostAddresses(string, AsyncCallback, object), Dns.EndGetHostAddresses(IAsyncResult)
+ */
+APM_API APM_MUST_CHECK apm_error apm_dns_begin_get_host_addresses(const char *host_name_or_address,
+                                                                  apm_async_callback *callback, void *state,
+                                                                  apm_async_result *result);
+APM_API APM_MUST_CHECK apm_error apm_dns_end_get_host_addresses(apm_async_result result, apm_host_entry **entry);
+
+/*
+ * Looks up and waits for it. Errors: those of Begin and End.
+ *
+ * .NET     Dns.GetHostEntry(string), Dns.GetHostAddresses(string)
+ */
+APM_API APM_MUST_CHECK apm_error apm_dns_get_host_entry(const char *host_name_or_address, apm_host_entry **entry);
+APM_API APM_MUST_CHECK apm_error apm_dns_get_host_addresses(const char *host_name_or_address, apm_host_entry **entry);
+
+APM_END_DECLARATIONS
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * IP addresses and endpoints: plain values, copied on every call.
+ */
+#ifndef APM_IP_ADDRESS_H
+#define APM_IP_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "apm/error.h"
+#include "apm/export.h"
+
+APM_BEGIN_DECLARATIONS
+
+/* .NET's AddressFamily, with its numbers. */
+typedef enum apm_address_family {
+    APM_ADDRESS_FAMILY_UNSPECIFIED = 0,
+    APM_ADDRESS_FAMILY_INTER_NETWORK = 2,
+    APM_ADDRESS_FAMILY_INTER_NETWORK_V6 = 23
+} apm_address_family;
+
+/*
+ * An IPv4 or IPv6 address: System.Net.IPAddress.
+ *
+ * `bytes` is in network order; IPv4 uses the first four. `scope_id` is 0 for IPv4. All zero is no address, where .NET
+ * has null.
+ */
+typedef struct apm_ip_address {
+    apm_address_family family;
+    uint32_t scope_id;
+    uint8_t bytes[16];
+} apm_ip_address;
+
+/* An address and a port in host order: System.Net.IPEndPoint. All zero is no endpoint, where .NET has null. */
+typedef struct apm_endpoint {
+    apm_ip_address address;
+    uint16_t port;
+} apm_endpoint;
+
+/* Room for any address, and for any endpoint, as text with its terminating zero. */
+#define APM_IP_ADDRESS_TEXT_SIZE 66
+#define APM_ENDPOINT_TEXT_SIZE 74
+
+/* IPEndPoint.MinPort and IPEndPoint.MaxPort */
+#define APM_ENDPOINT_MIN_PORT 0
+#define APM_ENDPOINT_MAX_PORT 65535
+
+/* IPAddress.Any, Loopback, Broadcast, None, IPv6Any, IPv6Loopback and IPv6None. Threads: any. */
+APM_API apm_ip_address apm_ip_address_any(void);
+APM_API apm_ip_address apm_ip_address_loopback(void);
+APM_API apm_ip_address apm_ip_address_broadcast(void);
+APM_API apm_ip_address apm_ip_address_none(void);
+APM_API apm_ip_address apm_ip_address_ipv6_any(void);
+APM_API apm_ip_address apm_ip_address_ipv6_loopback(void);
+APM_API apm_ip_address apm_ip_address_ipv6_none(void);
+
+/*
+ * Makes an address of 4 (IPv4) or 16 (IPv6) bytes in network order; `scope_id` is for IPv6 and must be 0 for IPv4.
+ *
+ * Failure  *address is no address.
+ * Threads  any.
+ * Errors   APM_ERROR_ARGUMENT_NULL `bytes` or `address` is NULL; APM_ERROR_ARGUMENT `size` is neither 4 nor 16, or an
+ *          IPv4 address has a scope.
+ * .NET     IPAddress(byte[]), IPAddress(byte[], long)
+ */
+APM_API APM_MUST_CHECK apm_error apm_ip_address_from_bytes(const uint8_t *bytes, size_t size, uint32_t scope_id,
+                                                           apm_ip_address *address);
+
+/*
+ * Reads an address as .NET does: IPv4 as one to four parts in decimal, octal (0...) or hexadecimal (0x...), the last
+ * part filling the remaining bytes; IPv6 in any form of RFC 4291, optionally in brackets and with a port that is
+ * ignored, with a scope behind `%` that is a number or an interface's name; any other scope counts as none.
+ *
+ * Failure  *address is no address.
+ * Threads  any.
+ * Errors   APM_ERROR_ARGUMENT_NULL a pointer is NULL; APM_ERROR_FORMAT the text is no address.
+ * .NET     IPAddress.Parse(string), IPAddress.TryParse
+ */
+APM_API APM_MUST_CHECK apm_error apm_ip_address_parse(const char *text, apm_ip_address *address);
+
+/*
+ * Writes the address as text, with its terminating zero, into `buffer` of `size` bytes: "127.0.0.1", "fe80::1%2".
+ * APM_IP_ADDRESS_TEXT_SIZE bytes are always enough.
+ *
+ * Failure  buffer[0] is zero if there is any room.
+ * Threads  any.
+ * Errors   APM_ERROR_ARGUMENT_NULL `buffer` is NULL; APM_ERROR_ARGUMENT the value is no address;
+ *          APM_ERROR_ARGUMENT_OUT_OF_RANGE the text does not fit.
+ * .NET     IPAddress.ToString()
+ */
+APM_API APM_MUST_CHECK apm_error apm_ip_address_format(apm_ip_address address, char *buffer, size_t size);
+
+/* Whether two addresses are the same, scope included; 127.0.0.1 and ::ffff:127.0.0.1 differ. .NET: IPAddress.Equals */
+APM_API bool apm_ip_address_equals(apm_ip_address left, apm_ip_address right);
+
+/* Orders addresses by family, bytes and scope: negative, 0 or positive, as memcmp does. No .NET counterpart. */
+APM_API int apm_ip_address_compare(apm_ip_address left, apm_ip_address right);
+
+/*
+ * IPAddress.IsLoopback and the other predicates of IPAddress. As in .NET loopback are 127.0.0.0/8 and, without a scope,
+ * ::1 and ::ffff:127.0.0.1; the rest of ::ffff:127.0.0.0/104 is not.
+ */
+APM_API bool apm_ip_address_is_loopback(apm_ip_address address);
+APM_API bool apm_ip_address_is_ipv4_mapped_to_ipv6(apm_ip_address address);
+APM_API bool apm_ip_address_is_ipv6_link_local(apm_ip_address address);
+APM_API bool apm_ip_address_is_ipv6_multicast(apm_ip_address address);
+APM_API bool apm_ip_address_is_ipv6_site_local(apm_ip_address address);
+APM_API bool apm_ip_address_is_ipv6_teredo(apm_ip_address address);
+APM_API bool apm_ip_address_is_ipv6_unique_local(apm_ip_address address);
+
+/* IPAddress.MapToIPv6 and MapToIPv4: an address already of that family is returned as it is. */
+APM_API apm_ip_address apm_ip_address_map_to_ipv6(apm_ip_address address);
+APM_API apm_ip_address apm_ip_address_map_to_ipv4(apm_ip_address address);
+
+/*
+ * Makes an endpoint.
+ *
+ * Failure  *endpoint is no endpoint.
+ * Threads  any.
+ * Errors   APM_ERROR_ARGUMENT_NULL `endpoint` is NULL, or `address` is no address; APM_ERROR_ARGUMENT_OUT_OF_RANGE
+ *          `port` is not from 0 to 65535.
+ * .NET     IPEndPoint(IPAddress, int)
+ */
+APM_API APM_MUST_CHECK apm_error apm_endpoint_create(apm_ip_address address, int port, apm_endpoint *endpoint);
+
+/*
+ * Reads "address", "address:port", "[IPv6]:port" or an IPv6 address without a port; without a port it is 0.
+ *
+ * Failure  *endpoint is no endpoint.
+ * Threads  any.
+ * Errors   APM_ERROR_ARGUMENT_NULL a pointer is NULL; APM_ERROR_FORMAT the text is no endpoint.
+ * .NET     IPEndPoint.Parse(string), IPEndPoint.TryParse
+ */
+APM_API APM_MUST_CHECK apm_error apm_endpoint_parse(const char *text, apm_endpoint *endpoint);
+
+/*
+ * Writes the endpoint as text, with its terminating zero: "127.0.0.1:80", "[::1]:80".
+ * APM_ENDPOINT_TEXT_SIZE bytes are always enough.
+ *
+ * Failure  buffer[0] is zero if there is any room.
+ * Threads  any.
+ * Errors   APM_ERROR_ARGUMENT_NULL `buffer` is NULL; APM_ERROR_ARGUMENT the value is no endpoint;
+ *          APM_ERROR_ARGUMENT_OUT_OF_RANGE the text does not fit.
+ * .NET     IPEndPoint.ToString()
+ */
+APM_API APM_MUST_CHECK apm_error apm_endpoint_format(apm_endpoint endpoint, char *buffer, size_t size);
+
+/* Whether two endpoints have equal addresses and ports. .NET: IPEndPoint.Equals */
+APM_API bool apm_endpoint_equals(apm_endpoint left, apm_endpoint right);
+
+/* Orders endpoints by address, then by port: negative, 0 or positive. No .NET counterpart. */
+APM_API int apm_endpoint_compare(apm_endpoint left, apm_endpoint right);
+
+/* Whether the value is no endpoint, where .NET has null: an unbound socket's local endpoint. */
+static inline bool apm_endpoint_is_null(apm_endpoint endpoint)
+{
+    return endpoint.address.family == APM_ADDRESS_FAMILY_UNSPECIFIED;
+}
+
+APM_END_DECLARATIONS
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * Owns endpoints: an address with a port, as .NET's IPEndPoint makes, compares, reads and writes them.
+ *
+ * No state and no locks; any thread. Knows nothing of an address's text but how a port stands behind it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "apm/ip_address.h"
+#include "ip_address_text.h"
+
+static bool is_address(apm_ip_address address)
+{
+    return address.family == APM_ADDRESS_FAMILY_INTER_NETWORK || address.family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
+}
+
+apm_error apm_endpoint_create(apm_ip_address address, int port, apm_endpoint *endpoint)
+{
+    if (endpoint == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    *endpoint = (apm_endpoint){.port = 0};
+    if (!is_address(address)) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    if (port < APM_ENDPOINT_MIN_PORT || port > APM_ENDPOINT_MAX_PORT) {
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    }
+    *endpoint = (apm_endpoint){.address = address, .port = (uint16_t)port};
+    return APM_ERROR_SUCCESS;
+}
+
+/*
+ * Returns the length of the address in front of the last colon, or of the whole text if that colon belongs to the
+ * address: a port stands behind a bracket, or behind the only colon.
+ */
+static size_t find_address_length(const char *text, size_t length)
+{
+    const char *last_colon = strrchr(text, ':');
+    if (last_colon == NULL || last_colon == text) {
+        return length;
+    }
+    bool behind_bracket = last_colon[-1] == ']';
+    bool only_colon = strchr(text, ':') == last_colon;
+    return behind_bracket || only_colon ? (size_t)(last_colon - text) : length;
+}
+
+/* A port is decimal digits and nothing else; leading zeros do not count. */
+static bool read_port(const char *text, uint16_t *port)
+{
+    unsigned value = 0;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        value = value * 10 + (unsigned)(*at - '0');
+        if (value > APM_ENDPOINT_MAX_PORT) {
+            return false;
+        }
+    }
+    *port = (uint16_t)value;
+    return at > text && *at == '\0';
+}
+
+apm_error apm_endpoint_parse(const char *text, apm_endpoint *endpoint)
+{
+    if (endpoint == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    *endpoint = (apm_endpoint){.port = 0};
+    if (text == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    size_t length = strlen(text);
+    size_t address_length = find_address_length(text, length);
+    apm_endpoint read = {.port = 0};
+    if (address_length < length && !read_port(text + address_length + 1, &read.port)) {
+        return APM_ERROR_FORMAT;
+    }
+    if (!apm__ip_address_read(text, address_length, &read.address)) {
+        return APM_ERROR_FORMAT;
+    }
+    *endpoint = read;
+    return APM_ERROR_SUCCESS;
+}
+
+apm_error apm_endpoint_format(apm_endpoint endpoint, char *buffer, size_t size)
+{
+    if (buffer == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    if (size > 0) {
+        buffer[0] = '\0';
+    }
+    char address[APM_IP_ADDRESS_TEXT_SIZE];
+    apm_error error = apm_ip_address_format(endpoint.address, address, sizeof address);
+    if (error != APM_ERROR_SUCCESS) {
+        return error;
+    }
+    bool bracketed = endpoint.address.family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
+    char text[APM_ENDPOINT_TEXT_SIZE];
+    int length = snprintf(text, sizeof text, "%s%s%s:%u", bracketed ? "[" : "", address, bracketed ? "]" : "",
+                          (unsigned)endpoint.port);
+    return apm__text_deliver(text, (size_t)length, buffer, size);
+}
+
+int apm_endpoint_compare(apm_endpoint left, apm_endpoint right)
+{
+    int order = apm_ip_address_compare(left.address, right.address);
+    if (order != 0 || left.port == right.port) {
+        return order;
+    }
+    return left.port < right.port ? -1 : 1;
+}
+
+bool apm_endpoint_equals(apm_endpoint left, apm_endpoint right)
+{
+    return apm_endpoint_compare(left, right) == 0;
+}

@@ -1,0 +1,21 @@
+/*
+ * What the files about addresses share: reading an address out of a longer text, and handing text to the caller.
+ */
+#ifndef APM__IP_ADDRESS_TEXT_H
+#define APM__IP_ADDRESS_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "apm/ip_address.h"
+
+/* Reads an address that is all of the `length` characters at `text`, which need no zero; false: it is none. */
+bool apm__ip_address_read(const char *text, size_t length, apm_ip_address *address);
+
+/*
+ * Gives `length` characters and a zero to the caller's `buffer` of `size` bytes. If they do not fit,
+ * APM_ERROR_ARGUMENT_OUT_OF_RANGE and an empty text.
+ */
+apm_error apm__text_deliver(const char *text, size_t length, char *buffer, size_t size);
+
+#endif

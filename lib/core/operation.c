@@ -1,0 +1,302 @@
+/*
+ * The life of an operation. See operation.h for the rules. Any thread.
+ */
+#include "operation.h"
+
+#include "apm/dns.h"
+#include "check.h"
+#include "wait.h"
+
+struct apm__slot_table apm__operations = APM__SLOT_TABLE(APM__KIND_OPERATION, struct apm__operation, NULL);
+
+static APM__THREAD_LOCAL struct apm__operation *current;
+
+struct apm__operation *apm__operation_current(void)
+{
+    return current;
+}
+
+apm_async_result apm__operation_handle(struct apm__operation *operation)
+{
+    return (apm_async_result){apm__slot_handle(&apm__operations, &operation->slot)};
+}
+
+/* -- Beginning -- */
+
+static void run_callback(struct apm__work *work);
+static void expire(struct apm__deadline *deadline);
+
+apm_error apm__operation_create(enum apm__operation_kind kind, uint64_t owner, struct apm__pool *pool,
+                                void (*cancel)(struct apm__operation *, apm_error), apm_async_callback *callback,
+                                void *state, apm_async_result *result, struct apm__operation **created)
+{
+    *created = NULL;
+    if (!callback && !result)
+        return APM_ERROR_ARGUMENT_NULL;
+    if (!apm__pool_is_open(pool))
+        return APM_ERROR_INVALID_OPERATION;
+    struct apm__slot *slot = apm__slot_allocate(&apm__operations);
+    if (!slot)
+        return APM_ERROR_OUT_OF_MEMORY;
+    struct apm__operation *operation = (struct apm__operation *)slot;
+    apm__atomic_store(&operation->owner, owner, APM__RELAXED);
+    apm__atomic_store(&operation->kind, (uint32_t)kind, APM__RELAXED);
+    operation->work.run = run_callback;
+    operation->callback = callback;
+    operation->state = state;
+    operation->pool = pool;
+    operation->begun_ns = apm__os_monotonic_coarse_ns();
+#ifdef APM_DEBUG
+    operation->begun_at = __builtin_return_address(0);
+#endif
+    operation->cancel = cancel;
+    operation->finished = NULL;
+    operation->place = APM__PLACE_NOWHERE;
+    operation->abandoned_partly = false;
+    operation->wish = APM_ERROR_SUCCESS;
+    operation->plan = NULL;
+    operation->reserved = NULL;
+    operation->descriptor = APM__OS_NO_SOCKET;
+    operation->error = APM_ERROR_SUCCESS;
+    operation->native_error = 0;
+    operation->transferred = 0;
+    operation->accepted = 0;
+    operation->entry = NULL;
+    operation->deadline.position = 0;
+    operation->deadline.expire = expire;
+    apm__slot_publish(slot, 2, 0);
+    if (result)
+        *result = apm__operation_handle(operation);
+    *created = operation;
+    return APM_ERROR_SUCCESS;
+}
+
+void apm__operation_discard(struct apm__operation *operation, apm_async_result *result)
+{
+    if (result)
+        *result = (apm_async_result)APM_NULL_HANDLE;
+    apm__operation_release(operation);
+    apm__operation_release(operation);
+}
+
+/* -- Completing -- */
+
+void apm__operation_release(struct apm__operation *operation)
+{
+    if (!apm__slot_release(&operation->slot))
+        return;
+    if (operation->plan)
+        apm__os_free(operation->plan);
+    if (operation->entry)
+        apm_host_entry_free(operation->entry);
+    apm__slot_free(&apm__operations, &operation->slot);
+}
+
+static void drop_runtime_reference(struct apm__operation *operation)
+{
+    if (operation->finished)
+        operation->finished(operation);
+    apm__atomic_or(&operation->slot.control, APM__OPERATION_RETURNED, APM__RELEASE); /* cleanup looks for it */
+    apm__operation_release(operation);
+}
+
+static struct apm__operation *from_work(struct apm__work *work)
+{
+    return (struct apm__operation *)(void *)((unsigned char *)work - offsetof(struct apm__operation, work));
+}
+
+static void run_callback(struct apm__work *work)
+{
+    struct apm__operation *operation = from_work(work);
+    if (!apm__pool_is_abandoning()) {
+        current = operation;
+        operation->callback(apm__operation_handle(operation));
+    }
+    current = NULL;
+    drop_runtime_reference(operation);
+}
+
+void apm__operation_complete(struct apm__operation *operation)
+{
+    /* Release: the outcome is written. Acquire: whoever armed a deadline has done so, or sees SIGNALLED. */
+    uint64_t before = apm__atomic_or(&operation->slot.control, APM__SLOT_SIGNALLED, APM__ACQ_REL);
+    APM__CHECK(!(before & APM__SLOT_SIGNALLED));
+    if ((before & APM__OPERATION_HAS_DEADLINE) && apm__pool_clear_deadline(operation->pool, &operation->deadline))
+        apm__operation_release(operation); /* the deadline's; the runtime's is still there */
+    if (before & APM__SLOT_HAS_WAITERS)
+        apm__wait_release_waiters(&operation->slot);
+    if (operation->callback)
+        apm__pool_submit(operation->pool, &operation->work);
+    else
+        drop_runtime_reference(operation);
+}
+
+/* -- Ending -- */
+
+/* Marks the result as ended by this call, if it is what the caller takes it for. */
+static apm_error claim(apm_async_result result, enum apm__operation_kind kind, uint64_t owner,
+                       struct apm__operation **operation)
+{
+    struct apm__slot *slot;
+    apm_error error = apm__slot_acquire(&apm__operations, result.bits, APM__SLOT_CLOSED, &slot);
+    if (error != APM_ERROR_SUCCESS)
+        return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_INVALID_OPERATION : error;
+    struct apm__operation *found = (struct apm__operation *)slot;
+    if (apm__atomic_load(&found->owner, APM__RELAXED) != owner ||
+        apm__atomic_load(&found->kind, APM__RELAXED) != (uint32_t)kind) {
+        apm__operation_release(found);
+        return APM_ERROR_ARGUMENT;
+    }
+    uint64_t before = apm__atomic_or(&slot->control, APM__SLOT_CLOSED, APM__ACQ_REL);
+    if (before & APM__SLOT_CLOSED) {
+        apm__operation_release(found);
+        return APM_ERROR_INVALID_OPERATION;
+    }
+    apm__operation_release(found); /* the user's reference is this call's now */
+    *operation = found;
+    return APM_ERROR_SUCCESS;
+}
+
+apm_error apm__operation_end_within(apm_async_result result, enum apm__operation_kind kind, uint64_t owner,
+                                    int timeout_ms, struct apm__operation **operation)
+{
+    *operation = NULL;
+    struct apm__operation *found;
+    apm_error error = claim(result, kind, owner, &found);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    int64_t timeout_ns = timeout_ms > 0 ? (int64_t)timeout_ms * 1000000 : -1;
+    if (apm__wait_one(&found->slot, timeout_ns) == APM_ERROR_WAIT_TIMEOUT) {
+        found->cancel(found, APM_ERROR_TIMED_OUT);
+        apm_error waited = apm__wait_one(&found->slot, -1); /* the cancel, or a completion that came first */
+        APM__CHECK(waited == APM_ERROR_SUCCESS);
+    }
+    *operation = found;
+    return APM_ERROR_SUCCESS;
+}
+
+apm_error apm__operation_end(apm_async_result result, enum apm__operation_kind kind, uint64_t owner,
+                             struct apm__operation **operation)
+{
+    return apm__operation_end_within(result, kind, owner, 0, operation);
+}
+
+/* -- Cancelling -- */
+
+/* Takes a reference to a result that has not been ended. */
+static apm_error hold(apm_async_result result, struct apm__operation **operation)
+{
+    struct apm__slot *slot;
+    apm_error error = apm__slot_acquire(&apm__operations, result.bits, APM__SLOT_CLOSED, &slot);
+    *operation = (struct apm__operation *)slot;
+    return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_INVALID_OPERATION : error;
+}
+
+apm_error apm_async_result_cancel(apm_async_result result)
+{
+    struct apm__operation *operation;
+    apm_error error = hold(result, &operation);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    operation->cancel(operation, APM_ERROR_OPERATION_ABORTED);
+    apm__operation_release(operation);
+    return APM_ERROR_SUCCESS;
+}
+
+static void expire(struct apm__deadline *deadline)
+{
+    struct apm__operation *operation =
+        (struct apm__operation *)(void *)((unsigned char *)deadline - offsetof(struct apm__operation, deadline));
+    operation->cancel(operation, APM_ERROR_TIMED_OUT);
+    apm__operation_release(operation); /* the deadline's */
+}
+
+/* Takes the deadline away; the caller holds a reference besides the deadline's. */
+static void disarm(struct apm__operation *operation)
+{
+    if (apm__pool_clear_deadline(operation->pool, &operation->deadline))
+        apm__operation_release(operation);
+}
+
+apm_error apm_async_result_cancel_after(apm_async_result result, int timeout_ms)
+{
+    struct apm__operation *operation;
+    if (timeout_ms < -1)
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    apm_error error = hold(result, &operation);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    if (timeout_ms == -1) {
+        disarm(operation);
+        goto release;
+    }
+    uint64_t before = apm__atomic_or(&operation->slot.control, APM__OPERATION_HAS_DEADLINE, APM__ACQ_REL);
+    if (before & APM__SLOT_SIGNALLED)
+        goto release; /* it has completed */
+    bool was_armed;
+    uint64_t due_ns = apm__os_monotonic_ns() + (uint64_t)timeout_ms * 1000000;
+    apm__slot_retain(&operation->slot); /* the deadline's */
+    error = apm__pool_set_deadline(operation->pool, &operation->deadline, due_ns, &was_armed);
+    if (error != APM_ERROR_SUCCESS || was_armed)
+        apm__operation_release(operation);
+    /* A completion between the mark and the arming has looked for nothing in the heap: so look for it here. */
+    if (apm__atomic_load(&operation->slot.control, APM__ACQUIRE) & APM__SLOT_SIGNALLED)
+        disarm(operation);
+release:
+    apm__operation_release(operation);
+    return error;
+}
+
+/* -- Questions -- */
+
+/* A reference to the result, ended or not, for as long as its slot holds it. */
+static struct apm__operation *look(apm_async_result result)
+{
+    struct apm__slot *slot;
+    if (apm__slot_acquire(&apm__operations, result.bits, 0, &slot) != APM_ERROR_SUCCESS)
+        return NULL;
+    return (struct apm__operation *)slot;
+}
+
+void *apm_async_result_async_state(apm_async_result result)
+{
+    struct apm__operation *operation = look(result);
+    if (!operation)
+        return NULL;
+    void *state = operation->state;
+    apm__operation_release(operation);
+    return state;
+}
+
+apm_socket apm_async_result_socket(apm_async_result result)
+{
+    apm_socket socket = APM_NULL_HANDLE;
+    struct apm__operation *operation = look(result);
+    if (!operation)
+        return socket;
+    socket.bits = apm__atomic_load(&operation->owner, APM__RELAXED);
+    apm__operation_release(operation);
+    return socket;
+}
+
+bool apm_async_result_is_completed(apm_async_result result)
+{
+    struct apm__operation *operation = look(result);
+    if (!operation)
+        return true;
+    /* Acquire pairs with the release of the completion: the buffer is the caller's again. */
+    uint64_t control = apm__atomic_load(&operation->slot.control, APM__ACQUIRE);
+    apm__operation_release(operation);
+    return (control & APM__SLOT_SIGNALLED) != 0;
+}
+
+bool apm_async_result_completed_synchronously(apm_async_result result)
+{
+    (void)result;
+    return false;
+}
+
+apm_wait_handle apm_async_result_async_wait_handle(apm_async_result result)
+{
+    return (apm_wait_handle){result.bits};
+}

@@ -1,0 +1,35 @@
+/*
+ * The resolver: name look-ups on a few threads of their own, because the system's resolver blocks, and no pool worker
+ * shall. A look-up works on a copy of the name, and gives its answer by a function that runs on the resolver's thread.
+ */
+#ifndef APM__RESOLVER_H
+#define APM__RESOLVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "apm/dns.h"
+#include "apm/error.h"
+
+enum apm__resolver_query {
+    APM__RESOLVER_ADDRESSES, /* the addresses of a name; `host_name` of the answer is the name as it was given */
+    APM__RESOLVER_ENTRY      /* also the canonical name; an address as text is looked up backwards first */
+};
+
+/* The answer: `entry` is the receiver's, to be freed by apm_host_entry_free; NULL if `error` is not success. */
+typedef void apm__resolver_answer(void *context, apm_error error, apm_host_entry *entry);
+
+/*
+ * Queues a look-up of `name`, at most APM_DNS_MAX_NAME_LENGTH bytes; the empty name is this machine's. `answer` is called
+ * once. OUT_OF_MEMORY: nothing was queued.
+ */
+apm_error apm__resolver_submit(const char *name, enum apm__resolver_query query, apm__resolver_answer *answer,
+                               void *context);
+
+/* Ends the threads, when no look-up is left; at most until `end_ns` on the monotonic clock. False if the time is up. */
+bool apm__resolver_stop(uint64_t end_ns);
+
+/* Makes an entry as one block, with copies of all it is given; NULL if there is no memory. */
+apm_host_entry *apm__host_entry_create(const char *host_name, const apm_ip_address *addresses, size_t count);
+
+#endif

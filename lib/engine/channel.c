@@ -1,0 +1,136 @@
+/*
+ * Channels: making, finding and letting go. Any thread. See channel.h.
+ */
+#include "channel.h"
+
+#include "check.h"
+#include "process.h"
+#include "wait.h"
+
+static void prepare(struct apm__slot *slot)
+{
+    apm__os_mutex_initialise(&((struct apm__channel *)slot)->lock);
+}
+
+struct apm__slot_table apm__channels = APM__SLOT_TABLE(APM__KIND_SOCKET, struct apm__channel, prepare);
+
+struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_family family, apm_socket_type type,
+                                         apm_protocol_type protocol)
+{
+    struct apm__slot *slot = apm__slot_allocate(&apm__channels);
+    if (!slot)
+        return NULL;
+    struct apm__channel *channel = (struct apm__channel *)slot;
+    /* Under the lock, since a call with a stale handle may be looking at the slot. */
+    apm__os_mutex_lock(&channel->lock);
+    channel->pool = pool;
+    channel->family = family;
+    channel->type = type;
+    channel->protocol = protocol;
+    channel->descriptor = APM__OS_NO_SOCKET;
+    channel->users = 0;
+    channel->watched = 0;
+    channel->in = (struct apm__direction){0};
+    channel->out = (struct apm__direction){0};
+    channel->key = 0;
+    channel->receive_timeout_ms = 0;
+    channel->send_timeout_ms = 0;
+    channel->close_waiters = 0;
+    channel->closed = false;
+    channel->bound = false;
+    channel->listening = false;
+    channel->connecting = false;
+    channel->connected = false;
+    channel->has_peer = false;
+    channel->dual_mode = false;
+    channel->must_try = false;
+    channel->send_ended = false;
+    channel->receive_ended = false;
+    channel->cut_short = false;
+    channel->lingers = false;
+    channel->reuse_address = false;
+    channel->receive_buffer_set = false;
+    channel->send_buffer_set = false;
+    apm__slot_publish(slot, 1, 0);
+    apm__os_mutex_unlock(&channel->lock);
+    return channel;
+}
+
+void apm__channel_open(struct apm__channel *channel, apm__os_socket descriptor)
+{
+    apm__os_mutex_lock(&channel->lock);
+    channel->descriptor = descriptor;
+    channel->key = apm__slot_handle(&apm__channels, &channel->slot);
+    apm__os_mutex_unlock(&channel->lock);
+}
+
+apm_error apm__channel_lock(uint64_t bits, struct apm__channel **channel)
+{
+    *channel = NULL;
+    if (apm__process_is_forked_child())
+        return APM_ERROR_INVALID_OPERATION;
+    struct apm__slot *slot = apm__slot_find(&apm__channels, bits);
+    if (!slot)
+        return bits == 0 ? APM_ERROR_ARGUMENT_NULL : APM_ERROR_ARGUMENT;
+    struct apm__channel *found = (struct apm__channel *)slot;
+    apm__os_mutex_lock(&found->lock);
+    if (found->key != bits) {
+        apm__os_mutex_unlock(&found->lock);
+        apm_error error = apm__slot_check(&apm__channels, bits);
+        return error == APM_ERROR_SUCCESS ? APM_ERROR_OBJECT_DISPOSED : error;
+    }
+    *channel = found;
+    return APM_ERROR_SUCCESS;
+}
+
+void apm__channel_unlock(struct apm__channel *channel)
+{
+    apm__os_mutex_unlock(&channel->lock);
+}
+
+/* -- Letting go -- */
+
+/* Whether only those who wait for this hold the closed channel of that generation. */
+static bool only_waiters_left_locked(struct apm__channel *channel, uint32_t generation)
+{
+    uint64_t control = apm__atomic_load(&channel->slot.control, APM__ACQUIRE);
+    return apm__slot_generation(control) == generation && channel->close_waiters > 0 &&
+           (control & APM__SLOT_REFERENCES) == channel->close_waiters;
+}
+
+void apm__channel_release(struct apm__channel *channel)
+{
+    uint64_t before = apm__atomic_subtract(&channel->slot.control, 1, APM__ACQ_REL);
+    APM__ASSERT((before & APM__SLOT_REFERENCES) != 0);
+    if ((before & APM__SLOT_REFERENCES) == 1) {
+        apm__slot_free(&apm__channels, &channel->slot);
+        return;
+    }
+    if (!(before & APM__SLOT_CLOSED))
+        return;
+    /* The slot may be another socket's by now; its memory and its lock stay, and the generation tells. */
+    apm__os_mutex_lock(&channel->lock);
+    if (only_waiters_left_locked(channel, apm__slot_generation(before)))
+        apm__wait_signal(&channel->slot);
+    apm__os_mutex_unlock(&channel->lock);
+}
+
+bool apm__channel_wait_and_unlock(struct apm__channel *channel, int timeout_ms)
+{
+    apm__slot_retain(&channel->slot);
+    channel->close_waiters++;
+    uint32_t generation = apm__slot_generation(apm__atomic_load(&channel->slot.control, APM__RELAXED));
+    bool gone = only_waiters_left_locked(channel, generation);
+    apm__os_mutex_unlock(&channel->lock);
+
+    if (!gone)
+        gone = apm__wait_one(&channel->slot, timeout_ms < 0 ? -1 : (int64_t)timeout_ms * 1000000) == APM_ERROR_SUCCESS;
+
+    apm__os_mutex_lock(&channel->lock);
+    channel->close_waiters--;
+    bool last = apm__slot_release(&channel->slot);
+    apm__os_mutex_unlock(&channel->lock);
+    if (last)
+        apm__slot_free(&apm__channels, &channel->slot);
+    return gone;
+}

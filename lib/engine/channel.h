@@ -1,0 +1,101 @@
+/*
+ * Channels: the library's side of a socket, and the object that a socket's handle names.
+ *
+ * A channel has two directions. Each has a queue of operations, of which only the head is performed, by one thread at a
+ * time: so bytes are contiguous and operations complete in the order begun. The thread that performs (direction.running)
+ * makes its system calls outside the lock, and is a user of the descriptor meanwhile.
+ *
+ * Closing. `closed` is set under the lock that admission takes: an operation is either refused or among those that close
+ * completes. The descriptor is closed by the last of: close itself, and the users. So a number that the system has given
+ * to something else is never used.
+ *
+ * The slot's references: one for the open socket, one for each operation until its callback has returned, and one for
+ * each close_waiter. The handle is stale for every call once `closed` is set (the slot's CLOSED says the same to those
+ * who do not hold the lock); the slot is free when the last reference is gone.
+ *
+ * Lock order: a channel's lock before the poller's and the pool's; never two channels'; no completion under it.
+ */
+#ifndef APM__CHANNEL_H
+#define APM__CHANNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "apm/socket.h"
+#include "operation.h"
+#include "os.h"
+#include "slot.h"
+
+struct apm__direction {
+    /* guarded by the channel's lock */
+    struct apm__operation *head;
+    struct apm__operation *tail;
+    uint32_t edges; /* goes up with each report of readiness, so that one during an attempt is not missed */
+    bool running;   /* a thread performs the head, or is about to; it will look again before it stops */
+    bool drained;   /* the last attempt showed that there is nothing to do before the next report */
+};
+
+struct apm__channel {
+    struct apm__slot slot; /* first: the table's view */
+    apm__os_mutex lock;    /* initialised once for the slot */
+
+    /* immutable from creation on */
+    struct apm__pool *pool;
+    apm_address_family family;
+    apm_socket_type type;
+    apm_protocol_type protocol;
+
+    /* guarded by lock */
+    apm__os_socket descriptor;
+    uint32_t users;    /* threads that use the descriptor outside the lock */
+    uint32_t watched;  /* APM__OS_READY_ bits that the poller watches the descriptor for; 0: it is not registered */
+    struct apm__direction in;
+    struct apm__direction out;
+    uint64_t key;          /* the handle's bits, while open; 0 otherwise */
+    uint32_t poller_place; /* the poller's own */
+    int32_t receive_timeout_ms;
+    int32_t send_timeout_ms;
+    uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */
+    bool closed;
+    bool bound;
+    bool listening;
+    bool connecting; /* a connect is queued: receives wait for its outcome */
+    bool connected;
+    bool has_peer;   /* connected once, even if the connection is broken by now */
+    bool dual_mode;
+    bool must_try;     /* an end, an error or urgent data has been reported: a short read does not show "drained" */
+    bool send_ended;   /* by this side's shutdown */
+    bool receive_ended;
+    bool cut_short;    /* a send ended after some of its bytes: nothing may follow, and close resets */
+    bool lingers;      /* a linger time may be set: close must not wait for it */
+    bool reuse_address;
+    bool receive_buffer_set; /* by the user: a descriptor that takes this one's place gets it, too */
+    bool send_buffer_set;
+};
+
+extern struct apm__slot_table apm__channels;
+
+/* A channel around a descriptor, which it owns from then on; NULL if there is no memory. It has not been shown yet. */
+struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_family family, apm_socket_type type,
+                                         apm_protocol_type protocol);
+
+/* Makes the channel usable: gives it its descriptor and its handle's bits. */
+void apm__channel_open(struct apm__channel *channel, apm__os_socket descriptor);
+
+/*
+ * Finds the channel of a handle and locks it. ARGUMENT_NULL, ARGUMENT, OBJECT_DISPOSED, and INVALID_OPERATION after fork;
+ * then nothing is locked.
+ */
+apm_error apm__channel_lock(uint64_t bits, struct apm__channel **channel);
+void apm__channel_unlock(struct apm__channel *channel);
+
+/* Drops a reference to the slot: an operation's, or that of the open socket. */
+void apm__channel_release(struct apm__channel *channel);
+
+/*
+ * Waits until no operation of the closed channel is left, callbacks included; at most `timeout_ms` (-1: no limit). The
+ * lock is held, and released. False if the time is up.
+ */
+bool apm__channel_wait_and_unlock(struct apm__channel *channel, int timeout_ms);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * The engine: how operations meet the kernel. A proactor's contract: start, cancel, completion.
+ *
+ * What is above knows only this. The engine that there is performs operations itself, when the kernel reports readiness
+ * (readiness.c), which it learns from epoll or poll (watcher.h). One that hands operations to the kernel (io_uring) or
+ * gets completions from it fits behind the same functions.
+ */
+#ifndef APM__ENGINE_H
+#define APM__ENGINE_H
+
+#include "channel.h"
+#include "operation.h"
+
+/* The pool's engine, made when its first user comes: APM_ENGINE=epoll (default) or poll chooses. See apm__pool_start. */
+apm_error apm__engine_start_pool(struct apm__pool *pool);
+
+/*
+ * Admits an operation to its channel and starts it. The caller holds the channel's lock, which this releases, and owns
+ * the operation, which belongs to the engine from then on: it may have completed by the time this returns.
+ */
+void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation);
+
+/* Completes an operation of the channel with an error, without ever queueing it. Locks as above. */
+void apm__engine_refuse_and_unlock(struct apm__channel *channel, struct apm__operation *operation, apm_error error);
+
+/* Asks for an early end, for `reason`. The caller holds a reference to the operation, and no lock. */
+void apm__engine_cancel(struct apm__operation *operation, apm_error reason);
+
+/* Looks at a channel's pending operations as if its descriptor had become ready. The lock is held, and released. */
+void apm__engine_stir_and_unlock(struct apm__channel *channel);
+
+/*
+ * Gives a connect whose name has been looked up, and which is still QUEUED, its plan, which it owns then; or completes it
+ * with `error` if that failed. The lock is held, and released; the caller holds a reference to the operation.
+ */
+void apm__engine_resolved_and_unlock(struct apm__channel *channel, struct apm__operation *operation,
+                                     struct apm__connect_plan *plan, apm_error error);
+
+/*
+ * Closes the channel: every operation that is not being performed completes with OPERATION_ABORTED, and those that are
+ * will see it. The lock is held, and released; the channel was open.
+ */
+void apm__engine_close_and_unlock(struct apm__channel *channel);
+
+/* Replaces the descriptor of a channel whose connection has ended by a new one with the same options. Lock held. */
+apm_error apm__engine_renew_locked(struct apm__channel *channel);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * The attempts, one function a kind. They run on whatever thread owns the operation: a worker, or the caller of Begin.
+ */
+#include "perform.h"
+
+#include "apm/socket.h"
+#include "check.h"
+
+static apm_error perform_receive(struct apm__operation *operation, apm__os_socket descriptor)
+{
+    if (operation->size == 0 && !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND))
+        return apm__os_socket_readable(descriptor); /* a receive of nothing waits for something */
+    return apm__os_socket_receive(descriptor, operation->buffer, operation->size, operation->flags,
+                                  &operation->transferred);
+}
+
+static apm_error perform_send(struct apm__operation *operation, apm__os_socket descriptor)
+{
+    do {
+        size_t sent;
+        apm_error error = apm__os_socket_send(descriptor, (const unsigned char *)operation->buffer + operation->transferred,
+                                              operation->size - operation->transferred, operation->flags, &sent);
+        if (error != APM_ERROR_SUCCESS)
+            return error;
+        operation->transferred += sent;
+    } while (operation->transferred < operation->size);
+    return APM_ERROR_SUCCESS;
+}
+
+/* Continues the attempt at the present endpoint of the plan, and goes on to the next ones if it fails. */
+static apm_error perform_connect(struct apm__operation *operation, apm__os_socket descriptor, bool is_ipv6)
+{
+    struct apm__connect_plan *plan = operation->plan;
+    for (;;) {
+        apm_endpoint remote = plan->endpoints[plan->next];
+        bool map = is_ipv6 && remote.address.family == APM_ADDRESS_FAMILY_INTER_NETWORK;
+        plan->issued = true;
+        apm_error error = apm__os_socket_connect(descriptor, remote, map);
+        if (error == APM_ERROR_SUCCESS || error == APM_ERROR_WOULD_BLOCK || plan->next + 1 == plan->count)
+            return error;
+        plan->next++;
+    }
+}
+
+apm_error apm__perform(struct apm__operation *operation, apm__os_socket descriptor, bool is_ipv6)
+{
+    switch ((enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED)) {
+    case APM__OPERATION_ACCEPT: return apm__os_socket_accept(descriptor, &operation->descriptor);
+    case APM__OPERATION_CONNECT: return perform_connect(operation, descriptor, is_ipv6);
+    case APM__OPERATION_DISCONNECT: return apm__os_socket_shutdown(descriptor, APM_SOCKET_SHUTDOWN_BOTH);
+    case APM__OPERATION_RECEIVE: return perform_receive(operation, descriptor);
+    case APM__OPERATION_SEND: return perform_send(operation, descriptor);
+    case APM__OPERATION_GET_HOST_ENTRY:
+    case APM__OPERATION_GET_HOST_ADDRESSES: break;
+    }
+    APM__CHECK(!"an operation on sockets");
+    return APM_ERROR_SOCKET_ERROR;
+}
+
+bool apm__perform_was_short(const struct apm__operation *operation)
+{
+    return apm__atomic_load(&operation->kind, APM__RELAXED) == APM__OPERATION_RECEIVE && operation->transferred > 0 &&
+           operation->transferred < operation->size && operation->flags == APM_SOCKET_FLAGS_NONE;
+}

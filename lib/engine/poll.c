@@ -1,0 +1,202 @@
+/*
+ * The watcher by poll: portable, and slower with each socket. The table lists the channels that are watched; interest
+ * ends with each report, because poll reports a level, and is renewed when an operation has to wait again.
+ *
+ * Lock: `lock`, taken under a channel's lock, and a leaf. The thread that waits copies the table first. What changes
+ * meanwhile rings the bell; a descriptor that is closed meanwhile may be reported for a channel that is gone, which the
+ * key in the event shows.
+ */
+#include "os.h"
+#include "watcher.h"
+
+struct entry {
+    uint64_t key;
+    struct apm__channel *channel; /* its poller_place is this entry's number plus one */
+    apm__os_socket descriptor;
+    uint32_t interest;
+};
+
+struct poll_watcher {
+    struct apm__watcher watcher;
+    int bell; /* immutable */
+    apm__os_mutex lock;
+
+    /* guarded by lock */
+    struct entry *entries;
+    size_t count;
+    size_t capacity;
+    bool waiting; /* a thread polls a copy, and must be told of changes */
+
+    /* owned by the thread that waits */
+    apm__os_poll_entry *polled;
+    uint64_t *keys;
+    size_t polled_capacity;
+    size_t first; /* where the next report starts, so that a small capacity starves nobody */
+};
+
+static struct poll_watcher *from_poller(struct apm__poller *poller)
+{
+    return (struct poll_watcher *)(void *)poller;
+}
+
+static void wake(struct apm__poller *poller)
+{
+    apm__os_bell_ring(from_poller(poller)->bell);
+}
+
+/* -- Watching -- */
+
+static apm_error reserve_locked(struct poll_watcher *self)
+{
+    if (self->count < self->capacity)
+        return APM_ERROR_SUCCESS;
+    size_t capacity = self->capacity ? self->capacity * 2 : 64;
+    struct entry *entries = apm__os_resize(self->entries, capacity * sizeof *entries);
+    if (!entries)
+        return APM_ERROR_OUT_OF_MEMORY;
+    self->entries = entries;
+    self->capacity = capacity;
+    return APM_ERROR_SUCCESS;
+}
+
+static apm_error watch_locked(struct apm__watcher *watcher, struct apm__channel *channel, uint32_t interest)
+{
+    struct poll_watcher *self = from_poller(&watcher->poller);
+    apm_error error = APM_ERROR_SUCCESS;
+    bool tell = false;
+    apm__os_mutex_lock(&self->lock);
+    if (!channel->watched) {
+        error = reserve_locked(self);
+        if (error != APM_ERROR_SUCCESS)
+            goto unlock;
+        self->entries[self->count++] = (struct entry){.key = channel->key, .channel = channel,
+                                                      .descriptor = channel->descriptor};
+        channel->poller_place = (uint32_t)self->count;
+    }
+    struct entry *entry = &self->entries[channel->poller_place - 1];
+    tell = self->waiting && (entry->interest | interest) != entry->interest;
+    entry->interest |= interest;
+unlock:
+    apm__os_mutex_unlock(&self->lock);
+    if (tell)
+        wake(&watcher->poller);
+    return error;
+}
+
+static void unwatch_locked(struct apm__watcher *watcher, struct apm__channel *channel)
+{
+    struct poll_watcher *self = from_poller(&watcher->poller);
+    apm__os_mutex_lock(&self->lock);
+    size_t index = channel->poller_place - 1;
+    self->count--;
+    if (index < self->count) {
+        self->entries[index] = self->entries[self->count];
+        self->entries[index].channel->poller_place = (uint32_t)index + 1;
+    }
+    bool tell = self->waiting; /* lest a closed descriptor be polled for long */
+    apm__os_mutex_unlock(&self->lock);
+    if (tell)
+        wake(&watcher->poller);
+}
+
+/* -- Waiting -- */
+
+/* Copies what is to be polled, with the bell as the first, as far as there is memory; the number of entries. */
+static size_t copy_table(struct poll_watcher *self)
+{
+    apm__os_mutex_lock(&self->lock);
+    self->waiting = true;
+    size_t needed = self->count + 1;
+    if (needed > self->polled_capacity) {
+        size_t capacity = self->capacity + 1;
+        apm__os_poll_entry *polled = apm__os_resize(self->polled, capacity * sizeof *polled);
+        if (polled)
+            self->polled = polled;
+        uint64_t *keys = apm__os_resize(self->keys, capacity * sizeof *keys);
+        if (keys)
+            self->keys = keys;
+        if (polled && keys)
+            self->polled_capacity = capacity;
+    }
+    size_t used = 0;
+    if (self->polled_capacity > 0) {
+        self->polled[used] = (apm__os_poll_entry){.socket = self->bell, .interest = APM__OS_READY_IN};
+        self->keys[used++] = 0;
+    }
+    for (size_t i = 0; i < self->count && used < self->polled_capacity; i++) {
+        const struct entry *entry = &self->entries[(self->first + i) % self->count];
+        if (entry->interest == 0)
+            continue;
+        self->polled[used] = (apm__os_poll_entry){.socket = entry->descriptor, .interest = entry->interest};
+        self->keys[used++] = entry->key;
+    }
+    self->first++;
+    apm__os_mutex_unlock(&self->lock);
+    return used;
+}
+
+/* Ends the interest of what is reported. Entries may have moved since the copy. */
+static void end_interest_locked(struct poll_watcher *self, uint64_t key, uint32_t ready)
+{
+    const struct apm__channel *channel = (struct apm__channel *)apm__slot_find(&apm__channels, key);
+    size_t index = channel->poller_place - 1;
+    if (index >= self->count || self->entries[index].key != key)
+        return; /* no longer watched */
+    if (ready & ~(uint32_t)(APM__OS_READY_IN | APM__OS_READY_OUT))
+        self->entries[index].interest = 0;
+    else
+        self->entries[index].interest &= ~ready;
+}
+
+static size_t wait(struct apm__poller *poller, uint64_t *events, size_t capacity, int64_t timeout_ns)
+{
+    struct poll_watcher *self = from_poller(poller);
+    size_t used = copy_table(self);
+    size_t ready = apm__os_poll(self->polled, used, timeout_ns);
+    size_t kept = 0;
+    apm__os_mutex_lock(&self->lock);
+    self->waiting = false;
+    for (size_t i = 0; ready > 0 && i < used; i++) {
+        if (!self->polled[i].ready)
+            continue;
+        ready--;
+        if (self->keys[i] == 0) {
+            apm__os_bell_clear(self->bell);
+        } else if (kept < capacity) {
+            end_interest_locked(self, self->keys[i], self->polled[i].ready);
+            events[kept++] = apm__watcher_event(self->keys[i], self->polled[i].ready);
+        }
+    }
+    apm__os_mutex_unlock(&self->lock);
+    return kept;
+}
+
+static void destroy(struct apm__poller *poller)
+{
+    struct poll_watcher *self = from_poller(poller);
+    apm__os_bell_destroy(self->bell);
+    apm__os_free(self->entries);
+    apm__os_free(self->polled);
+    apm__os_free(self->keys);
+    apm__os_free(self);
+}
+
+apm_error apm__poll_create(struct apm__poller **poller)
+{
+    struct poll_watcher *self = apm__os_allocate(sizeof *self);
+    if (!self)
+        return APM_ERROR_OUT_OF_MEMORY;
+    apm_error error = apm__os_bell_create(&self->bell);
+    if (error != APM_ERROR_SUCCESS) {
+        apm__os_free(self);
+        return error;
+    }
+    apm__os_mutex_initialise(&self->lock);
+    self->watcher = (struct apm__watcher){
+        .poller = {.wait = wait, .wake = wake, .dispatch = apm__readiness_dispatch, .destroy = destroy},
+        .watch_locked = watch_locked,
+        .unwatch_locked = unwatch_locked,
+        .keeps_watching = false};
+    *poller = &self->watcher.poller;
+    return APM_ERROR_SUCCESS;
+}

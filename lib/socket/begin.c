@@ -1,0 +1,56 @@
+/*
+ * What all Begins and Ends of sockets share. Any thread.
+ */
+#include "begin.h"
+
+apm_error apm__begin(apm_socket socket, enum apm__operation_kind kind, apm_async_callback *callback, void *state,
+                     apm_async_result *result, struct apm__channel **channel, struct apm__operation **operation)
+{
+    if (result)
+        *result = (apm_async_result)APM_NULL_HANDLE;
+    apm_error error = apm__channel_lock(socket.bits, channel);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    error = apm__operation_create(kind, socket.bits, (*channel)->pool, apm__engine_cancel, callback, state, result,
+                                 operation);
+    if (error != APM_ERROR_SUCCESS)
+        apm__channel_unlock(*channel);
+    return error;
+}
+
+apm_error apm__begin_discard_and_unlock(struct apm__channel *channel, struct apm__operation *operation,
+                                        apm_async_result *result, apm_error error)
+{
+    apm__channel_unlock(channel);
+    apm__operation_discard(operation, result);
+    return error;
+}
+
+apm_error apm__end_transfer(apm_socket socket, apm_async_result result, enum apm__operation_kind kind, int timeout_ms,
+                            apm_error closed, size_t *transferred)
+{
+    if (transferred)
+        *transferred = 0;
+    struct apm__operation *operation;
+    apm_error error = apm__operation_end_within(result, kind, socket.bits, timeout_ms, &operation);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    if (transferred)
+        *transferred = operation->transferred;
+    error = operation->error;
+    if (error != APM_ERROR_SUCCESS)
+        apm__os_set_native_error(operation->native_error);
+    apm__operation_release(operation);
+    return error == APM_ERROR_OPERATION_ABORTED ? closed : error;
+}
+
+apm_error apm__end_within(apm_socket socket, apm_async_result result, enum apm__operation_kind kind, int timeout_ms,
+                          apm_error closed)
+{
+    return apm__end_transfer(socket, result, kind, timeout_ms, closed, NULL);
+}
+
+apm_error apm__end(apm_socket socket, apm_async_result result, enum apm__operation_kind kind)
+{
+    return apm__end_within(socket, result, kind, 0, APM_ERROR_OPERATION_ABORTED);
+}

@@ -1,0 +1,36 @@
+/*
+ * What all Begins and Ends of sockets share.
+ */
+#ifndef APM__BEGIN_H
+#define APM__BEGIN_H
+
+#include "apm/socket.h"
+#include "channel.h"
+#include "engine.h"
+#include "operation.h"
+
+/*
+ * The first half of a Begin: finds and locks the socket's channel and allocates the operation, with *result set. The
+ * caller then checks the state and its arguments, fills in the request, and either starts the operation with
+ * apm__engine_start_and_unlock or takes it back with apm__begin_discard_and_unlock. On failure *result is the null
+ * handle and nothing is locked.
+ */
+apm_error apm__begin(apm_socket socket, enum apm__operation_kind kind, apm_async_callback *callback, void *state,
+                     apm_async_result *result, struct apm__channel **channel, struct apm__operation **operation);
+
+/* Undoes apm__begin and returns `error`. */
+apm_error apm__begin_discard_and_unlock(struct apm__channel *channel, struct apm__operation *operation,
+                                        apm_async_result *result, apm_error error);
+
+/* An End that has nothing to give but the error. */
+apm_error apm__end(apm_socket socket, apm_async_result result, enum apm__operation_kind kind);
+
+/* The same for a synchronous call: at most `timeout_ms` (0: no limit); `closed` replaces OPERATION_ABORTED. */
+apm_error apm__end_within(apm_socket socket, apm_async_result result, enum apm__operation_kind kind, int timeout_ms,
+                          apm_error closed);
+
+/* An End that also gives the number of bytes; for a synchronous call as above, with `timeout_ms` and `closed`. */
+apm_error apm__end_transfer(apm_socket socket, apm_async_result result, enum apm__operation_kind kind, int timeout_ms,
+                            apm_error closed, size_t *transferred);
+
+#endif

@@ -1,0 +1,144 @@
+/*
+ * Sockets: creating, binding, listening, shutting down, closing. Any thread.
+ */
+#include "apm/socket.h"
+
+#include "channel.h"
+#include "engine.h"
+
+static apm_error create(apm_address_family family, apm_socket_type type, apm_protocol_type protocol, bool dual_mode,
+                        apm_socket *socket)
+{
+    if (!socket)
+        return APM_ERROR_ARGUMENT_NULL;
+    *socket = (apm_socket)APM_NULL_HANDLE;
+    struct apm__pool *pool = apm__pool_default();
+    apm_error error = apm__engine_start_pool(pool);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    apm__os_socket descriptor;
+    error = apm__os_socket_create(family, (int)type, (int)protocol, &descriptor);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    if (family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6) /* .NET says which; the system's default is a setting */
+        error = apm__os_socket_set_option(descriptor, APM__OS_OPTION_IPV6_ONLY, !dual_mode);
+    if (error != APM_ERROR_SUCCESS)
+        goto close_descriptor;
+    struct apm__channel *channel = apm__channel_create(pool, family, type, protocol);
+    if (!channel) {
+        error = APM_ERROR_OUT_OF_MEMORY;
+        goto close_descriptor;
+    }
+    channel->dual_mode = dual_mode;
+    apm__channel_open(channel, descriptor);
+    socket->bits = apm__slot_handle(&apm__channels, &channel->slot);
+    return APM_ERROR_SUCCESS;
+
+close_descriptor:
+    apm__os_socket_close(descriptor);
+    return error;
+}
+
+apm_error apm_socket_create(apm_address_family address_family, apm_socket_type socket_type,
+                            apm_protocol_type protocol_type, apm_socket *socket)
+{
+    return create(address_family, socket_type, protocol_type, false, socket);
+}
+
+apm_error apm_socket_create_dual_mode(apm_socket_type socket_type, apm_protocol_type protocol_type, apm_socket *socket)
+{
+    return create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, socket_type, protocol_type, true, socket);
+}
+
+apm_error apm_socket_close(apm_socket socket)
+{
+    struct apm__channel *channel;
+    apm_error error = apm__channel_lock(socket.bits, &channel);
+    if (error != APM_ERROR_SUCCESS)
+        return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_SUCCESS : error;
+    apm__engine_close_and_unlock(channel);
+    return APM_ERROR_SUCCESS;
+}
+
+apm_error apm_socket_close_and_wait(apm_socket socket, int timeout_ms)
+{
+    if (timeout_ms < -1)
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    const struct apm__operation *current = apm__operation_current();
+    if (current && socket.bits != 0 && apm__atomic_load(&current->owner, APM__RELAXED) == socket.bits)
+        return APM_ERROR_INVALID_OPERATION;
+    apm_error error = apm_socket_close(socket);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    struct apm__channel *channel = (struct apm__channel *)apm__slot_find(&apm__channels, socket.bits);
+    apm__os_mutex_lock(&channel->lock);
+    if (apm__slot_check(&apm__channels, socket.bits) != APM_ERROR_SUCCESS) { /* its last operation is gone already */
+        apm__channel_unlock(channel);
+        return APM_ERROR_SUCCESS;
+    }
+    return apm__channel_wait_and_unlock(channel, timeout_ms) ? APM_ERROR_SUCCESS : APM_ERROR_WAIT_TIMEOUT;
+}
+
+apm_error apm_socket_bind(apm_socket socket, apm_endpoint local)
+{
+    struct apm__channel *channel;
+    apm_error error = apm__channel_lock(socket.bits, &channel);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    if (apm_endpoint_is_null(local)) {
+        error = APM_ERROR_ARGUMENT_NULL;
+        goto unlock;
+    }
+    if (channel->dual_mode)
+        local.address = apm_ip_address_map_to_ipv6(local.address);
+    if (local.address.family != channel->family) {
+        error = APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED;
+        goto unlock;
+    }
+    /* As .NET does: a server that is started again does not wait for TIME_WAIT. */
+    error = apm__os_socket_set_option(channel->descriptor, APM__OS_OPTION_REUSE_ADDRESS, 1);
+    if (error == APM_ERROR_SUCCESS)
+        error = apm__os_socket_bind(channel->descriptor, local);
+    if (error == APM_ERROR_SUCCESS)
+        channel->bound = true;
+unlock:
+    apm__channel_unlock(channel);
+    return error;
+}
+
+apm_error apm_socket_listen(apm_socket socket, int backlog)
+{
+    struct apm__channel *channel;
+    apm_error error = apm__channel_lock(socket.bits, &channel);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    error = apm__os_socket_listen(channel->descriptor, backlog);
+    if (error == APM_ERROR_SUCCESS)
+        channel->listening = true;
+    apm__channel_unlock(channel);
+    return error;
+}
+
+apm_error apm_socket_shutdown(apm_socket socket, apm_socket_shutdown_how how)
+{
+    struct apm__channel *channel;
+    apm_error error = apm__channel_lock(socket.bits, &channel);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    if ((int)how < APM_SOCKET_SHUTDOWN_RECEIVE || (int)how > APM_SOCKET_SHUTDOWN_BOTH) {
+        apm__channel_unlock(channel);
+        return APM_ERROR_INVALID_ARGUMENT;
+    }
+    error = apm__os_socket_shutdown(channel->descriptor, (int)how);
+    if (error != APM_ERROR_SUCCESS) {
+        apm__channel_unlock(channel);
+        return error;
+    }
+    channel->receive_ended = channel->receive_ended || how != APM_SOCKET_SHUTDOWN_SEND;
+    channel->send_ended = channel->send_ended || how != APM_SOCKET_SHUTDOWN_RECEIVE;
+    if (channel->receive_ended && channel->send_ended)
+        channel->connected = false;
+    /* Whatever the kernel reports of it, pending operations shall see it. */
+    apm__engine_stir_and_unlock(channel);
+    return APM_ERROR_SUCCESS;
+}

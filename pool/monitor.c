@@ -1,0 +1,158 @@
+/*
+ * The monitor: a thread that looks each millisecond while any worker runs, and finds another worker where one is stuck in
+ * a callback: for what lies in its rings, and for polling. Where every worker is stuck and at least one of them blocked
+ * rather than computing (its processor time stands still), it adds a thread, up to the pool's maximum.
+ *
+ * It is dormant while no worker runs, and the first that does wakes it: the worker stores RUNNING and then reads the
+ * monitor's word, the monitor stores DORMANT and then reads the workers' states, all sequentially consistent, so one of
+ * the two sees the other.
+ */
+#include "pool.h"
+
+enum {
+    TICK_NS = 1000000,
+    DORMANT_AFTER = 4 /* ticks without a running worker */
+};
+
+void apm__monitor_notice(struct apm__pool *pool)
+{
+    uint32_t dormant = APM__MONITOR_DORMANT;
+    if (apm__atomic_load(&pool->monitor_word, APM__SEQ_CST) == APM__MONITOR_DORMANT &&
+        apm__atomic_replace(&pool->monitor_word, &dormant, APM__MONITOR_AWAKE, APM__SEQ_CST))
+        apm__os_wake_by_address(&pool->monitor_word);
+}
+
+void apm__monitor_end(struct apm__pool *pool)
+{
+    apm__atomic_store(&pool->monitor_word, APM__MONITOR_ENDING, APM__SEQ_CST);
+    apm__os_wake_by_address(&pool->monitor_word);
+    apm__os_thread_join(pool->monitor);
+}
+
+/* What one look has shown. */
+struct sight {
+    bool running; /* some worker runs */
+    bool stuck;   /* some worker is at the item it was at a tick ago */
+    bool needy;   /* some worker's rings hold what it cannot run soon */
+    int blocked;  /* workers whose callbacks block */
+};
+
+static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct sight *sight)
+{
+    uint32_t progress = apm__atomic_load(&worker->progress, APM__RELAXED);
+    if (apm__atomic_load(&worker->state, APM__SEQ_CST) != APM__WORKER_RUNNING) {
+        worker->stuck_ticks = 0;
+        worker->seen_progress = progress - 1; /* not the same as whatever it runs next */
+        return;
+    }
+    sight->running = true;
+    if (progress != worker->seen_progress) {
+        worker->seen_progress = progress;
+        worker->stuck_ticks = 0;
+        if (apm__pool_is_worth_helping(pool, worker))
+            sight->needy = true;
+        return;
+    }
+    sight->stuck = true;
+    if (apm__ring_count(&worker->work) > 0 || apm__ring_count(&worker->events) > 0)
+        sight->needy = true;
+    /* The lock keeps the thread from ending between the question and the answer. */
+    apm__os_mutex_lock(&pool->lock);
+    bool exists = apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_RUNNING && worker->joinable;
+    uint64_t cpu_ns = exists ? apm__os_thread_cpu_ns(worker->thread) : 0;
+    apm__os_mutex_unlock(&pool->lock);
+    if (worker->stuck_ticks++ == 0)
+        worker->seen_cpu_ns = cpu_ns;
+    else if (cpu_ns - worker->seen_cpu_ns < (uint64_t)(worker->stuck_ticks - 1) * (TICK_NS / 4))
+        sight->blocked++;
+}
+
+/* Nobody can take over: one of the workers that wait polls meanwhile. */
+static void have_a_waiter_poll_locked(struct apm__pool *pool, struct apm__parker **unpark)
+{
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED); worker;
+         worker = worker->next_worker) {
+        if (apm__atomic_load(&worker->state, APM__RELAXED) != APM__WORKER_WAITING)
+            continue;
+        apm__atomic_store(&worker->shall_poll, 1, APM__RELAXED);
+        *unpark = &worker->parker;
+        return;
+    }
+}
+
+static void find_a_thread(struct apm__pool *pool, const struct sight *sight)
+{
+    struct apm__parker *unpark;
+    apm__os_mutex_lock(&pool->lock);
+    int limit = apm__pool_wanted_locked(pool) + sight->blocked;
+    bool covered = apm__pool_wake_locked(pool, limit, &unpark);
+    if (!covered && apm__atomic_load(&pool->role, APM__RELAXED) == 0)
+        have_a_waiter_poll_locked(pool, &unpark);
+    apm__os_mutex_unlock(&pool->lock);
+    if (unpark)
+        apm__parker_unpark(unpark);
+}
+
+/* Looks at every worker; true if any runs. *unattended counts the ticks at which nobody had the polling role. */
+static bool tick(struct apm__pool *pool, int *unattended, bool *had_queue)
+{
+    struct sight sight = {0};
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
+         worker = worker->next_worker)
+        look_at(pool, worker, &sight);
+
+    bool has_queue = apm__atomic_load(&pool->queued, APM__RELAXED) > 0;
+    *unattended = apm__atomic_load(&pool->role, APM__RELAXED) == 0 ? *unattended + 1 : 0;
+    bool nobody_polls = sight.running && *unattended > 0 && (sight.stuck || *unattended > 1);
+    if (sight.needy || nobody_polls || (has_queue && (sight.stuck || *had_queue)))
+        find_a_thread(pool, &sight);
+    *had_queue = has_queue;
+
+    if (*unattended > 0) { /* or else whoever polls sees to it */
+        uint64_t now_ns = apm__os_monotonic_ns();
+        if (apm__deadline_next(&pool->deadlines) <= now_ns)
+            apm__deadline_expire(&pool->deadlines, now_ns);
+    }
+    return sight.running || has_queue;
+}
+
+static bool any_worker_runs(struct apm__pool *pool)
+{
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__SEQ_CST); worker;
+         worker = worker->next_worker)
+        if (apm__atomic_load(&worker->state, APM__SEQ_CST) == APM__WORKER_RUNNING)
+            return true;
+    return false;
+}
+
+/* Sleeps until a worker runs. */
+static void be_dormant(struct apm__pool *pool)
+{
+    uint32_t awake = APM__MONITOR_AWAKE;
+    if (!apm__atomic_replace(&pool->monitor_word, &awake, APM__MONITOR_DORMANT, APM__SEQ_CST))
+        return;
+    if (any_worker_runs(pool)) {
+        uint32_t dormant = APM__MONITOR_DORMANT;
+        apm__atomic_replace(&pool->monitor_word, &dormant, APM__MONITOR_AWAKE, APM__SEQ_CST);
+        return;
+    }
+    while (apm__atomic_load(&pool->monitor_word, APM__SEQ_CST) == APM__MONITOR_DORMANT)
+        apm__os_wait_on_address(&pool->monitor_word, APM__MONITOR_DORMANT, -1);
+}
+
+void apm__monitor_main(void *argument)
+{
+    struct apm__pool *pool = argument;
+    int quiet = 0;
+    int unattended = 0;
+    bool had_queue = false;
+    while (apm__atomic_load(&pool->monitor_word, APM__SEQ_CST) != APM__MONITOR_ENDING) {
+        apm__os_wait_on_address(&pool->monitor_word, APM__MONITOR_AWAKE, TICK_NS);
+        quiet = tick(pool, &unattended, &had_queue) ? 0 : quiet + 1;
+        if (quiet >= DORMANT_AFTER) {
+            be_dormant(pool);
+            quiet = 0;
+            unattended = 0;
+        }
+    }
+}

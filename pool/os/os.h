@@ -1,0 +1,194 @@
+/*
+ * The porting contract: all that the library needs of an operating system. No other file of the library calls it.
+ *
+ * A port supplies these functions: os_posix_*.c what POSIX has, os_linux.c the rest for Linux. Unless a comment says
+ * otherwise a function may be called on any thread, does not block, and does not raise signals. Functions that can fail
+ * return an apm_error and leave the system's own code in apm__os_native_error().
+ */
+#ifndef APM__OS_H
+#define APM__OS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "apm/error.h"
+#include "apm/ip_address.h"
+#include "atomic.h"
+
+/* A variable of which each thread has its own, zero at first. */
+#define APM__THREAD_LOCAL _Thread_local
+
+/* -- Failure ------------------------------------------------------------------------------------------------------ */
+
+/* Reports a broken invariant and ends the process. */
+_Noreturn void apm__os_fail(const char *file, int line, const char *fact);
+
+/* Writes one line to standard error, in one piece. */
+void apm__os_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The system's code of the calling thread's last failed call; 0 if the last error was the library's own. */
+int32_t apm__os_native_error(void);
+void apm__os_set_native_error(int32_t code);
+
+/* -- Memory ------------------------------------------------------------------------------------------------------- */
+
+/* Memory aligned for any object; NULL if there is none. `allocate` gives it zeroed. */
+void *apm__os_allocate(size_t size);
+void *apm__os_resize(void *memory, size_t size);
+void apm__os_free(void *memory);
+
+/* -- Threads and locks -------------------------------------------------------------------------------------------- */
+
+typedef struct apm__os_mutex {
+    pthread_mutex_t mutex;
+} apm__os_mutex;
+
+#define APM__OS_MUTEX_INITIALIZER {PTHREAD_MUTEX_INITIALIZER}
+
+/* A lock that is not recursive. `initialise` cannot fail; a lock need not be destroyed. */
+void apm__os_mutex_initialise(apm__os_mutex *mutex);
+void apm__os_mutex_lock(apm__os_mutex *mutex);
+void apm__os_mutex_unlock(apm__os_mutex *mutex);
+
+typedef struct apm__os_thread {
+    pthread_t thread;
+} apm__os_thread;
+
+/*
+ * Starts a thread with all asynchronous signals blocked. `body` may leave by returning only; if it ends by pthread_exit
+ * instead, `exited`, if it is not NULL, runs on the thread before it is gone.
+ */
+apm_error apm__os_thread_create(apm__os_thread *thread, const char *name, void (*body)(void *), void (*exited)(void *),
+                                void *argument);
+void apm__os_thread_join(apm__os_thread thread); /* blocks until the thread is gone */
+
+/* The processor time that the thread has used, in ns; the thread may not be gone. 0 if it cannot be told. */
+uint64_t apm__os_thread_cpu_ns(apm__os_thread thread);
+apm__os_thread apm__os_thread_current(void);
+
+/* The number of processors that the process may use, at least 1. */
+int apm__os_processor_count(void);
+
+/* Has `hook` run in the child after each fork. False if it cannot be registered. */
+bool apm__os_at_fork_in_child(void (*hook)(void));
+
+/*
+ * Blocks while *word holds `expected`, until a wake of the same address, or `timeout_ns` nanoseconds (negative: no
+ * limit). It may also return for no reason. False if the time is up.
+ */
+bool apm__os_wait_on_address(_Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns);
+void apm__os_wake_by_address(_Atomic uint32_t *word); /* wakes one; the address need not be valid any more */
+
+/* Tells the processor that the thread spins. */
+void apm__os_spin_pause(void);
+
+/* -- Clock and environment ---------------------------------------------------------------------------------------- */
+
+/* Nanoseconds of a clock that never jumps. The coarse one is cheaper and some milliseconds behind. */
+uint64_t apm__os_monotonic_ns(void);
+uint64_t apm__os_monotonic_coarse_ns(void);
+
+/* The environment variable, or NULL; the string is the environment's. */
+const char *apm__os_environment(const char *name);
+
+/* -- Sockets ------------------------------------------------------------------------------------------------------ */
+
+typedef int apm__os_socket;
+
+#define APM__OS_NO_SOCKET (-1)
+
+/* Sockets do not block (a call that would gives APM_ERROR_WOULD_BLOCK) and are not inherited by a program executed. */
+apm_error apm__os_socket_create(apm_address_family family, int type, int protocol, apm__os_socket *created);
+void apm__os_socket_close(apm__os_socket socket); /* blocks if a linger time above 0 is set and data is unsent */
+apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local);
+apm_error apm__os_socket_listen(apm__os_socket socket, int backlog);
+apm_error apm__os_socket_accept(apm__os_socket socket, apm__os_socket *accepted);
+apm_error apm__os_socket_shutdown(apm__os_socket socket, int how);
+
+/*
+ * Starts or continues a connect: called again after WOULD_BLOCK, once the socket is writable, it gives the outcome.
+ * An IPv4 endpoint is mapped to IPv6 if `map_to_ipv6`.
+ */
+apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, bool map_to_ipv6);
+
+/* `flags` is apm_socket_flags; what the call does not know is APM_ERROR_OPERATION_NOT_SUPPORTED. */
+apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t size, int flags, size_t *received);
+apm_error apm__os_socket_send(apm__os_socket socket, const void *buffer, size_t size, int flags, size_t *sent);
+
+/* Whether a receive would not wait: APM_ERROR_SUCCESS, APM_ERROR_WOULD_BLOCK, or the socket's pending error. */
+apm_error apm__os_socket_readable(apm__os_socket socket);
+
+apm_error apm__os_socket_local_endpoint(apm__os_socket socket, apm_endpoint *endpoint);
+apm_error apm__os_socket_remote_endpoint(apm__os_socket socket, apm_endpoint *endpoint);
+apm_error apm__os_socket_available(apm__os_socket socket, size_t *available);
+
+typedef enum apm__os_option {
+    APM__OS_OPTION_NO_DELAY,
+    APM__OS_OPTION_RECEIVE_BUFFER_SIZE,
+    APM__OS_OPTION_SEND_BUFFER_SIZE,
+    APM__OS_OPTION_REUSE_ADDRESS,      /* take over an address in TIME_WAIT */
+    APM__OS_OPTION_REUSE_PORT,         /* share an address with others that ask for it */
+    APM__OS_OPTION_IPV6_ONLY,
+    APM__OS_OPTION_LINGER              /* seconds, or -1 for off */
+} apm__os_option;
+
+apm_error apm__os_socket_option(apm__os_socket socket, apm__os_option option, int *value);
+apm_error apm__os_socket_set_option(apm__os_socket socket, apm__os_option option, int value);
+
+/* -- Readiness ---------------------------------------------------------------------------------------------------- */
+
+/* What a socket is ready for, or is watched for. HANG_UP and FAILURE come unasked. */
+enum {
+    APM__OS_READY_IN = 1,
+    APM__OS_READY_OUT = 2,
+    APM__OS_READY_HANG_UP = 4, /* the peer ends its stream, or both have ended */
+    APM__OS_READY_FAILURE = 8,
+    APM__OS_READY_URGENT = 16
+};
+
+typedef struct apm__os_ready {
+    uint64_t key;
+    uint32_t ready;
+} apm__os_ready;
+
+/* Edge-triggered readiness of many sockets; ports without it return APM_ERROR_NOT_SUPPORTED from create. */
+apm_error apm__os_epoll_create(int *epoll);
+void apm__os_epoll_destroy(int epoll);
+apm_error apm__os_epoll_add(int epoll, apm__os_socket socket, uint32_t interest, uint64_t key);
+apm_error apm__os_epoll_modify(int epoll, apm__os_socket socket, uint32_t interest, uint64_t key);
+void apm__os_epoll_remove(int epoll, apm__os_socket socket);
+/* Blocks at most `timeout_ns` (negative: no limit); the number of entries written, 0 also after an interruption. */
+size_t apm__os_epoll_wait(int epoll, apm__os_ready *ready, size_t capacity, int64_t timeout_ns);
+
+typedef struct apm__os_poll_entry {
+    apm__os_socket socket;
+    uint32_t interest;
+    uint32_t ready;
+} apm__os_poll_entry;
+
+/* Level-triggered readiness of the sockets listed. Blocks as apm__os_epoll_wait; the number of ready entries. */
+size_t apm__os_poll(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns);
+
+/* A descriptor that becomes readable when it is rung, by any thread, and silent when it is cleared. */
+apm_error apm__os_bell_create(int *bell);
+void apm__os_bell_destroy(int bell);
+void apm__os_bell_ring(int bell);
+void apm__os_bell_clear(int bell);
+
+/* -- Names -------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Look-ups by the system's resolver; they block for as long as that takes. `addresses` is one block for apm__os_free.
+ * `canonical_name`, if not NULL, has room for `name_size` bytes.
+ */
+apm_error apm__os_resolve(const char *name, char *canonical_name, size_t name_size, apm_ip_address **addresses,
+                          size_t *count);
+apm_error apm__os_resolve_address(apm_ip_address address, char *name, size_t name_size);
+apm_error apm__os_host_name(char *buffer, size_t size);
+
+/* The index of a network interface, 0 if there is none of that name. */
+uint32_t apm__os_interface_index(const char *name);
+
+#endif

@@ -1,0 +1,287 @@
+/*
+ * Socket calls, poll and the bell, by POSIX (accept4 and the SOCK_ flags are Linux's and the BSDs'). Any thread.
+ */
+#include "os.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "apm/socket.h"
+#include "os_posix_error.h"
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+/* -- Endpoints -- */
+
+static socklen_t to_system(apm_endpoint endpoint, union address *address)
+{
+    memset(address, 0, sizeof *address);
+    if (endpoint.address.family == APM_ADDRESS_FAMILY_INTER_NETWORK) {
+        address->v4.sin_family = AF_INET;
+        address->v4.sin_port = htons(endpoint.port);
+        memcpy(&address->v4.sin_addr, endpoint.address.bytes, 4);
+        return sizeof address->v4;
+    }
+    address->v6.sin6_family = AF_INET6;
+    address->v6.sin6_port = htons(endpoint.port);
+    address->v6.sin6_scope_id = endpoint.address.scope_id;
+    memcpy(&address->v6.sin6_addr, endpoint.address.bytes, 16);
+    return sizeof address->v6;
+}
+
+static apm_endpoint from_system(const union address *address)
+{
+    apm_endpoint endpoint = {0};
+    if (address->any.sa_family == AF_INET) {
+        endpoint.address.family = APM_ADDRESS_FAMILY_INTER_NETWORK;
+        endpoint.port = ntohs(address->v4.sin_port);
+        memcpy(endpoint.address.bytes, &address->v4.sin_addr, 4);
+    } else if (address->any.sa_family == AF_INET6) {
+        endpoint.address.family = APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
+        endpoint.port = ntohs(address->v6.sin6_port);
+        endpoint.address.scope_id = address->v6.sin6_scope_id;
+        memcpy(endpoint.address.bytes, &address->v6.sin6_addr, 16);
+    }
+    return endpoint;
+}
+
+/* -- Life -- */
+
+apm_error apm__os_socket_create(apm_address_family family, int type, int protocol, apm__os_socket *created)
+{
+    int domain = family == APM_ADDRESS_FAMILY_INTER_NETWORK      ? AF_INET
+                 : family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6 ? AF_INET6
+                                                                 : -1;
+    *created = APM__OS_NO_SOCKET;
+    if (domain < 0)
+        return apm__os_translate(EAFNOSUPPORT);
+    if (type != APM_SOCKET_TYPE_STREAM)
+        return apm__os_translate(ESOCKTNOSUPPORT);
+    int descriptor = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    if (descriptor < 0)
+        return apm__os_translate(errno);
+    *created = descriptor;
+    return APM_ERROR_SUCCESS;
+}
+
+void apm__os_socket_close(apm__os_socket socket)
+{
+    close(socket);
+}
+
+apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local)
+{
+    union address address;
+    socklen_t size = to_system(local, &address);
+    return apm__os_outcome(bind(socket, &address.any, size));
+}
+
+apm_error apm__os_socket_listen(apm__os_socket socket, int backlog)
+{
+    return apm__os_outcome(listen(socket, backlog));
+}
+
+apm_error apm__os_socket_accept(apm__os_socket socket, apm__os_socket *accepted)
+{
+    *accepted = APM__OS_NO_SOCKET;
+    int descriptor;
+    do
+        descriptor = accept4(socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    while (descriptor < 0 && (errno == EINTR || errno == ECONNABORTED));
+    if (descriptor < 0)
+        return apm__os_translate(errno);
+    *accepted = descriptor;
+    return APM_ERROR_SUCCESS;
+}
+
+apm_error apm__os_socket_shutdown(apm__os_socket socket, int how)
+{
+    int system_how = how == APM_SOCKET_SHUTDOWN_RECEIVE ? SHUT_RD : how == APM_SOCKET_SHUTDOWN_SEND ? SHUT_WR : SHUT_RDWR;
+    return apm__os_outcome(shutdown(socket, system_how));
+}
+
+apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, bool map_to_ipv6)
+{
+    if (map_to_ipv6)
+        remote.address = apm_ip_address_map_to_ipv6(remote.address);
+    union address address;
+    socklen_t size = to_system(remote, &address);
+    if (connect(socket, &address.any, size) == 0)
+        return APM_ERROR_SUCCESS;
+    if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR)
+        return APM_ERROR_WOULD_BLOCK;
+    return apm__os_translate(errno);
+}
+
+/* -- Data -- */
+
+/* Translates SocketFlags to the system's; false for those that it does not know. */
+static bool to_system_flags(int flags, int *system_flags)
+{
+    const int ignored = APM_SOCKET_FLAGS_TRUNCATED | APM_SOCKET_FLAGS_CONTROL_DATA_TRUNCATED;
+    const int known = APM_SOCKET_FLAGS_OUT_OF_BAND | APM_SOCKET_FLAGS_PEEK | APM_SOCKET_FLAGS_DONT_ROUTE;
+    *system_flags = (flags & APM_SOCKET_FLAGS_OUT_OF_BAND ? MSG_OOB : 0) | (flags & APM_SOCKET_FLAGS_PEEK ? MSG_PEEK : 0) |
+                    (flags & APM_SOCKET_FLAGS_DONT_ROUTE ? MSG_DONTROUTE : 0);
+    return (flags & ~(ignored | known)) == 0;
+}
+
+apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t size, int flags, size_t *received)
+{
+    int system_flags;
+    *received = 0;
+    if (!to_system_flags(flags, &system_flags))
+        return apm__os_translate(EOPNOTSUPP);
+    ssize_t count;
+    do
+        count = recv(socket, buffer, size, system_flags);
+    while (count < 0 && errno == EINTR);
+    if (count < 0)
+        return apm__os_translate(errno);
+    *received = (size_t)count;
+    return APM_ERROR_SUCCESS;
+}
+
+apm_error apm__os_socket_send(apm__os_socket socket, const void *buffer, size_t size, int flags, size_t *sent)
+{
+    int system_flags;
+    *sent = 0;
+    if (!to_system_flags(flags, &system_flags))
+        return apm__os_translate(EOPNOTSUPP);
+    ssize_t count;
+    do
+        count = send(socket, buffer, size, system_flags | MSG_NOSIGNAL);
+    while (count < 0 && errno == EINTR);
+    if (count < 0)
+        return apm__os_translate(errno);
+    *sent = (size_t)count;
+    return APM_ERROR_SUCCESS;
+}
+
+apm_error apm__os_socket_readable(apm__os_socket socket)
+{
+    char byte;
+    size_t received;
+    return apm__os_socket_receive(socket, &byte, 1, APM_SOCKET_FLAGS_PEEK, &received);
+}
+
+/* -- Names and options -- */
+
+apm_error apm__os_socket_local_endpoint(apm__os_socket socket, apm_endpoint *endpoint)
+{
+    union address address;
+    socklen_t size = sizeof address;
+    memset(&address, 0, sizeof address);
+    apm_error error = apm__os_outcome(getsockname(socket, &address.any, &size));
+    *endpoint = from_system(&address);
+    return error;
+}
+
+apm_error apm__os_socket_remote_endpoint(apm__os_socket socket, apm_endpoint *endpoint)
+{
+    union address address;
+    socklen_t size = sizeof address;
+    memset(&address, 0, sizeof address);
+    apm_error error = apm__os_outcome(getpeername(socket, &address.any, &size));
+    *endpoint = from_system(&address);
+    return error;
+}
+
+apm_error apm__os_socket_available(apm__os_socket socket, size_t *available)
+{
+    int count = 0;
+    apm_error error = apm__os_outcome(ioctl(socket, FIONREAD, &count));
+    *available = error == APM_ERROR_SUCCESS ? (size_t)count : 0;
+    return error;
+}
+
+static void option_name(apm__os_option option, int *level, int *name)
+{
+    static const struct {
+        int level;
+        int name;
+    } names[] = {
+        [APM__OS_OPTION_NO_DELAY] = {IPPROTO_TCP, TCP_NODELAY},
+        [APM__OS_OPTION_RECEIVE_BUFFER_SIZE] = {SOL_SOCKET, SO_RCVBUF},
+        [APM__OS_OPTION_SEND_BUFFER_SIZE] = {SOL_SOCKET, SO_SNDBUF},
+        [APM__OS_OPTION_REUSE_ADDRESS] = {SOL_SOCKET, SO_REUSEADDR},
+        [APM__OS_OPTION_REUSE_PORT] = {SOL_SOCKET, SO_REUSEPORT},
+        [APM__OS_OPTION_IPV6_ONLY] = {IPPROTO_IPV6, IPV6_V6ONLY},
+    };
+    *level = names[option].level;
+    *name = names[option].name;
+}
+
+apm_error apm__os_socket_option(apm__os_socket socket, apm__os_option option, int *value)
+{
+    if (option == APM__OS_OPTION_LINGER) {
+        struct linger linger = {0};
+        socklen_t size = sizeof linger;
+        apm_error error = apm__os_outcome(getsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, &size));
+        *value = linger.l_onoff ? linger.l_linger : -1;
+        return error;
+    }
+    int level;
+    int name;
+    option_name(option, &level, &name);
+    socklen_t size = sizeof *value;
+    *value = 0;
+    return apm__os_outcome(getsockopt(socket, level, name, value, &size));
+}
+
+apm_error apm__os_socket_set_option(apm__os_socket socket, apm__os_option option, int value)
+{
+    if (option == APM__OS_OPTION_LINGER) {
+        struct linger linger = {.l_onoff = value >= 0, .l_linger = value >= 0 ? value : 0};
+        return apm__os_outcome(setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
+    }
+    int level;
+    int name;
+    option_name(option, &level, &name);
+    return apm__os_outcome(setsockopt(socket, level, name, &value, sizeof value));
+}
+
+/* -- poll -- */
+
+size_t apm__os_poll(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns)
+{
+    enum { ON_STACK = 256 };
+    struct pollfd few[ON_STACK];
+    struct pollfd *polled = few;
+    if (count > ON_STACK) {
+        polled = apm__os_allocate(count * sizeof *polled);
+        if (!polled) { /* poll the first ones: slower, but nothing is lost, since the caller rotates its list */
+            polled = few;
+            count = ON_STACK;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t interest = entries[i].interest;
+        polled[i] = (struct pollfd){
+            .fd = entries[i].socket,
+            .events = (short)((interest & APM__OS_READY_IN ? POLLIN | POLLPRI : 0) |
+                              (interest & APM__OS_READY_OUT ? POLLOUT : 0))};
+        entries[i].ready = 0;
+    }
+    int64_t timeout_ms = timeout_ns < 0 ? -1 : (timeout_ns + 999999) / 1000000;
+    int ready = poll(polled, (nfds_t)count, timeout_ms > 2147483647 ? 2147483647 : (int)timeout_ms);
+    for (size_t i = 0; ready > 0 && i < count; i++) {
+        short events = polled[i].revents;
+        entries[i].ready = (events & POLLIN ? APM__OS_READY_IN : 0u) | (events & POLLOUT ? APM__OS_READY_OUT : 0u) |
+                           (events & POLLHUP ? APM__OS_READY_HANG_UP : 0u) |
+                           (events & (POLLERR | POLLNVAL) ? APM__OS_READY_FAILURE : 0u) |
+                           (events & POLLPRI ? APM__OS_READY_URGENT : 0u);
+    }
+    if (polled != few)
+        apm__os_free(polled);
+    return ready > 0 ? (size_t)ready : 0;
+}

@@ -1,0 +1,198 @@
+/*
+ * Threads, locks, memory, clocks and reporting, by POSIX. Any thread.
+ */
+#include "os.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static APM__THREAD_LOCAL int32_t native_error;
+
+/* -- Failure -- */
+
+_Noreturn void apm__os_fail(const char *file, int line, const char *fact)
+{
+    apm__os_log("apm: %s:%d: broken invariant: %s", file, line, fact);
+    abort();
+}
+
+void apm__os_log(const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line - 1, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    size_t used = (size_t)length < sizeof line - 1 ? (size_t)length : sizeof line - 2;
+    line[used++] = '\n';
+    ssize_t written = write(STDERR_FILENO, line, used);
+    (void)written; /* there is nowhere left to report it */
+}
+
+int32_t apm__os_native_error(void)
+{
+    return native_error;
+}
+
+void apm__os_set_native_error(int32_t code)
+{
+    native_error = code;
+}
+
+/* -- Memory -- */
+
+void *apm__os_allocate(size_t size)
+{
+    return calloc(1, size);
+}
+
+void *apm__os_resize(void *memory, size_t size)
+{
+    return realloc(memory, size);
+}
+
+void apm__os_free(void *memory)
+{
+    free(memory);
+}
+
+/* -- Locks -- */
+
+void apm__os_mutex_initialise(apm__os_mutex *mutex)
+{
+    int failed = pthread_mutex_init(&mutex->mutex, NULL);
+    APM__CHECK(failed == 0);
+}
+
+void apm__os_mutex_lock(apm__os_mutex *mutex)
+{
+    int failed = pthread_mutex_lock(&mutex->mutex);
+    APM__ASSERT(failed == 0);
+    (void)failed;
+}
+
+void apm__os_mutex_unlock(apm__os_mutex *mutex)
+{
+    int failed = pthread_mutex_unlock(&mutex->mutex);
+    APM__ASSERT(failed == 0);
+    (void)failed;
+}
+
+/* -- Threads -- */
+
+/* What a new thread needs; it frees this itself. */
+struct start {
+    char name[16];
+    void (*body)(void *);
+    void (*exited)(void *);
+    void *argument;
+};
+
+static void *run_thread(void *argument)
+{
+    struct start start = *(struct start *)argument;
+    free(argument);
+#ifdef __linux__
+    pthread_setname_np(pthread_self(), start.name);
+#endif
+    if (start.exited) {
+        pthread_cleanup_push(start.exited, start.argument);
+        start.body(start.argument);
+        pthread_cleanup_pop(0);
+    } else {
+        start.body(start.argument);
+    }
+    return NULL;
+}
+
+apm_error apm__os_thread_create(apm__os_thread *thread, const char *name, void (*body)(void *), void (*exited)(void *),
+                                void *argument)
+{
+    struct start *start = malloc(sizeof *start);
+    if (!start)
+        return APM_ERROR_OUT_OF_MEMORY;
+    *start = (struct start){.body = body, .exited = exited, .argument = argument};
+    snprintf(start->name, sizeof start->name, "%s", name);
+
+    /* A thread inherits the mask; signals of faults stay, so that they are reported where they happen. */
+    sigset_t blocked;
+    sigset_t before;
+    sigfillset(&blocked);
+    sigdelset(&blocked, SIGSEGV);
+    sigdelset(&blocked, SIGBUS);
+    sigdelset(&blocked, SIGFPE);
+    sigdelset(&blocked, SIGILL);
+    sigdelset(&blocked, SIGTRAP);
+    sigdelset(&blocked, SIGABRT);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    int failed = pthread_create(&thread->thread, NULL, run_thread, start);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        free(start);
+        native_error = failed;
+        return APM_ERROR_OUT_OF_MEMORY;
+    }
+    return APM_ERROR_SUCCESS;
+}
+
+void apm__os_thread_join(apm__os_thread thread)
+{
+    pthread_join(thread.thread, NULL);
+}
+
+apm__os_thread apm__os_thread_current(void)
+{
+    return (apm__os_thread){pthread_self()};
+}
+
+uint64_t apm__os_thread_cpu_ns(apm__os_thread thread)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (pthread_getcpuclockid(thread.thread, &clock) != 0 || clock_gettime(clock, &time) != 0)
+        return 0;
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+bool apm__os_at_fork_in_child(void (*hook)(void))
+{
+    return pthread_atfork(NULL, NULL, hook) == 0;
+}
+
+/* -- Clock and environment -- */
+
+static uint64_t read_clock(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+uint64_t apm__os_monotonic_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t apm__os_monotonic_coarse_ns(void)
+{
+#ifdef CLOCK_MONOTONIC_COARSE
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+#else
+    return read_clock(CLOCK_MONOTONIC);
+#endif
+}
+
+const char *apm__os_environment(const char *name)
+{
+    return getenv(name);
+}

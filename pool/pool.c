@@ -1,0 +1,296 @@
+/*
+ * The pool's life, its global queue, and the choice of a thread to wake. See pool.h for the invariants. Any thread.
+ */
+#include "pool.h"
+
+#include "check.h"
+#include "process.h"
+
+static struct apm__pool default_pool = {
+    .lock = APM__OS_MUTEX_INITIALIZER,
+    .max_threads = APM__MAX_THREADS,
+};
+
+static apm__os_mutex start_lock = APM__OS_MUTEX_INITIALIZER; /* one start or stop at a time; before any pool's lock */
+
+struct apm__pool *apm__pool_default(void)
+{
+    return &default_pool;
+}
+
+bool apm__pool_is_open(struct apm__pool *pool)
+{
+    return apm__atomic_load(&pool->phase, APM__ACQUIRE) == APM__POOL_OPEN;
+}
+
+struct apm__poller *apm__pool_poller(struct apm__pool *pool)
+{
+    return pool->poller;
+}
+
+/* -- The global queue -- */
+
+static void append_locked(struct apm__pool *pool, struct apm__work *work)
+{
+    work->next = NULL;
+    if (pool->queue_tail)
+        pool->queue_tail->next = work;
+    else
+        pool->queue_head = work;
+    pool->queue_tail = work;
+    apm__atomic_add(&pool->queued, 1, APM__SEQ_CST);
+}
+
+struct apm__work *apm__pool_take(struct apm__pool *pool)
+{
+    if (apm__atomic_load(&pool->queued, APM__RELAXED) == 0)
+        return NULL; /* what is put there later wakes a thread of its own accord */
+    apm__os_mutex_lock(&pool->lock);
+    struct apm__work *work = pool->queue_head;
+    if (work) {
+        pool->queue_head = work->next;
+        if (!work->next)
+            pool->queue_tail = NULL;
+        apm__atomic_subtract(&pool->queued, 1, APM__SEQ_CST);
+    }
+    apm__os_mutex_unlock(&pool->lock);
+    return work;
+}
+
+/* -- Waking -- */
+
+int apm__pool_wanted_locked(struct apm__pool *pool)
+{
+    int wanted = (pool->min_threads ? pool->min_threads : pool->processors) + pool->waiting;
+    return wanted < pool->max_threads ? wanted : pool->max_threads;
+}
+
+/* A structure for one more thread: one that is free, or a new one. */
+static struct apm__worker *find_structure_locked(struct apm__pool *pool)
+{
+    struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED);
+    while (worker && apm__atomic_load(&worker->state, APM__ACQUIRE) != APM__WORKER_GONE)
+        worker = worker->next_worker;
+    if (worker) {
+        if (worker->joinable) /* the thread before has left the lock for the last time: this takes no time */
+            apm__os_thread_join(worker->thread);
+        worker->joinable = false;
+        return worker;
+    }
+    worker = apm__os_allocate(sizeof *worker);
+    if (!worker)
+        return NULL;
+    worker->pool = pool;
+    worker->next_worker = apm__atomic_load(&pool->workers, APM__RELAXED);
+    apm__atomic_store(&pool->workers, worker, APM__RELEASE); /* pairs with the walks' acquire */
+    return worker;
+}
+
+/* Starts a thread. It is done under the lock, so that a stop never meets half a thread; it is rare. */
+static bool create_worker_locked(struct apm__pool *pool)
+{
+    struct apm__worker *worker = find_structure_locked(pool);
+    if (!worker)
+        return false;
+    apm__atomic_store(&worker->state, APM__WORKER_RUNNING, APM__SEQ_CST);
+    apm_error error = apm__os_thread_create(&worker->thread, "apm worker", apm__worker_main, apm__worker_exited, worker);
+    if (error != APM_ERROR_SUCCESS) {
+        apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
+        return false;
+    }
+    worker->joinable = true;
+    worker->searching = true;
+    pool->searching++;
+    pool->threads++;
+    return true;
+}
+
+bool apm__pool_wake_locked(struct apm__pool *pool, int limit, struct apm__parker **unpark)
+{
+    *unpark = NULL;
+    if (pool->searching > 0)
+        return true; /* it will find the work, and wake the next one if there is more */
+    struct apm__worker *worker = pool->idle;
+    if (worker) {
+        pool->idle = worker->next_idle;
+        apm__atomic_subtract(&pool->idle_count, 1, APM__RELAXED);
+    } else {
+        worker = pool->sleeper;
+        pool->sleeper = NULL;
+    }
+    if (worker) {
+        worker->searching = true;
+        pool->searching++;
+        *unpark = &worker->parker;
+        return true;
+    }
+    if (apm__atomic_load(&pool->phase, APM__RELAXED) == APM__POOL_STOPPING)
+        return false;
+    return pool->threads < limit && pool->threads < pool->max_threads && create_worker_locked(pool);
+}
+
+void apm__pool_wake(struct apm__pool *pool)
+{
+    struct apm__parker *unpark;
+    apm__os_mutex_lock(&pool->lock);
+    apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
+    apm__os_mutex_unlock(&pool->lock);
+    if (unpark)
+        apm__parker_unpark(unpark);
+}
+
+bool apm__pool_is_worth_helping(struct apm__pool *pool, struct apm__worker *worker)
+{
+    /* Waking a thread costs about 8 us of processor time, and some 25 us until it runs. */
+    const uint64_t worth_ns = 100000;
+    uint64_t items = (uint64_t)apm__ring_count(&worker->events) + apm__ring_count(&worker->work);
+    return pool->processors > 1 && items > 1 && items * apm__atomic_load(&pool->item_ns, APM__RELAXED) > worth_ns;
+}
+
+/* Puts work where every worker sees it. */
+static void submit_globally(struct apm__pool *pool, struct apm__work *work)
+{
+    struct apm__parker *unpark;
+    apm__os_mutex_lock(&pool->lock);
+    append_locked(pool, work);
+    apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
+    apm__os_mutex_unlock(&pool->lock);
+    if (unpark)
+        apm__parker_unpark(unpark);
+}
+
+void apm__pool_submit(struct apm__pool *pool, struct apm__work *work)
+{
+    struct apm__worker *worker = apm__worker_current();
+    if (!worker || worker->pool != pool || !apm__ring_push(&worker->work, (uint64_t)(uintptr_t)work))
+        submit_globally(pool, work);
+}
+
+/* -- Deadlines -- */
+
+apm_error apm__pool_set_deadline(struct apm__pool *pool, struct apm__deadline *deadline, uint64_t due_ns,
+                                 bool *was_armed)
+{
+    bool is_first;
+    apm_error error = apm__deadline_set(&pool->deadlines, deadline, due_ns, was_armed, &is_first);
+    if (error != APM_ERROR_SUCCESS || !is_first)
+        return error;
+    /*
+     * Whoever sleeps in the poller reads the earliest deadline after it has shown itself under the lock: either it sees
+     * this one, or it is seen here.
+     */
+    apm__os_mutex_lock(&pool->lock);
+    struct apm__parker *unpark = pool->polling;
+    if (unpark)
+        apm__parker_unpark(unpark); /* under the lock: a waiting thread's parker may not outlive its wait */
+    apm__os_mutex_unlock(&pool->lock);
+    return APM_ERROR_SUCCESS;
+}
+
+bool apm__pool_clear_deadline(struct apm__pool *pool, struct apm__deadline *deadline)
+{
+    return apm__deadline_clear(&pool->deadlines, deadline);
+}
+
+/* -- Life -- */
+
+apm_error apm__pool_start(struct apm__pool *pool, apm__poller_factory *factory)
+{
+    if (apm__process_is_forked_child())
+        return APM_ERROR_INVALID_OPERATION;
+    if (apm__pool_is_open(pool))
+        return APM_ERROR_SUCCESS;
+
+    apm_error error = APM_ERROR_SUCCESS;
+    apm__os_mutex_lock(&start_lock);
+    uint32_t phase = apm__atomic_load(&pool->phase, APM__ACQUIRE);
+    if (phase != APM__POOL_NEW) {
+        error = phase == APM__POOL_OPEN ? APM_ERROR_SUCCESS : APM_ERROR_INVALID_OPERATION;
+        goto unlock;
+    }
+    apm__process_watch_forks();
+    error = factory(&pool->poller);
+    if (error != APM_ERROR_SUCCESS)
+        goto unlock;
+    apm__deadline_heap_initialise(&pool->deadlines);
+    pool->processors = apm__os_processor_count();
+    apm__atomic_store(&pool->item_ns, 1000, APM__RELAXED);
+    apm__atomic_store(&pool->monitor_word, APM__MONITOR_AWAKE, APM__SEQ_CST);
+    error = apm__os_thread_create(&pool->monitor, "apm monitor", apm__monitor_main, NULL, pool);
+    if (error != APM_ERROR_SUCCESS)
+        goto destroy_poller;
+    apm__os_mutex_lock(&pool->lock);
+    bool created = create_worker_locked(pool);
+    apm__os_mutex_unlock(&pool->lock);
+    if (!created) {
+        error = APM_ERROR_OUT_OF_MEMORY;
+        goto end_monitor;
+    }
+    apm__atomic_store(&pool->phase, APM__POOL_OPEN, APM__RELEASE);
+    goto unlock;
+
+end_monitor:
+    apm__monitor_end(pool);
+destroy_poller:
+    pool->poller->destroy(pool->poller);
+    pool->poller = NULL;
+unlock:
+    apm__os_mutex_unlock(&start_lock);
+    return error;
+}
+
+void apm__pool_close(struct apm__pool *pool)
+{
+    apm__os_mutex_lock(&start_lock);
+    if (apm__pool_is_open(pool))
+        apm__atomic_store(&pool->phase, APM__POOL_CLOSED, APM__RELEASE);
+    apm__os_mutex_unlock(&start_lock);
+}
+
+void apm__pool_reopen(struct apm__pool *pool)
+{
+    apm__os_mutex_lock(&start_lock);
+    if (apm__atomic_load(&pool->phase, APM__RELAXED) == APM__POOL_CLOSED)
+        apm__atomic_store(&pool->phase, APM__POOL_OPEN, APM__RELEASE);
+    apm__os_mutex_unlock(&start_lock);
+}
+
+static void end_workers(struct apm__pool *pool)
+{
+    apm__os_mutex_lock(&pool->lock);
+    apm__atomic_store(&pool->phase, APM__POOL_STOPPING, APM__SEQ_CST);
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED); worker;
+         worker = worker->next_worker)
+        apm__parker_unpark(&worker->parker);
+    apm__os_mutex_unlock(&pool->lock);
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED); worker;
+         worker = worker->next_worker)
+        if (worker->joinable) /* no thread is created any more: nobody else writes it */
+            apm__os_thread_join(worker->thread);
+}
+
+void apm__pool_stop(struct apm__pool *pool)
+{
+    apm__os_mutex_lock(&start_lock);
+    if (apm__atomic_load(&pool->phase, APM__RELAXED) == APM__POOL_NEW)
+        goto unlock;
+    end_workers(pool);
+    apm__monitor_end(pool);
+    APM__CHECK(pool->threads == 0 && pool->queue_head == NULL);
+    struct apm__worker *worker = apm__atomic_exchange(&pool->workers, NULL, APM__RELAXED);
+    while (worker) {
+        struct apm__worker *next = worker->next_worker;
+        apm__os_free(worker);
+        worker = next;
+    }
+    pool->idle = NULL;
+    pool->sleeper = NULL;
+    pool->searching = 0;
+    apm__atomic_store(&pool->idle_count, 0, APM__RELAXED);
+    pool->poller->destroy(pool->poller);
+    pool->poller = NULL;
+    apm__deadline_heap_finish(&pool->deadlines);
+    apm__atomic_store(&pool->phase, APM__POOL_NEW, APM__RELEASE);
+unlock:
+    apm__os_mutex_unlock(&start_lock);
+}

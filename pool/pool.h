@@ -1,0 +1,244 @@
+/*
+ * The worker pool: what the layers above use of it, and what its files share.
+ *
+ * Shape. Workers poll for I/O themselves. One at a time has the polling role: it takes a batch of events from the poller
+ * into its own ring, gives the role back and handles them; when nothing is left to do it polls again, spins a little, and
+ * then sleeps in the poller. The other idle workers sleep on their parkers. While the worker that polled runs callbacks
+ * nobody polls: so a message that is answered at once costs no wake-up of a second thread. What keeps this
+ * work-conserving are helpers, woken when the batch is long enough to be worth a second thread, and the monitor, which
+ * looks each millisecond while any worker runs, and puts another worker in the place of one that is stuck.
+ *
+ * Invariants:
+ *  1. Work in the global queue is seen: it is put there under the pool's lock, and under the same lock an idle worker
+ *     either was found and woken, or none was idle; and a worker becomes idle only under that lock, with the queue empty.
+ *  2. Work in a ring is seen by its owner, which does not become idle while its rings hold anything, or, if the owner is
+ *     stuck, by the thieves that the monitor wakes.
+ *  3. If nobody has the polling role, then some worker runs, or has been woken and will look; so the monitor is awake.
+ *  4. A wait of the library on a worker is covered: another worker takes over, or, at the maximum, the waiter polls.
+ *
+ * Locks: the pool's lock is taken with any lock of the layers above held or none; below it come only the slot tables'.
+ */
+#ifndef APM__POOL_H
+#define APM__POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "apm/error.h"
+#include "deadline.h"
+#include "os.h"
+#include "parker.h"
+#include "poller.h"
+#include "ring.h"
+#include "slot.h"
+
+/* -- For the layers above ------------------------------------------------------------------------------------------ */
+
+/*
+ * Something to run once on a worker; part of what it is about. Owned by the pool from submit until `run` is called. If
+ * user code in it ends the thread, `run` is called again, only to tidy up: apm__pool_is_abandoning is true then.
+ */
+struct apm__work {
+    struct apm__work *next;
+    void (*run)(struct apm__work *work);
+};
+
+struct apm__pool;
+struct apm__worker;
+
+/* The process-wide pool. It exists always; it runs from apm__pool_start to apm__pool_stop. */
+struct apm__pool *apm__pool_default(void);
+
+/*
+ * Has the pool running: makes its poller and threads if it does not yet. Any thread.
+ * OUT_OF_MEMORY, or what the factory says; INVALID_OPERATION while it is being stopped.
+ */
+apm_error apm__pool_start(struct apm__pool *pool, apm__poller_factory *factory);
+
+/* Whether the pool runs and takes new operations. */
+bool apm__pool_is_open(struct apm__pool *pool);
+
+/*
+ * Ends the pool in two steps. `close` makes it refuse new operations; what was begun goes on. `stop` ends its threads
+ * and its poller, when nothing is outstanding any more; it is then as new.
+ */
+void apm__pool_close(struct apm__pool *pool);
+void apm__pool_reopen(struct apm__pool *pool);
+void apm__pool_stop(struct apm__pool *pool);
+
+/* Runs the work on a worker: the calling one, if it is the pool's, when it is done with what it does. Never fails. */
+void apm__pool_submit(struct apm__pool *pool, struct apm__work *work);
+
+/* Arms a deadline of the pool; `due_ns` on the monotonic clock. See apm__deadline_set. */
+apm_error apm__pool_set_deadline(struct apm__pool *pool, struct apm__deadline *deadline, uint64_t due_ns,
+                                 bool *was_armed);
+bool apm__pool_clear_deadline(struct apm__pool *pool, struct apm__deadline *deadline);
+
+/* The pool's poller; it runs. */
+struct apm__poller *apm__pool_poller(struct apm__pool *pool);
+
+/* Whether the calling thread is a worker of any pool; and whether that ends in the middle of its work. */
+bool apm__pool_is_worker_thread(void);
+bool apm__pool_is_abandoning(void);
+
+/*
+ * Parks the calling thread as apm__parker_park does, but tells the pool if it is a worker: the pool is covered, and at
+ * the maximum the thread polls meanwhile. `apm__pool_begin_wait` comes before the first park of a wait, and
+ * `apm__pool_end_wait` after its last.
+ */
+void apm__pool_begin_wait(void);
+void apm__pool_park(struct apm__parker *parker, int64_t timeout_ns);
+void apm__pool_end_wait(void);
+
+/* Called for each table whose free slots workers may have cached: they are given back when a worker ends. */
+void apm__pool_share_cache_of(struct apm__slot_table *table);
+
+/* -- Inside the pool ----------------------------------------------------------------------------------------------- */
+
+enum {
+    APM__MAX_THREADS = 32767,
+#ifdef APM_DEBUG
+    APM__TURN = 4, /* work items that a worker runs before it looks elsewhere */
+#else
+    APM__TURN = 64,
+#endif
+};
+
+enum apm__worker_state {
+    APM__WORKER_GONE,    /* no thread; the structure waits for the next one */
+    APM__WORKER_IDLE,    /* parked, or asleep in the poller */
+    APM__WORKER_RUNNING, /* looks for work, or does some */
+    APM__WORKER_WAITING  /* in a wait of the library, in the middle of its work */
+};
+
+struct apm__worker {
+    /* immutable */
+    struct apm__pool *pool;
+    struct apm__worker *next_worker; /* all there ever were, for walks without a lock */
+
+    /* atomic: written by the worker, read by the monitor */
+    _Atomic uint32_t state;    /* enum apm__worker_state */
+    _Atomic uint32_t progress; /* goes up with each item, so that "still the same" can be seen */
+
+    /* atomic: set by whoever finds that the worker, which waits, has to poll meanwhile; cleared by the worker */
+    _Atomic uint32_t shall_poll;
+
+    /* guarded by the pool's lock */
+    struct apm__worker *next_idle;
+    bool searching;   /* woken for work, and has not found any yet */
+    bool joinable;    /* the thread has ended, or is about to, and is to be joined */
+    apm__os_thread thread;
+
+    /* owned by the monitor */
+    uint32_t seen_progress;
+    uint32_t stuck_ticks; /* for how many ticks it has been at the same item */
+    uint64_t seen_cpu_ns; /* the thread's processor time when that was first seen */
+
+    /* atomic in itself; here, and not with the thread, so that a late unpark meets no freed memory */
+    struct apm__parker parker;
+
+    /* owned by the worker */
+    struct apm__slot_cache cache;
+    uint32_t turn; /* work items run since the worker last looked elsewhere */
+    struct apm__work *running; /* what it runs now, or NULL */
+    uint64_t batch_started_ns;
+    uint32_t batch_size;
+
+    struct apm__ring work;   /* struct apm__work pointers */
+    struct apm__ring events; /* the poller's words */
+};
+
+struct apm__pool {
+    apm__os_mutex lock;
+
+    /* immutable while the pool runs */
+    struct apm__poller *poller;
+    int processors;
+
+    /* written under lock, read by anybody */
+    _Atomic uint32_t phase;                 /* enum apm__pool_phase */
+    _Atomic uint32_t queued;                /* length of the global queue */
+    _Atomic uint32_t idle_count;
+    _Atomic(struct apm__worker *) workers;  /* all there ever were; only pushed to while the pool runs */
+
+    /* guarded by lock */
+    struct apm__work *queue_head;
+    struct apm__work *queue_tail;
+    struct apm__worker *idle;    /* parked ones, latest first */
+    struct apm__worker *sleeper; /* the idle one that is asleep in the poller, until somebody wakes it */
+    struct apm__parker *polling; /* whoever is asleep in the poller: the sleeper, or a waiting worker */
+    int searching;
+    int threads;
+    int waiting; /* workers in a wait of the library */
+    int min_threads; /* 0 until set: the number of processors */
+    int max_threads;
+
+    /* atomic */
+    _Atomic uint32_t role;       /* 1: some thread has the polling role */
+    _Atomic uint32_t item_ns;    /* average time that an event takes, as measured lately */
+    _Atomic uint32_t spin_score; /* whether spinning has been paying off */
+
+    struct apm__deadline_heap deadlines;
+
+    /* the monitor */
+    apm__os_thread monitor;
+    _Atomic uint32_t monitor_word; /* enum apm__monitor_state; the monitor sleeps on it */
+};
+
+enum apm__pool_phase {
+    APM__POOL_NEW,     /* no threads */
+    APM__POOL_OPEN,    /* runs */
+    APM__POOL_CLOSED,  /* runs, but takes no new operations */
+    APM__POOL_STOPPING /* the threads end */
+};
+
+enum apm__monitor_state {
+    APM__MONITOR_AWAKE,
+    APM__MONITOR_DORMANT, /* no worker runs; the first that does wakes it */
+    APM__MONITOR_ENDING
+};
+
+/*
+ * Finds a thread for work that has come: one that looks for some already, an idle one, or a new one below `limit`
+ * threads. False if there is none. *unpark, if not NULL, is to be unparked once the lock is released.
+ */
+bool apm__pool_wake_locked(struct apm__pool *pool, int limit, struct apm__parker **unpark);
+
+/* The same for work that a caller without the lock knows of: takes the lock, and unparks. */
+void apm__pool_wake(struct apm__pool *pool);
+
+struct apm__work *apm__pool_take(struct apm__pool *pool);
+
+/* The number of threads that the pool should have without its waiting ones. */
+int apm__pool_wanted_locked(struct apm__pool *pool);
+
+/* Whether the worker's rings hold so much that a second thread would help. */
+bool apm__pool_is_worth_helping(struct apm__pool *pool, struct apm__worker *worker);
+
+/* The bodies of the threads. */
+void apm__worker_main(void *worker);
+void apm__worker_exited(void *worker);
+void apm__monitor_main(void *pool);
+
+/* Called by a worker that begins to run after it was idle. */
+void apm__monitor_notice(struct apm__pool *pool);
+
+/* Ends the monitor's thread; the workers are gone. */
+void apm__monitor_end(struct apm__pool *pool);
+
+/* The calling thread's worker, or NULL. */
+struct apm__worker *apm__worker_current(void);
+
+static inline bool apm__pool_take_role(struct apm__pool *pool)
+{
+    /* The look before the exchange keeps the line shared while another thread has the role. */
+    return apm__atomic_load(&pool->role, APM__RELAXED) == 0 &&
+           apm__atomic_exchange(&pool->role, 1, APM__ACQ_REL) == 0;
+}
+
+static inline void apm__pool_give_role(struct apm__pool *pool)
+{
+    apm__atomic_store(&pool->role, 0, APM__SEQ_CST);
+}
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * A worker's queue of words: first in, first out, of fixed size. The owner pushes; the owner and thieves take.
+ *
+ * `tail` is written by the owner only, `head` by whoever takes, with compare-and-swap. A taker reads the entry before it
+ * moves the head; the owner can overwrite that entry only when the head has passed it, and then the compare-and-swap
+ * fails, because the head never comes back (it would have to go round 2^32 entries during one take).
+ */
+#ifndef APM__RING_H
+#define APM__RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "os.h"
+
+enum {
+#ifdef APM_DEBUG
+    APM__RING_SIZE = 8,
+#else
+    APM__RING_SIZE = 256,
+#endif
+    APM__RING_MASK = APM__RING_SIZE - 1
+};
+
+struct apm__ring {
+    _Atomic uint32_t head; /* atomic: the next entry to take */
+    _Atomic uint32_t tail; /* atomic: the next entry to fill; written by the owner */
+    _Atomic uint64_t entries[APM__RING_SIZE];
+};
+
+/* The number of entries; a guess unless the caller is the owner and nobody steals. */
+static inline uint32_t apm__ring_count(struct apm__ring *ring)
+{
+    uint32_t head = apm__atomic_load(&ring->head, APM__RELAXED);
+    return apm__atomic_load(&ring->tail, APM__RELAXED) - head;
+}
+
+/* Puts an entry in; false if the ring is full. Owner only. */
+static inline bool apm__ring_push(struct apm__ring *ring, uint64_t entry)
+{
+    uint32_t tail = apm__atomic_load(&ring->tail, APM__RELAXED);
+    /* Acquire pairs with the release of a take: the taker has read the entry that is overwritten. */
+    if (tail - apm__atomic_load(&ring->head, APM__ACQUIRE) >= APM__RING_SIZE)
+        return false;
+    apm__atomic_store(&ring->entries[tail & APM__RING_MASK], entry, APM__RELAXED);
+    apm__atomic_store(&ring->tail, tail + 1, APM__RELEASE); /* pairs with the acquire in apm__ring_take */
+    return true;
+}
+
+/* Takes the oldest entry; false if there is none. Any thread. */
+static inline bool apm__ring_take(struct apm__ring *ring, uint64_t *entry)
+{
+    uint32_t head = apm__atomic_load(&ring->head, APM__ACQUIRE);
+    for (;;) {
+        uint32_t tail = apm__atomic_load(&ring->tail, APM__ACQUIRE);
+        if ((int32_t)(tail - head) <= 0)
+            return false;
+        *entry = apm__atomic_load(&ring->entries[head & APM__RING_MASK], APM__RELAXED);
+        if (apm__atomic_replace(&ring->head, &head, head + 1, APM__ACQ_REL))
+            return true;
+    }
+}
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * Slots: where every object that a handle names lives.
+ *
+ * A table has the slots of one kind of object. Slots are never given back to the system while the library is in use, so
+ * any index that was ever handed out may be looked at; the control word decides whether a handle still means the object.
+ *
+ * The control word is one atomic: generation, flags and references together, so that "is it still this object?" and the
+ * step that depends on the answer are one. A generation is used once: it goes up when the slot is allocated and never
+ * comes back, and a slot that has used its last one is retired.
+ */
+#ifndef APM__SLOT_H
+#define APM__SLOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "apm/error.h"
+#include "os.h"
+
+/* Bits 0 to 19: references. Bits 20 to 31: flags. Bits 32 to 63: generation. */
+enum {
+    APM__SLOT_REFERENCES = (1 << 20) - 1,
+    APM__SLOT_SIGNALLED = 1 << 20,   /* waitables: a wait succeeds; operations: completed, the outcome may be read */
+    APM__SLOT_HAS_WAITERS = 1 << 21, /* waitables: a wait link may be in `waiters` */
+    APM__SLOT_AUTO_RESET = 1 << 22,  /* waitables: a successful wait takes the signal */
+    APM__SLOT_CLOSED = 1 << 23,      /* the owner's reference is gone: events closed, operations being ended */
+    APM__SLOT_USER_FLAG = 1 << 24    /* for the object's own module */
+};
+
+/* What kind of object a handle names: its six lowest bits. */
+enum apm__slot_kind {
+    APM__KIND_SOCKET = 1,
+    APM__KIND_OPERATION = 2,
+    APM__KIND_MANUAL_RESET_EVENT = 3,
+    APM__KIND_AUTO_RESET_EVENT = 4,
+    APM__KIND_LIMIT
+};
+
+struct apm__wait_link;
+
+/* The head of every object in a table. */
+struct apm__slot {
+    _Atomic uint64_t control;
+    struct apm__wait_link *waiters; /* guarded by the wait lock of the slot (wait.c) */
+    uint32_t index;                 /* immutable once the slot exists */
+    uint32_t next_free;             /* owned by the free list that the slot is in */
+};
+
+#define APM__SLOT_CHUNK_LIMIT 4096
+#define APM__SLOT_NONE UINT32_MAX
+
+struct apm__slot_table {
+    enum apm__slot_kind kind;                                    /* immutable */
+    size_t object_size;                                          /* immutable */
+    void (*prepare)(struct apm__slot *slot);                     /* once for each slot, when it first exists; or NULL */
+    apm__os_mutex lock;
+    uint32_t free_head;                                          /* guarded by lock; APM__SLOT_NONE is empty */
+    _Atomic uint32_t slot_count;                                 /* grows under lock */
+    _Atomic(unsigned char *) chunks[APM__SLOT_CHUNK_LIMIT];      /* set once each, under lock */
+};
+
+#define APM__SLOT_TABLE(table_kind, type, prepare_slot)                                                    \
+    {                                                                                                      \
+        .kind = (table_kind), .object_size = sizeof(type), .prepare = (prepare_slot),                      \
+        .lock = APM__OS_MUTEX_INITIALIZER, .free_head = APM__SLOT_NONE                                     \
+    }
+
+/* A thread's own free slots, by kind, so that workers need no lock to allocate. Owned by the thread. */
+struct apm__slot_cache {
+    struct {
+        uint32_t head;
+        uint32_t count;
+    } kinds[APM__KIND_LIMIT];
+};
+
+/* Makes `cache`, or none if NULL, the calling thread's. Before it goes it must be emptied with apm__slot_cache_flush. */
+void apm__slot_cache_use(struct apm__slot_cache *cache);
+void apm__slot_cache_flush(struct apm__slot_table *table);
+
+/*
+ * Takes a free slot; NULL if there is no memory. The object behind the head is as its last user left it, or zero. No
+ * handle names it before it is published: that gives it its next generation, `references` references and `flags`. Free
+ * it by publishing it and giving the references back.
+ */
+struct apm__slot *apm__slot_allocate(struct apm__slot_table *table);
+void apm__slot_publish(struct apm__slot *slot, uint32_t references, uint32_t flags);
+
+/* The slot that the handle's bits point at, of whatever generation; NULL if the table never had it. */
+struct apm__slot *apm__slot_find(struct apm__slot_table *table, uint64_t bits);
+
+/* Slots by number, for walks over a whole table: NULL from the first that does not exist. */
+struct apm__slot *apm__slot_at(struct apm__slot_table *table, uint32_t index);
+
+/* The bits that name the slot's present object. The caller holds a reference, or has just allocated it. */
+uint64_t apm__slot_handle(struct apm__slot_table *table, const struct apm__slot *slot);
+
+/*
+ * What is to be said of a handle: success if it names the object that the slot holds now, OBJECT_DISPOSED if it did once,
+ * ARGUMENT if it was never issued, ARGUMENT_NULL for the null handle.
+ */
+apm_error apm__slot_check(struct apm__slot_table *table, uint64_t bits);
+
+/*
+ * Takes a reference if the handle names the slot's present object and none of `refused` flags is set; errors as
+ * apm__slot_check, with OBJECT_DISPOSED also for a refused flag.
+ */
+apm_error apm__slot_acquire(struct apm__slot_table *table, uint64_t bits, uint32_t refused, struct apm__slot **slot);
+
+/* Takes another reference; the caller has one. */
+void apm__slot_retain(struct apm__slot *slot);
+
+/* Gives a reference back. True if it was the last: the caller then calls apm__slot_free, after its own tidying. */
+bool apm__slot_release(struct apm__slot *slot);
+void apm__slot_free(struct apm__slot_table *table, struct apm__slot *slot);
+
+static inline uint32_t apm__slot_generation(uint64_t bits)
+{
+    return (uint32_t)(bits >> 32);
+}
+
+#endif

@@ -1,0 +1,467 @@
+/*
+ * Connecting as .NET does: the cases con-001 to con-045 of its recorded behaviour that need no name server.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "support.h"
+
+static apm_error connect_to(apm_socket socket, apm_endpoint remote)
+{
+    struct operation connect;
+
+    CHECK_SUCCESS(apm_socket_begin_connect(socket, remote, ON_CALLBACK(&connect)));
+    return finish_connect(socket, &connect);
+}
+
+static apm_error connect_to_addresses(apm_socket socket, const apm_ip_address *addresses, size_t count, int port)
+{
+    struct operation connect;
+
+    CHECK_SUCCESS(apm_socket_begin_connect_addresses(socket, addresses, count, port, ON_CALLBACK(&connect)));
+    return finish_connect(socket, &connect);
+}
+
+static apm_socket ipv6_create(void)
+{
+    apm_socket socket;
+
+    CHECK_SUCCESS(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, APM_SOCKET_TYPE_STREAM,
+                                    APM_PROTOCOL_TYPE_TCP, &socket));
+    return socket;
+}
+
+static void check_unconnected_and_close(apm_socket socket)
+{
+    CHECK(!apm_socket_connected(socket));
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+/* -- Refusal and retry ------------------------------------------------------------------------------------------- */
+
+TEST(a_closed_port_refuses_con_001_con_003)
+{
+    apm_endpoint closed = closed_endpoint();
+    apm_endpoint six = {apm_ip_address_ipv6_loopback(), closed.port};
+    apm_socket four_socket = tcp_create();
+    apm_socket six_socket = ipv6_create();
+
+    CHECK_ERROR(connect_to(four_socket, closed), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_ERROR(connect_to(six_socket, six), APM_ERROR_CONNECTION_REFUSED);
+    check_unconnected_and_close(four_socket);
+    check_unconnected_and_close(six_socket);
+}
+
+TEST(after_a_refusal_the_socket_connects_elsewhere_and_then_is_connected_con_004)
+{
+    apm_endpoint local;
+    int listener = raw_listen(4, &local);
+    apm_socket socket = tcp_create();
+    struct operation third;
+
+    CHECK_ERROR(connect_to(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_SUCCESS(connect_to(socket, local));
+    CHECK_ERROR(apm_socket_begin_connect(socket, local, ON_CALLBACK(&third)), APM_ERROR_IS_CONNECTED);
+    CHECK(apm_async_result_is_null(third.result));
+    CHECK_SUCCESS(apm_socket_close(socket));
+    raw_close(listener);
+}
+
+TEST(after_a_refusal_the_socket_connects_synchronously_con_005)
+{
+    apm_endpoint local;
+    int listener = raw_listen(4, &local);
+    apm_socket socket = tcp_create();
+
+    CHECK_ERROR(apm_socket_connect(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_EQ(apm_native_error_code(), 111);
+    CHECK_SUCCESS(apm_socket_connect(socket, local));
+    CHECK_SUCCESS(apm_socket_close(socket));
+    raw_close(listener);
+}
+
+TEST(after_a_refusal_the_socket_looks_new_con_043)
+{
+    apm_socket socket = tcp_create();
+    apm_endpoint endpoint;
+
+    CHECK_ERROR(connect_to(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
+    CHECK(!apm_socket_connected(socket));
+    CHECK(!apm_socket_is_bound(socket));
+    CHECK_SUCCESS(apm_socket_local_endpoint(socket, &endpoint));
+    CHECK(apm_endpoint_is_null(endpoint));
+    CHECK_SUCCESS(apm_socket_remote_endpoint(socket, &endpoint));
+    CHECK(apm_endpoint_is_null(endpoint));
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+/* -- No way ------------------------------------------------------------------------------------------------------ */
+
+TEST(a_full_backlog_keeps_a_connect_pending_until_it_times_out_con_007)
+{
+    apm_endpoint local;
+    apm_socket first;
+    apm_socket second;
+    apm_socket third;
+    struct operation connect;
+    int listener;
+
+    /* The system admits one connection more than the backlog. */
+    enter_private_network();
+    listener = raw_listen(1, &local);
+    first = tcp_create();
+    second = tcp_create();
+    third = tcp_create();
+    CHECK_SUCCESS(connect_to(first, local));
+    CHECK_SUCCESS(connect_to(second, local));
+    CHECK_SUCCESS(apm_socket_begin_connect(third, local, ON_CALLBACK(&connect)));
+    CHECK_PENDING(&connect);
+    CHECK_ERROR(finish_connect(third, &connect), APM_ERROR_TIMED_OUT);
+    CHECK_SUCCESS(apm_socket_close(first));
+    CHECK_SUCCESS(apm_socket_close(second));
+    check_unconnected_and_close(third);
+    raw_close(listener);
+}
+
+static const struct {
+    const char *endpoint;
+    apm_error error;
+} unreachable[] = {
+    {"192.0.2.1:80", APM_ERROR_NETWORK_UNREACHABLE},
+    {"198.51.100.1:80", APM_ERROR_HOST_UNREACHABLE},
+    {"198.51.100.129:80", APM_ERROR_ACCESS_DENIED},
+    {"198.51.100.200:80", APM_ERROR_INVALID_ARGUMENT},
+};
+
+TEST(unreachable_networks_fail_at_end_con_008_con_009_con_011)
+{
+    enter_private_network();
+    for (size_t i = 0; i < sizeof unreachable / sizeof unreachable[0]; i++) {
+        apm_socket socket = tcp_create();
+
+        CHECK_ERROR(connect_to(socket, endpoint_of(unreachable[i].endpoint)), unreachable[i].error);
+        check_unconnected_and_close(socket);
+    }
+}
+
+TEST(unreachable_networks_fail_synchronously_con_012)
+{
+    enter_private_network();
+    for (size_t i = 0; i < sizeof unreachable / sizeof unreachable[0]; i++) {
+        apm_socket socket = tcp_create();
+
+        CHECK_ERROR(apm_socket_connect(socket, endpoint_of(unreachable[i].endpoint)), unreachable[i].error);
+        check_unconnected_and_close(socket);
+    }
+}
+
+TEST(unreachable_ipv6_networks_fail_at_end_con_013)
+{
+    apm_socket socket;
+
+    enter_private_network();
+    socket = ipv6_create();
+    CHECK_ERROR(connect_to(socket, endpoint_of("[2001:db8:1::1]:80")), APM_ERROR_HOST_UNREACHABLE);
+    CHECK_ERROR(connect_to(socket, endpoint_of("[2001:db8:2::1]:80")), APM_ERROR_NETWORK_UNREACHABLE);
+    check_unconnected_and_close(socket);
+}
+
+TEST(special_addresses_behave_as_the_system_has_it_con_029)
+{
+    apm_endpoint local;
+    apm_socket socket;
+    int listener;
+
+    enter_private_network();
+    listener = raw_listen(4, &local);
+    socket = tcp_create();
+    CHECK_SUCCESS(connect_to(socket, (apm_endpoint){apm_ip_address_any(), local.port}));
+    CHECK_SUCCESS(apm_socket_close(socket));
+    socket = tcp_create();
+    CHECK_ERROR(connect_to(socket, loopback_endpoint(0)), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_ERROR(connect_to(socket, (apm_endpoint){apm_ip_address_broadcast(), 80}), APM_ERROR_NETWORK_UNREACHABLE);
+    check_unconnected_and_close(socket);
+    raw_close(listener);
+}
+
+/* -- Lists of addresses ------------------------------------------------------------------------------------------ */
+
+TEST(a_list_connects_to_the_first_address_that_listens_con_019)
+{
+    apm_ip_address addresses[2] = {address_of("127.0.0.9"), apm_ip_address_loopback()};
+    apm_endpoint local;
+    apm_endpoint remote;
+    int listener = raw_listen(4, &local);
+    apm_socket socket = tcp_create();
+
+    CHECK_SUCCESS(connect_to_addresses(socket, addresses, 2, local.port));
+    CHECK_SUCCESS(apm_socket_remote_endpoint(socket, &remote));
+    CHECK(apm_endpoint_equals(remote, local));
+    CHECK_SUCCESS(apm_socket_close(socket));
+    raw_close(listener);
+}
+
+TEST(a_list_is_checked_and_fails_as_its_last_address_con_020)
+{
+    apm_ip_address addresses[2] = {address_of("127.0.0.9"), apm_ip_address_loopback()};
+    apm_ip_address six = apm_ip_address_ipv6_loopback();
+    uint16_t port = closed_endpoint().port;
+    apm_socket socket = tcp_create();
+    struct operation connect;
+
+    CHECK_ERROR(connect_to_addresses(socket, addresses, 2, port), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_ERROR(apm_socket_begin_connect_addresses(socket, addresses, 0, port, ON_CALLBACK(&connect)),
+                APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_socket_begin_connect_addresses(socket, &six, 1, port, ON_CALLBACK(&connect)), APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_socket_begin_connect_addresses(socket, NULL, 1, port, ON_CALLBACK(&connect)),
+                APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_socket_begin_connect_addresses(socket, addresses, 2, 70000, ON_CALLBACK(&connect)),
+                APM_ERROR_ARGUMENT_OUT_OF_RANGE);
+    check_unconnected_and_close(socket);
+}
+
+TEST(options_survive_a_failed_attempt_of_a_list_con_038)
+{
+    apm_ip_address addresses[2] = {address_of("127.0.0.9"), apm_ip_address_loopback()};
+    apm_linger_option linger = {.enabled = true, .linger_time = 7};
+    apm_endpoint local;
+    int listener = raw_listen(4, &local);
+
+    for (int synchronous = 0; synchronous < 2; synchronous++) {
+        apm_socket socket = tcp_create();
+        apm_linger_option linger_after = {false, 0};
+        bool no_delay = false;
+
+        CHECK_SUCCESS(apm_socket_set_no_delay(socket, true));
+        CHECK_SUCCESS(apm_socket_set_linger_state(socket, linger));
+        CHECK_SUCCESS(synchronous ? apm_socket_connect_addresses(socket, addresses, 2, local.port)
+                                  : connect_to_addresses(socket, addresses, 2, local.port));
+        CHECK_SUCCESS(apm_socket_no_delay(socket, &no_delay));
+        CHECK_SUCCESS(apm_socket_linger_state(socket, &linger_after));
+        CHECK(no_delay);
+        CHECK(linger_after.enabled);
+        CHECK_EQ(linger_after.linger_time, 7);
+        CHECK_SUCCESS(apm_socket_close(socket));
+    }
+    raw_close(listener);
+}
+
+/* -- Wrong states and arguments ---------------------------------------------------------------------------------- */
+
+TEST(a_connected_socket_refuses_to_connect_and_stays_usable_con_021_con_022)
+{
+    apm_endpoint other;
+    int other_listener = raw_listen(4, &other);
+    peered_socket pair = peered_socket_create();
+    apm_endpoint same;
+    struct operation connect;
+    uint8_t byte;
+
+    CHECK_SUCCESS(apm_socket_remote_endpoint(pair.socket, &same));
+    CHECK_ERROR(apm_socket_begin_connect(pair.socket, same, ON_CALLBACK(&connect)), APM_ERROR_IS_CONNECTED);
+    CHECK_ERROR(apm_socket_begin_connect(pair.socket, other, ON_CALLBACK(&connect)), APM_ERROR_IS_CONNECTED);
+    CHECK(apm_async_result_is_null(connect.result));
+    CHECK_ERROR(apm_socket_connect(pair.socket, other), APM_ERROR_IS_CONNECTED);
+    send_all(pair.socket, "x", 1);
+    raw_read_exactly(pair.peer, &byte, 1);
+    peered_socket_close(pair);
+    raw_close(other_listener);
+}
+
+TEST(a_second_connect_while_one_is_pending_ends_with_already_in_progress_con_023)
+{
+    apm_socket socket;
+    struct operation first;
+    struct operation second;
+
+    enter_private_network();
+    socket = tcp_create();
+    CHECK_SUCCESS(apm_socket_begin_connect(socket, endpoint_of("203.0.113.5:80"), ON_CALLBACK(&first)));
+    CHECK_SUCCESS(apm_socket_begin_connect(socket, endpoint_of("203.0.113.6:80"), ON_CALLBACK(&second)));
+    CHECK_ERROR(finish_connect(socket, &second), APM_ERROR_ALREADY_IN_PROGRESS);
+    CHECK(!apm_async_result_is_completed(first.result));
+    CHECK_SUCCESS(apm_socket_close(socket));
+    CHECK_ERROR(finish_connect(socket, &first), APM_ERROR_OPERATION_ABORTED);
+}
+
+TEST(a_listener_does_not_connect_con_024)
+{
+    apm_endpoint local;
+    apm_socket listener = tcp_listen(&local);
+    struct operation connect;
+
+    CHECK_ERROR(apm_socket_begin_connect(listener, local, ON_CALLBACK(&connect)), APM_ERROR_INVALID_OPERATION);
+    CHECK_ERROR(apm_socket_connect(listener, local), APM_ERROR_INVALID_OPERATION);
+    CHECK_SUCCESS(apm_socket_close(listener));
+}
+
+TEST(begin_connect_checks_its_arguments_con_025)
+{
+    apm_socket socket = tcp_create();
+    apm_ip_address loopback = apm_ip_address_loopback();
+    apm_endpoint none = {{APM_ADDRESS_FAMILY_UNSPECIFIED, 0, {0}}, 80};
+    struct operation connect;
+    char name[258];
+
+    CHECK_ERROR(apm_socket_begin_connect(socket, none, ON_CALLBACK(&connect)), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_socket_begin_connect_host(socket, NULL, 80, ON_CALLBACK(&connect)), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_socket_begin_connect_host(socket, "", 80, ON_CALLBACK(&connect)), APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_socket_begin_connect_host(socket, "localhost", 65536, ON_CALLBACK(&connect)),
+                APM_ERROR_ARGUMENT_OUT_OF_RANGE);
+    CHECK_ERROR(apm_socket_begin_connect_host(socket, "localhost", -1, ON_CALLBACK(&connect)),
+                APM_ERROR_ARGUMENT_OUT_OF_RANGE);
+    CHECK_ERROR(apm_socket_begin_connect_addresses(socket, &loopback, 1, -1, ON_CALLBACK(&connect)),
+                APM_ERROR_ARGUMENT_OUT_OF_RANGE);
+    CHECK_ERROR(apm_socket_begin_connect_addresses(socket, &loopback, 1, 65536, ON_CALLBACK(&connect)),
+                APM_ERROR_ARGUMENT_OUT_OF_RANGE);
+    memset(name, 'a', 256);
+    name[256] = '\0';
+    CHECK_ERROR(apm_socket_begin_connect_host(socket, name, 80, ON_CALLBACK(&connect)),
+                APM_ERROR_ARGUMENT_OUT_OF_RANGE);
+    CHECK(apm_async_result_is_null(connect.result));
+    check_unconnected_and_close(socket);
+}
+
+TEST(an_endpoint_of_another_family_is_not_supported_con_026)
+{
+    apm_socket four;
+    apm_socket six;
+    struct operation connect;
+
+    enter_private_network();
+    four = tcp_create();
+    six = ipv6_create();
+    CHECK_ERROR(apm_socket_begin_connect(four, endpoint_of("[::1]:80"), ON_CALLBACK(&connect)),
+                APM_ERROR_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_begin_connect(six, endpoint_of("127.0.0.1:80"), ON_CALLBACK(&connect)),
+                APM_ERROR_NOT_SUPPORTED);
+    CHECK_ERROR(connect_to(six, endpoint_of("[::ffff:127.0.0.1]:80")), APM_ERROR_NETWORK_UNREACHABLE);
+    CHECK_ERROR(apm_socket_connect(four, endpoint_of("[::1]:80")), APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED);
+    check_unconnected_and_close(four);
+    check_unconnected_and_close(six);
+}
+
+TEST(a_dual_mode_socket_connects_to_an_ipv4_listener_con_027)
+{
+    apm_endpoint local;
+    apm_endpoint endpoint;
+    apm_socket listener = tcp_listen(&local);
+    apm_socket socket;
+    apm_socket accepted;
+    apm_address_family family;
+    apm_ip_address mapped = apm_ip_address_map_to_ipv6(apm_ip_address_loopback());
+
+    CHECK_SUCCESS(apm_socket_create_dual_mode(APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket));
+    CHECK_SUCCESS(apm_socket_address_family(socket, &family));
+    CHECK_EQ(family, APM_ADDRESS_FAMILY_INTER_NETWORK_V6);
+    CHECK_SUCCESS(connect_to(socket, local));
+    CHECK_SUCCESS(apm_socket_remote_endpoint(socket, &endpoint));
+    CHECK(apm_ip_address_equals(endpoint.address, mapped));
+    CHECK_SUCCESS(apm_socket_local_endpoint(socket, &endpoint));
+    CHECK(apm_ip_address_equals(endpoint.address, mapped));
+    CHECK_SUCCESS(apm_socket_accept(listener, &accepted));
+    CHECK_SUCCESS(apm_socket_remote_endpoint(accepted, &endpoint));
+    CHECK(apm_ip_address_equals(endpoint.address, apm_ip_address_loopback()));
+    CHECK_SUCCESS(apm_socket_close(accepted));
+    CHECK_SUCCESS(apm_socket_close(socket));
+    CHECK_SUCCESS(apm_socket_close(listener));
+}
+
+TEST(a_socket_bound_first_keeps_its_local_endpoint_con_030)
+{
+    apm_endpoint local;
+    int listener = raw_listen(4, &local);
+    apm_socket socket = tcp_create();
+    uint16_t port;
+
+    CHECK_SUCCESS(apm_socket_bind(socket, loopback_endpoint(0)));
+    port = local_port(socket);
+    CHECK(port != 0);
+    CHECK_SUCCESS(connect_to(socket, local));
+    CHECK_EQ(local_port(socket), port);
+    CHECK_SUCCESS(apm_socket_close(socket));
+    raw_close(listener);
+}
+
+TEST(a_closed_socket_does_not_connect_con_033)
+{
+    apm_socket socket = tcp_create();
+    struct operation connect;
+
+    CHECK_SUCCESS(apm_socket_close(socket));
+    CHECK_ERROR(apm_socket_begin_connect(socket, loopback_endpoint(80), ON_CALLBACK(&connect)),
+                APM_ERROR_OBJECT_DISPOSED);
+    CHECK_ERROR(apm_socket_connect(socket, loopback_endpoint(80)), APM_ERROR_OBJECT_DISPOSED);
+}
+
+TEST(close_aborts_a_pending_connect_con_034)
+{
+    apm_socket socket;
+    struct operation connect;
+
+    enter_private_network();
+    socket = tcp_create();
+    CHECK_SUCCESS(apm_socket_begin_connect(socket, endpoint_of("203.0.113.5:80"), ON_CALLBACK(&connect)));
+    CHECK_SUCCESS(apm_socket_close(socket));
+    CHECK_ERROR(finish_connect(socket, &connect), APM_ERROR_OPERATION_ABORTED);
+}
+
+TEST(sends_and_receives_begun_while_a_connect_is_pending_stay_pending_con_045)
+{
+    apm_socket socket;
+    struct operation connect;
+    struct operation send;
+    struct operation receive;
+    uint8_t buffer[4];
+
+    enter_private_network();
+    socket = tcp_create();
+    CHECK_SUCCESS(apm_socket_begin_connect(socket, endpoint_of("203.0.113.5:80"), ON_CALLBACK(&connect)));
+    CHECK_SUCCESS(apm_socket_begin_send(socket, "x", 1, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&send)));
+    CHECK_SUCCESS(apm_socket_begin_receive(socket, buffer, 4, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&receive)));
+    CHECK(!operation_wait(&send, 500));
+    CHECK(!apm_async_result_is_completed(receive.result));
+    CHECK_SUCCESS(apm_socket_close(socket));
+    CHECK_ERROR(finish_connect(socket, &connect), APM_ERROR_OPERATION_ABORTED);
+    CHECK_ERROR(finish_send(socket, &send, NULL), APM_ERROR_OPERATION_ABORTED);
+    CHECK_ERROR(finish_receive(socket, &receive, NULL), APM_ERROR_OPERATION_ABORTED);
+}
+
+/* -- Many and odd ones ------------------------------------------------------------------------------------------- */
+
+TEST(a_bound_socket_connects_to_itself_con_039)
+{
+    apm_socket socket = tcp_create();
+    apm_endpoint local;
+    uint8_t byte = 0;
+
+    CHECK_SUCCESS(apm_socket_bind(socket, loopback_endpoint(0)));
+    CHECK_SUCCESS(apm_socket_local_endpoint(socket, &local));
+    CHECK_SUCCESS(connect_to(socket, local));
+    send_all(socket, "\t", 1);
+    receive_exactly(socket, &byte, 1);
+    CHECK_EQ(byte, 9);
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+TEST(a_hundred_connects_begun_at_once_all_succeed_con_044)
+{
+    enum { COUNT = 100 };
+    apm_endpoint local;
+    int listener = raw_listen(COUNT, &local);
+    apm_socket sockets[COUNT];
+    struct operation connects[COUNT];
+
+    for (size_t i = 0; i < COUNT; i++) {
+        sockets[i] = tcp_create();
+        CHECK_SUCCESS(apm_socket_begin_connect(sockets[i], local, ON_CALLBACK(&connects[i])));
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        CHECK_SUCCESS(finish_connect(sockets[i], &connects[i]));
+        CHECK_SUCCESS(apm_socket_close(sockets[i]));
+    }
+    raw_close(listener);
+}
+
+LIBRARY_TEST_MAIN()

@@ -1,0 +1,15 @@
+/*
+ * Processes under a watchdog: the part of the harness that starts, waits and kills.
+ */
+#ifndef APM_TESTS_HARNESS_PROCESS_H
+#define APM_TESTS_HARNESS_PROCESS_H
+
+#include <stdbool.h>
+
+/*
+ * Runs a program to its end, which *status is as waitpid has it. False if it was not done in time: then the stacks of
+ * its threads have been printed, if there is a debugger, and it has been killed with all that it started.
+ */
+bool harness_process_run(const char *const *arguments, int timeout_ms, int *status);
+
+#endif
