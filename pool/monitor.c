@@ -11,7 +11,8 @@
 
 enum {
     TICK_NS = 1000000,
-    DORMANT_AFTER = 4 /* ticks without a running worker */
+    DORMANT_AFTER = 4,    /* ticks without a running worker */
+    DEADLOCK_AFTER = 1000 /* ticks in which nobody could run what is queued */
 };
 
 void apm__monitor_notice(struct apm__pool *pool)
@@ -93,8 +94,37 @@ static void find_a_thread(struct apm__pool *pool, const struct sight *sight)
         apm__parker_unpark(unpark);
 }
 
-/* Looks at every worker; true if any runs. *unattended counts the ticks at which nobody had the polling role. */
-static bool tick(struct apm__pool *pool, int *unattended, bool *had_queue)
+/* What the monitor remembers from tick to tick. */
+struct memory {
+    int quiet;      /* ticks without a running worker */
+    int unattended; /* ticks at which nobody had the polling role */
+    int locked;     /* ticks at which every worker waited and callbacks were queued */
+    bool had_queue; /* work was queued at the last tick */
+};
+
+/* Ends one of the waits, if for long enough nothing else could go on. */
+static void break_deadlock(struct apm__pool *pool, struct memory *memory)
+{
+    struct apm__worker *victim = NULL;
+    apm__os_mutex_lock(&pool->lock);
+    bool locked = pool->queue_head && pool->threads >= pool->max_threads && pool->breakable == pool->threads;
+    memory->locked = locked ? memory->locked + 1 : 0;
+    if (memory->locked >= DEADLOCK_AFTER) {
+        victim = apm__atomic_load(&pool->workers, APM__RELAXED);
+        while (victim && !victim->breakable)
+            victim = victim->next_worker;
+    }
+    if (victim) {
+        memory->locked = 0;
+        apm__atomic_store(&victim->deadlocked, 1, APM__RELAXED);
+    }
+    apm__os_mutex_unlock(&pool->lock);
+    if (victim)
+        apm__parker_unpark(&victim->parker);
+}
+
+/* Looks at every worker, and sees to what is needed; true if there is a reason to look again soon. */
+static bool tick(struct apm__pool *pool, struct memory *memory)
 {
     struct sight sight = {0};
     for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
@@ -102,13 +132,15 @@ static bool tick(struct apm__pool *pool, int *unattended, bool *had_queue)
         look_at(pool, worker, &sight);
 
     bool has_queue = apm__atomic_load(&pool->queued, APM__RELAXED) > 0;
-    *unattended = apm__atomic_load(&pool->role, APM__RELAXED) == 0 ? *unattended + 1 : 0;
-    bool nobody_polls = sight.running && *unattended > 0 && (sight.stuck || *unattended > 1);
-    if (sight.needy || nobody_polls || (has_queue && (sight.stuck || *had_queue)))
+    memory->unattended = apm__atomic_load(&pool->role, APM__RELAXED) == 0 ? memory->unattended + 1 : 0;
+    bool nobody_polls = sight.running && memory->unattended > 0 && (sight.stuck || memory->unattended > 1);
+    if (sight.needy || nobody_polls || (has_queue && (sight.stuck || memory->had_queue)))
         find_a_thread(pool, &sight);
-    *had_queue = has_queue;
+    memory->had_queue = has_queue;
+    if (has_queue && !sight.running)
+        break_deadlock(pool, memory);
 
-    if (*unattended > 0) { /* or else whoever polls sees to it */
+    if (memory->unattended > 0) { /* or else whoever polls sees to it */
         uint64_t now_ns = apm__os_monotonic_ns();
         if (apm__deadline_next(&pool->deadlines) <= now_ns)
             apm__deadline_expire(&pool->deadlines, now_ns);
@@ -143,16 +175,13 @@ static void be_dormant(struct apm__pool *pool)
 void apm__monitor_main(void *argument)
 {
     struct apm__pool *pool = argument;
-    int quiet = 0;
-    int unattended = 0;
-    bool had_queue = false;
+    struct memory memory = {0};
     while (apm__atomic_load(&pool->monitor_word, APM__SEQ_CST) != APM__MONITOR_ENDING) {
         apm__os_wait_on_address(&pool->monitor_word, APM__MONITOR_AWAKE, TICK_NS);
-        quiet = tick(pool, &unattended, &had_queue) ? 0 : quiet + 1;
-        if (quiet >= DORMANT_AFTER) {
+        memory.quiet = tick(pool, &memory) ? 0 : memory.quiet + 1;
+        if (memory.quiet >= DORMANT_AFTER) {
             be_dormant(pool);
-            quiet = 0;
-            unattended = 0;
+            memory = (struct memory){0};
         }
     }
 }

@@ -30,7 +30,7 @@ struct apm__poller *apm__pool_poller(struct apm__pool *pool)
 
 /* -- The global queue -- */
 
-static void append_locked(struct apm__pool *pool, struct apm__work *work)
+void apm__pool_append_locked(struct apm__pool *pool, struct apm__work *work)
 {
     work->next = NULL;
     if (pool->queue_tail)
@@ -92,17 +92,20 @@ static bool create_worker_locked(struct apm__pool *pool)
     struct apm__worker *worker = find_structure_locked(pool);
     if (!worker)
         return false;
+    /* All before the thread starts: it looks at its own fields without the lock. */
     apm__atomic_store(&worker->state, APM__WORKER_RUNNING, APM__SEQ_CST);
-    apm_error error = apm__os_thread_create(&worker->thread, "apm worker", apm__worker_main, apm__worker_exited, worker);
-    if (error != APM_ERROR_SUCCESS) {
-        apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
-        return false;
-    }
-    worker->joinable = true;
     worker->searching = true;
     pool->searching++;
     pool->threads++;
-    return true;
+    worker->joinable = apm__os_thread_create(&worker->thread, "apm worker", apm__worker_main, apm__worker_exited,
+                                             worker) == APM_ERROR_SUCCESS;
+    if (worker->joinable)
+        return true;
+    worker->searching = false;
+    pool->searching--;
+    pool->threads--;
+    apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
+    return false;
 }
 
 bool apm__pool_wake_locked(struct apm__pool *pool, int limit, struct apm__parker **unpark)
@@ -152,7 +155,7 @@ static void submit_globally(struct apm__pool *pool, struct apm__work *work)
 {
     struct apm__parker *unpark;
     apm__os_mutex_lock(&pool->lock);
-    append_locked(pool, work);
+    apm__pool_append_locked(pool, work);
     apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
     apm__os_mutex_unlock(&pool->lock);
     if (unpark)
@@ -162,7 +165,9 @@ static void submit_globally(struct apm__pool *pool, struct apm__work *work)
 void apm__pool_submit(struct apm__pool *pool, struct apm__work *work)
 {
     struct apm__worker *worker = apm__worker_current();
-    if (!worker || worker->pool != pool || !apm__ring_push(&worker->work, (uint64_t)(uintptr_t)work))
+    /* A worker that polls in the middle of a wait runs nothing soon. Relaxed: it is the thread's own state. */
+    if (!worker || worker->pool != pool || apm__atomic_load(&worker->state, APM__RELAXED) != APM__WORKER_RUNNING ||
+        !apm__ring_push(&worker->work, (uint64_t)(uintptr_t)work))
         submit_globally(pool, work);
 }
 

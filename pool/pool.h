@@ -86,9 +86,15 @@ bool apm__pool_is_abandoning(void);
  * the maximum the thread polls meanwhile. `apm__pool_begin_wait` comes before the first park of a wait, and
  * `apm__pool_end_wait` after its last.
  */
-void apm__pool_begin_wait(void);
+void apm__pool_begin_wait(bool breakable);
 void apm__pool_park(struct apm__parker *parker, int64_t timeout_ns);
 void apm__pool_end_wait(void);
+
+/*
+ * Whether the calling worker's wait is to end as a deadlock: for a second every worker, at the maximum, has been in a
+ * `breakable` wait, one without limit that I/O alone cannot end, while callbacks that might end it could not run.
+ */
+bool apm__pool_is_deadlocked(void);
 
 /* Called for each table whose free slots workers may have cached: they are given back when a worker ends. */
 void apm__pool_share_cache_of(struct apm__slot_table *table);
@@ -122,10 +128,12 @@ struct apm__worker {
 
     /* atomic: set by whoever finds that the worker, which waits, has to poll meanwhile; cleared by the worker */
     _Atomic uint32_t shall_poll;
+    _Atomic uint32_t deadlocked; /* set by the monitor, cleared by the worker when the wait ends */
 
     /* guarded by the pool's lock */
     struct apm__worker *next_idle;
     bool searching;   /* woken for work, and has not found any yet */
+    bool breakable;   /* it waits, and the wait may be ended as a deadlock */
     bool joinable;    /* the thread has ended, or is about to, and is to be joined */
     apm__os_thread thread;
 
@@ -169,7 +177,8 @@ struct apm__pool {
     struct apm__parker *polling; /* whoever is asleep in the poller: the sleeper, or a waiting worker */
     int searching;
     int threads;
-    int waiting; /* workers in a wait of the library */
+    int waiting;   /* workers in a wait of the library */
+    int breakable; /* of these, in one that may be ended as a deadlock */
     int min_threads; /* 0 until set: the number of processors */
     int max_threads;
 
@@ -207,6 +216,8 @@ bool apm__pool_wake_locked(struct apm__pool *pool, int limit, struct apm__parker
 /* The same for work that a caller without the lock knows of: takes the lock, and unparks. */
 void apm__pool_wake(struct apm__pool *pool);
 
+/* The global queue. */
+void apm__pool_append_locked(struct apm__pool *pool, struct apm__work *work);
 struct apm__work *apm__pool_take(struct apm__pool *pool);
 
 /* The number of threads that the pool should have without its waiting ones. */

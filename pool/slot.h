@@ -25,7 +25,8 @@ enum {
     APM__SLOT_HAS_WAITERS = 1 << 21, /* waitables: a wait link may be in `waiters` */
     APM__SLOT_AUTO_RESET = 1 << 22,  /* waitables: a successful wait takes the signal */
     APM__SLOT_CLOSED = 1 << 23,      /* the owner's reference is gone: events closed, operations being ended */
-    APM__SLOT_USER_FLAG = 1 << 24    /* for the object's own module */
+    APM__SLOT_BY_IO = 1 << 24,       /* waitables: it is signalled by I/O, for which no callback has to run */
+    APM__SLOT_USER_FLAG = 1 << 25    /* for the object's own module */
 };
 
 /* What kind of object a handle names: its six lowest bits. */

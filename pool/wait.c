@@ -10,7 +10,8 @@ enum {
     LOCK_COUNT = 64,
     MAX_SLOTS = 64, /* as APM_WAIT_HANDLE_MAX_COUNT */
     NOT_CLAIMED = -1,
-    GAVE_UP = -2
+    GAVE_UP = -2,
+    DEADLOCKED = -3
 };
 
 #define FOUR_LOCKS \
@@ -23,7 +24,7 @@ static apm__os_mutex locks[LOCK_COUNT] = {SIXTEEN_LOCKS, SIXTEEN_LOCKS, SIXTEEN_
 struct waiter {
     struct apm__parker *parker;
     bool for_all;
-    _Atomic int32_t claimed; /* index of the slot whose signal it got; NOT_CLAIMED; GAVE_UP. Set once, by exchange */
+    _Atomic int32_t claimed; /* index of the slot whose signal it got; or one of those above. It leaves NOT_CLAIMED once */
 };
 
 /* A waiter's place in the list of one slot: circular, the slot points at the first. Guarded by the slot's wait lock. */
@@ -174,6 +175,15 @@ static bool park_until(struct apm__parker *parker, uint64_t end_ns)
     return true;
 }
 
+/* Whether one of the slots is signalled by a completion, which needs no worker to run. */
+static bool ended_by_io(struct apm__slot *const *slots, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (apm__atomic_load(&slots[i]->control, APM__RELAXED) & APM__SLOT_BY_IO)
+            return true;
+    return false;
+}
+
 static void unlink_all(struct apm__slot *const *slots, struct apm__wait_link *links, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -219,21 +229,24 @@ apm_error apm__wait_any(struct apm__slot *const *slots, size_t count, int64_t ti
     uint64_t end_ns = end_of(timeout_ns);
     size_t enlisted = 0;
     bool wait = true;
-    apm__pool_begin_wait();
+    apm__pool_begin_wait(timeout_ns < 0 && !ended_by_io(slots, count));
     while (wait && enlisted < count) {
         links[enlisted] = (struct apm__wait_link){.waiter = &waiter, .index = (int32_t)enlisted};
         wait = enlist(slots[enlisted], &links[enlisted]);
         enlisted++;
     }
     /* Acquire pairs with the release of the claim: what was signalled is seen. */
-    while (apm__atomic_load(&waiter.claimed, APM__ACQUIRE) == NOT_CLAIMED)
+    while (apm__atomic_load(&waiter.claimed, APM__ACQUIRE) == NOT_CLAIMED) {
         if (!park_until(waiter.parker, end_ns))
             claim(&waiter, GAVE_UP);
+        else if (apm__pool_is_deadlocked())
+            claim(&waiter, DEADLOCKED);
+    }
     apm__pool_end_wait();
     unlink_all(slots, links, enlisted);
     int32_t claimed = apm__atomic_load(&waiter.claimed, APM__ACQUIRE);
-    if (claimed == GAVE_UP)
-        return APM_ERROR_WAIT_TIMEOUT;
+    if (claimed < 0)
+        return claimed == GAVE_UP ? APM_ERROR_WAIT_TIMEOUT : APM_ERROR_DEADLOCK;
     *index = (size_t)claimed;
     return APM_ERROR_SUCCESS;
 }
@@ -283,7 +296,7 @@ apm_error apm__wait_all(struct apm__slot *const *slots, size_t count, int64_t ti
     struct apm__wait_link links[MAX_SLOTS];
     struct waiter waiter = {.parker = apm__parker_current(), .for_all = true, .claimed = NOT_CLAIMED};
     uint64_t end_ns = end_of(timeout_ns);
-    apm__pool_begin_wait();
+    apm__pool_begin_wait(timeout_ns < 0);
     for (size_t i = 0; i < count; i++) {
         links[i] = (struct apm__wait_link){.waiter = &waiter, .index = (int32_t)i};
         if (!slots[i])
@@ -293,10 +306,15 @@ apm_error apm__wait_all(struct apm__slot *const *slots, size_t count, int64_t ti
         link_locked(slots[i], &links[i]);
         apm__os_mutex_unlock(lock_of(slots[i]));
     }
+    apm_error error = APM_ERROR_WAIT_TIMEOUT;
     bool all;
-    while (!(all = take_all(slots, count, locked)) && park_until(waiter.parker, end_ns))
-        continue;
+    while (!(all = take_all(slots, count, locked)) && park_until(waiter.parker, end_ns)) {
+        if (apm__pool_is_deadlocked()) {
+            error = APM_ERROR_DEADLOCK;
+            break;
+        }
+    }
     apm__pool_end_wait();
     unlink_all(slots, links, count);
-    return all ? APM_ERROR_SUCCESS : APM_ERROR_WAIT_TIMEOUT;
+    return all ? APM_ERROR_SUCCESS : error;
 }

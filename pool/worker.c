@@ -43,38 +43,11 @@ void apm__pool_share_cache_of(struct apm__slot_table *table)
 
 /* -- Running ------------------------------------------------------------------------------------------------------- */
 
-static void note_progress(struct apm__worker *worker)
-{
-    uint32_t progress = apm__atomic_load(&worker->progress, APM__RELAXED);
-    apm__atomic_store(&worker->progress, progress + 1, APM__RELAXED); /* the monitor only compares */
-}
-
-static void run_work(struct apm__worker *worker, struct apm__work *work)
-{
-    note_progress(worker);
-    worker->running = work;
-    work->run(work);
-    worker->running = NULL;
-}
-
-static void handle_event(struct apm__worker *worker, uint64_t event)
-{
-    note_progress(worker);
-    worker->pool->poller->dispatch(worker->pool->poller, event);
-}
-
-static struct apm__work *to_work(uint64_t entry)
-{
-    return (struct apm__work *)(uintptr_t)entry;
-}
-
 /* The worker has found something: it no longer searches, and if there is more, somebody else shall. */
-static void found(struct apm__worker *worker)
+static void stop_searching(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
     struct apm__parker *unpark = NULL;
-    if (!worker->searching) /* set by others only while the worker is idle */
-        return;
     apm__os_mutex_lock(&pool->lock);
     worker->searching = false;
     pool->searching--;
@@ -83,6 +56,33 @@ static void found(struct apm__worker *worker)
     apm__os_mutex_unlock(&pool->lock);
     if (unpark)
         apm__parker_unpark(unpark);
+}
+
+static void begin_item(struct apm__worker *worker)
+{
+    uint32_t progress = apm__atomic_load(&worker->progress, APM__RELAXED);
+    apm__atomic_store(&worker->progress, progress + 1, APM__RELAXED); /* the monitor only compares */
+    if (worker->searching) /* set by others only while the worker is idle */
+        stop_searching(worker);
+}
+
+static void run_work(struct apm__worker *worker, struct apm__work *work)
+{
+    begin_item(worker);
+    worker->running = work;
+    work->run(work);
+    worker->running = NULL;
+}
+
+static void handle_event(struct apm__worker *worker, uint64_t event)
+{
+    begin_item(worker);
+    worker->pool->poller->dispatch(worker->pool->poller, event);
+}
+
+static struct apm__work *to_work(uint64_t entry)
+{
+    return (struct apm__work *)(uintptr_t)entry;
 }
 
 /* -- Polling ------------------------------------------------------------------------------------------------------- */
@@ -275,7 +275,6 @@ static bool steal(struct apm__worker *thief, struct apm__work **work, uint64_t *
 
 static void run_stolen(struct apm__worker *thief, struct apm__work *work, uint64_t event)
 {
-    found(thief);
     if (work)
         run_work(thief, work);
     else
@@ -340,18 +339,14 @@ static bool look_elsewhere(struct apm__worker *worker)
         run_stolen(worker, work, event);
         return true;
     }
-    if (poll_now(worker)) {
-        found(worker);
+    if (poll_now(worker))
         return true;
-    }
     if (steal(worker, &work, &event)) {
         apm__pool_give_role(pool);
         run_stolen(worker, work, event);
         return true;
     }
-    if (shall_spin(worker) && spin(worker))
-        found(worker);
-    else
+    if (!shall_spin(worker) || !spin(worker))
         sleep_in_poller(worker);
     return true;
 }
@@ -455,23 +450,33 @@ void apm__worker_exited(void *argument)
 
 /* -- Waits of the library ------------------------------------------------------------------------------------------ */
 
-void apm__pool_begin_wait(void)
+void apm__pool_begin_wait(bool breakable)
 {
     struct apm__worker *worker = current;
     if (!worker)
         return;
     struct apm__pool *pool = worker->pool;
     struct apm__parker *unpark = NULL;
+    uint64_t entry;
     apm__os_mutex_lock(&pool->lock);
     apm__atomic_store(&worker->state, APM__WORKER_WAITING, APM__SEQ_CST);
     pool->waiting++;
-    bool needs_cover = pool->queue_head || apm__ring_count(&worker->work) > 0 ||
-                       apm__ring_count(&worker->events) > 0 || apm__atomic_load(&pool->role, APM__SEQ_CST) == 0;
+    pool->breakable += breakable;
+    worker->breakable = breakable;
+    while (apm__ring_take(&worker->work, &entry)) /* what waits behind this wait is everybody's */
+        apm__pool_append_locked(pool, to_work(entry));
+    bool needs_cover = pool->queue_head || apm__ring_count(&worker->events) > 0 ||
+                       apm__atomic_load(&pool->role, APM__SEQ_CST) == 0;
     bool covered = !needs_cover || apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
     apm__atomic_store(&worker->shall_poll, !covered, APM__RELAXED);
     apm__os_mutex_unlock(&pool->lock);
     if (unpark)
         apm__parker_unpark(unpark);
+}
+
+bool apm__pool_is_deadlocked(void)
+{
+    return current && apm__atomic_load(&current->deadlocked, APM__RELAXED);
 }
 
 void apm__pool_end_wait(void)
@@ -483,6 +488,9 @@ void apm__pool_end_wait(void)
     struct apm__worker *next = NULL;
     apm__os_mutex_lock(&pool->lock);
     pool->waiting--;
+    pool->breakable -= worker->breakable;
+    worker->breakable = false;
+    apm__atomic_store(&worker->deadlocked, 0, APM__RELAXED);
     apm__atomic_store(&worker->shall_poll, 0, APM__RELAXED);
     apm__atomic_store(&worker->state, APM__WORKER_RUNNING, APM__SEQ_CST);
     if (apm__atomic_load(&pool->role, APM__SEQ_CST) == 0) /* another waiter polls from now on */
@@ -529,8 +537,6 @@ static void poll_while_waiting(struct apm__worker *worker, int64_t timeout_ns)
         pool->poller->dispatch(pool->poller, events[i]);
     apm__pool_give_role(pool);
     apm__deadline_expire(&pool->deadlines, apm__os_monotonic_ns());
-    if (apm__ring_count(&worker->work) > 0)
-        apm__pool_wake(pool);
 }
 
 void apm__pool_park(struct apm__parker *parker, int64_t timeout_ns)

@@ -64,7 +64,7 @@ apm_error apm__operation_create(enum apm__operation_kind kind, uint64_t owner, s
     operation->entry = NULL;
     operation->deadline.position = 0;
     operation->deadline.expire = expire;
-    apm__slot_publish(slot, 2, 0);
+    apm__slot_publish(slot, 2, APM__SLOT_BY_IO);
     if (result)
         *result = apm__operation_handle(operation);
     *created = operation;

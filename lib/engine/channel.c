@@ -51,15 +51,20 @@ struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_fam
     channel->reuse_address = false;
     channel->receive_buffer_set = false;
     channel->send_buffer_set = false;
-    apm__slot_publish(slot, 1, 0);
     apm__os_mutex_unlock(&channel->lock);
     return channel;
+}
+
+void apm__channel_discard(struct apm__channel *channel)
+{
+    apm__slot_free(&apm__channels, &channel->slot);
 }
 
 void apm__channel_open(struct apm__channel *channel, apm__os_socket descriptor)
 {
     apm__os_mutex_lock(&channel->lock);
     channel->descriptor = descriptor;
+    apm__slot_publish(&channel->slot, 1, 0);
     channel->key = apm__slot_handle(&apm__channels, &channel->slot);
     apm__os_mutex_unlock(&channel->lock);
 }

@@ -75,11 +75,15 @@ struct apm__channel {
 
 extern struct apm__slot_table apm__channels;
 
-/* A channel around a descriptor, which it owns from then on; NULL if there is no memory. It has not been shown yet. */
+/*
+ * A channel without a descriptor, which no handle names yet; NULL if there is no memory. It is either opened, or
+ * discarded. The caller may set the fields that are not set here.
+ */
 struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_family family, apm_socket_type type,
                                          apm_protocol_type protocol);
+void apm__channel_discard(struct apm__channel *channel);
 
-/* Makes the channel usable: gives it its descriptor and its handle's bits. */
+/* Makes the channel a socket: gives it its descriptor, which it owns from then on, and its handle, channel->key. */
 void apm__channel_open(struct apm__channel *channel, apm__os_socket descriptor);
 
 /*

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "process.h"
 #include "watcher.h"
 
 /* Makes the poller that APM_ENGINE names: epoll where there is one, poll otherwise. */
@@ -23,6 +24,8 @@ static apm_error create_poller(struct apm__poller **poller)
 
 apm_error apm__engine_start_pool(struct apm__pool *pool)
 {
+    if (apm__process_is_forked_child())
+        return APM_ERROR_INVALID_OPERATION;
     if (apm__pool_is_open(pool))
         return APM_ERROR_SUCCESS;
     apm__pool_share_cache_of(&apm__operations);

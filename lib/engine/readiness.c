@@ -248,7 +248,7 @@ static void complete(struct apm__operation *operation)
         apm__channel_open(accepted, operation->descriptor);
         operation->accepted = accepted->key;
     } else if (accepted) {
-        apm__channel_release(accepted);
+        apm__channel_discard(accepted);
     }
     apm__operation_complete(operation);
 }

@@ -29,7 +29,7 @@ apm_error apm_socket_begin_accept(apm_socket socket, apm_async_callback *callbac
     }
     error = apm__channel_lock(socket.bits, &channel);
     if (error != APM_ERROR_SUCCESS) {
-        apm__channel_release(reserved);
+        apm__channel_discard(reserved);
         apm__operation_discard(operation, result);
         return error;
     }
