@@ -1,9 +1,9 @@
 /*
  * The limit: a hand-written epoll echo server that does nothing a message does not need, one receive and one send.
  *
- * Each worker is one thread with its own epoll and its own listening socket; nothing is shared. Connections are registered
- * once and edge-triggered. One buffer a worker serves all its connections; a connection owns memory of its own only while
- * the kernel does not take what it should echo, and then it reads no further.
+ * Each worker is one thread with its own epoll and its own listening socket; nothing is shared. Connections are
+ * registered once and edge-triggered. One buffer a worker serves all its connections; a connection owns memory of its
+ * own only while the kernel does not take what it should echo, and then it reads no further.
  */
 #define _GNU_SOURCE 1
 #include "echo_server.h"

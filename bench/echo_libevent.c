@@ -1,6 +1,6 @@
 /*
- * An echo server on libevent's events, the fastest of its interfaces (bufferevents re-register for every write). Each worker
- * is a thread with its own event base and its own listening socket; one receive buffer a base.
+ * An echo server on libevent's events, the fastest of its interfaces (bufferevents re-register for every write). Each
+ * worker is a thread with its own event base and its own listening socket; one receive buffer a base.
  */
 #define _GNU_SOURCE 1
 #include "echo_server.h"

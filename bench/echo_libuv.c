@@ -1,8 +1,9 @@
 /*
- * An echo server on libuv, as a user who cares for speed writes it: uv_try_write first, a queued uv_write only for what the
- * kernel did not take. Each worker is a thread with its own loop and its own listening socket; one receive buffer a loop.
+ * An echo server on libuv, as a user who cares for speed writes it: uv_try_write first, a queued uv_write only for
+ * what the kernel did not take. Each worker is a thread with its own loop and its own listening socket; one receive
+ * buffer a loop.
  */
-#define _GNU_SOURCE 1 /* uv.h needs POSIX types that strict C11 hides */
+#define _GNU_SOURCE 1 /* libuv's header needs POSIX types that strict C11 hides. */
 #include "echo_server.h"
 
 #include <pthread.h>

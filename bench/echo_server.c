@@ -53,7 +53,8 @@ struct echo_server echo_server_start(int argument_count, char **arguments)
     };
     if (argument_count == 4)
         server.buffer_bytes = (size_t)parse_integer(arguments[0], arguments[3], 1, LARGEST_BUFFER_BYTES);
-    signal(SIGPIPE, SIG_IGN);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
     descriptors_raise_limit();
     return server;
 }

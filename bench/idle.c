@@ -1,7 +1,7 @@
 /*
- * Owns the idle run. The server is first shown one connection and one message, so that its code is in memory before the
- * first reading; what is added afterwards belongs to the connections. At the end each connection echoes one message, which
- * proves that the server was waiting for it all the time.
+ * Owns the idle run. The server is first shown one connection and one message, so that its code is in memory before
+ * the first reading; what is added afterwards belongs to the connections. At the end each connection echoes one
+ * message, which proves that the server was waiting for it all the time.
  */
 #define _GNU_SOURCE 1
 #include "idle.h"

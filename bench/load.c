@@ -2,8 +2,8 @@
  * The load generator's main program: measures an echo server on 127.0.0.1 and proves that it echoes every byte to its
  * place. Single threaded, so that it fits on the one core that the server does not use.
  *
- * It is a closed loop: a connection sends its next message when an echo has come back. Latency is the time from the moment
- * a message could be sent until its last byte has been compared.
+ * It is a closed loop: a connection sends its next message when an echo has come back. Latency is the time from the
+ * moment a message could be sent until its last byte has been compared.
  */
 #define _GNU_SOURCE 1
 #include "clock.h"

@@ -4,7 +4,7 @@
  */
 #include "pattern.h"
 
-/* Consecutive connections start far apart in the sequence; as the period is prime, no two of the first 65,521 coincide. */
+/* Consecutive connections start far apart; as the period is prime, no two of the first 65,521 start at one place. */
 #define CONNECTION_STEP 40503u
 
 static uint8_t sequence[PATTERN_PERIOD + PATTERN_RUN];

@@ -1,9 +1,9 @@
 /*
- * The bytes that the load generator sends: each is a function of the connection's number and the absolute offset in its
- * stream, so that an echoed byte proves its place.
+ * The bytes that the load generator sends: each is a function of the connection's number and the absolute offset in
+ * its stream, so that an echoed byte proves its place.
  *
- * The bytes come from one random sequence that repeats with a prime period. Nothing in a server has a prime size, so bytes
- * that were lost, doubled or taken from another buffer or connection never line up with what is expected.
+ * The bytes come from one random sequence that repeats with a prime period. Nothing in a server has a prime size, so
+ * bytes that were lost, doubled or taken from another buffer or connection never line up with what is expected.
  */
 #ifndef BENCH_PATTERN_H
 #define BENCH_PATTERN_H

@@ -1,9 +1,9 @@
 /*
  * Owns nothing; reads /proc and the CPU-time clock of a process. Single threaded.
  *
- * The CPU-time clock counts what the scheduler charged, in nanoseconds; /proc/PID/stat has the same in ticks of 10 ms.
- * A thread that runs on another core while its clock is read is charged up to the last scheduler tick only, so a window of
- * a second is right to a fraction of a percent.
+ * The CPU-time clock counts what the scheduler charged, in nanoseconds; /proc/PID/stat has the same in ticks of 10
+ * ms. A thread that runs on another core while its clock is read is charged up to the last scheduler tick only, so a
+ * window of a second is right to a fraction of a percent.
  */
 #define _GNU_SOURCE 1
 #include "process.h"
@@ -28,8 +28,8 @@ bool process_cpu_ns(pid_t pid, uint64_t *cpu_ns)
 }
 
 /*
- * Clean private pages are left out: they are program code, which turns from private to shared and back when another process
- * of the same program starts or ends, and which the kernel drops as it likes.
+ * Clean private pages are left out: they are program code, which turns from private to shared and back when another
+ * process of the same program starts or ends, and which the kernel drops as it likes.
  */
 bool process_memory(pid_t pid, struct process_memory *memory)
 {

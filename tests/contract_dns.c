@@ -102,6 +102,7 @@ TEST(get_host_entry_refuses_what_cannot_be_looked_up_dns_007)
 {
     struct operation lookup;
     apm_host_entry *entry;
+    apm_error error;
     char name[258];
 
     enter_private_network_with_names();
@@ -123,7 +124,8 @@ TEST(get_host_entry_refuses_what_cannot_be_looked_up_dns_007)
     /* The empty name is this machine's; whether that has an address is the hosts file's affair. */
     CHECK_SUCCESS(apm_dns_begin_get_host_entry("", ON_COMPLETION(&lookup)));
     AWAIT(&lookup);
-    CHECK_EQ(apm_dns_end_get_host_entry(lookup.result, &entry) == APM_ERROR_SUCCESS, entry != NULL);
+    error = apm_dns_end_get_host_entry(lookup.result, &entry);
+    CHECK_EQ(error == APM_ERROR_SUCCESS, entry != NULL);
     apm_host_entry_free(entry);
 }
 

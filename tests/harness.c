@@ -180,7 +180,7 @@ static size_t list_descriptors(bool print)
         char target[128];
         ssize_t length;
 
-        if (entry->d_name[0] == '.' || atoi(entry->d_name) == dirfd(directory)) {
+        if (entry->d_name[0] == '.' || strtol(entry->d_name, NULL, 10) == dirfd(directory)) {
             continue;
         }
         count++;

@@ -20,7 +20,7 @@ extern char **environ;
 
 enum { DEBUGGER_TIMEOUT_MS = 30000 };
 
-/* Waits until the process has ended, which it says in *status; false after `timeout_ms`. */
+/* Waits until the process has ended, which *status tells, and ends what it left behind; false after `timeout_ms`. */
 static bool wait_for_process(pid_t pid, int timeout_ms, int *status)
 {
     int descriptor = pidfd_open(pid, 0);
@@ -40,6 +40,8 @@ static bool wait_for_process(pid_t pid, int timeout_ms, int *status)
     if (count != 1) {
         return false;
     }
+    /* Before the process is reaped, because until then the group's number is nobody else's. */
+    kill(-pid, SIGKILL);
     while (waitpid(pid, status, 0) < 0 && errno == EINTR) {
         continue;
     }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -74,9 +75,10 @@ static void answer_later(int server, const struct sockaddr_in *client, const uin
 {
     pid_t helper = fork();
 
+    /* The delay is what the tests of slow answers are about. */
     if (helper == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        usleep((useconds_t)delay_ms * 1000);
+        poll(NULL, 0, delay_ms);
         sendto(server, answer, size, 0, (const struct sockaddr *)client, sizeof *client);
         _exit(0);
     }
@@ -85,8 +87,9 @@ static void answer_later(int server, const struct sockaddr_in *client, const uin
 static int serve_names(void *argument)
 {
     int server = *(int *)argument;
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
 
-    signal(SIGCHLD, SIG_IGN);
+    sigaction(SIGCHLD, &ignored, NULL);
     for (;;) {
         uint8_t query[512];
         uint8_t answer[1024];

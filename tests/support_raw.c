@@ -137,14 +137,16 @@ bool raw_readable(int descriptor, int timeout_ms)
 
 pid_t fork_child(int (*body)(void *argument), void *argument)
 {
+    pid_t parent = getpid();
     pid_t child;
 
     fflush(NULL);
     child = fork();
     CHECK(child >= 0);
     if (child == 0) {
+        /* It is to end with its parent, which may be gone by now. */
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        _exit(body(argument));
+        _exit(getppid() == parent ? body(argument) : 1);
     }
     return child;
 }

@@ -1,8 +1,9 @@
 // An echo server in .NET's classic Begin/End style: BeginReceive, its callback, EndReceive, BeginSend, and again.
 // usage: echo_dotnet port workers [buffer_bytes]
 //
-// An operation that completes synchronously has run its callback already, inside Begin. Continuing there would nest one
-// stack frame a message, so the callback only returns, and the loop that called Begin goes on: the pattern of the .NET guide.
+// An operation that completes synchronously has run its callback already, inside Begin. Continuing there would nest
+// one stack frame a message, so the callback only returns, and the loop that called Begin goes on: the pattern of the
+// .NET guide.
 
 using System;
 using System.Net;
@@ -37,7 +38,8 @@ internal sealed class Connection
         {
             while (true)
             {
-                IAsyncResult receive = socket.BeginReceive(buffer, 0, buffer.Length, SocketFlags.None, receivedCallback, this);
+                IAsyncResult receive =
+                    socket.BeginReceive(buffer, 0, buffer.Length, SocketFlags.None, receivedCallback, this);
                 if (!receive.CompletedSynchronously || !EndReceive(receive) || !Send())
                     return;
             }
