@@ -6,11 +6,19 @@
 #define APM__PROCESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "atomic.h"
 
 /* Has forks noticed from now on; to be called before the first thread is started. Any thread, any number of times. */
 void apm__process_watch_forks(void);
 
+extern _Atomic uint32_t apm__process_forked; /* set in the child, before fork returns there */
+
 /* Whether this is a forked child of a process that had used the library; false again only after exec. Any thread. */
-bool apm__process_is_forked_child(void);
+static inline bool apm__process_is_forked_child(void)
+{
+    return apm__atomic_load(&apm__process_forked, APM__RELAXED) != 0;
+}
 
 #endif

@@ -6,17 +6,12 @@
  */
 #include "slot.h"
 
-#include "check.h"
-#include "process.h"
-
 enum {
-    KIND_BITS = 6,
-    INDEX_BITS = 26,
+    INDEX_BITS = 32 - APM__SLOT_KIND_BITS,
+    LINE_SIZE = 64, /* of the processor's cache: objects begin on one */
 #ifdef APM_DEBUG
-    CHUNK_SLOTS = 16, /* small limits, so that the rare paths run every day */
     CACHE_LIMIT = 4,
 #else
-    CHUNK_SLOTS = 1024,
     CACHE_LIMIT = 128,
 #endif
 };
@@ -27,9 +22,9 @@ static const uint32_t last_generation = UINT16_MAX;
 static const uint32_t last_generation = UINT32_MAX;
 #endif
 
-_Static_assert(KIND_BITS + INDEX_BITS == 32, "a handle is kind, index and a 32-bit generation");
-_Static_assert((unsigned)APM__KIND_LIMIT <= 1u << KIND_BITS, "each kind has its number");
-_Static_assert((uint64_t)APM__SLOT_CHUNK_LIMIT * 1024 <= (uint64_t)1 << INDEX_BITS, "each slot has its index");
+_Static_assert((unsigned)APM__KIND_LIMIT <= 1u << APM__SLOT_KIND_BITS, "each kind has its number");
+_Static_assert((uint64_t)APM__SLOT_CHUNK_LIMIT * APM__SLOT_CHUNK_SLOTS <= (uint64_t)1 << INDEX_BITS,
+               "each slot has its index");
 
 static APM__THREAD_LOCAL struct apm__slot_cache *thread_cache;
 
@@ -43,42 +38,6 @@ void apm__slot_cache_use(struct apm__slot_cache *cache)
 
 /* -- Finding -- */
 
-struct apm__slot *apm__slot_at(struct apm__slot_table *table, uint32_t index)
-{
-    /* Acquire pairs with the release in grow_locked: the slots of the chunk are initialised. */
-    if (index / CHUNK_SLOTS >= APM__SLOT_CHUNK_LIMIT)
-        return NULL;
-    unsigned char *chunk = apm__atomic_load(&table->chunks[index / CHUNK_SLOTS], APM__ACQUIRE);
-    if (!chunk)
-        return NULL;
-    return (struct apm__slot *)(void *)(chunk + (size_t)(index % CHUNK_SLOTS) * table->object_size);
-}
-
-struct apm__slot *apm__slot_find(struct apm__slot_table *table, uint64_t bits)
-{
-    if ((bits & ((1u << KIND_BITS) - 1)) != (uint64_t)table->kind)
-        return NULL;
-    return apm__slot_at(table, (uint32_t)bits >> KIND_BITS);
-}
-
-uint64_t apm__slot_handle(struct apm__slot_table *table, const struct apm__slot *slot)
-{
-    /* Relaxed: the caller's reference keeps the generation. */
-    uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
-    return (control >> 32 << 32) | (uint64_t)slot->index << KIND_BITS | (uint64_t)table->kind;
-}
-
-/* What the control word says of a handle of this generation. */
-static apm_error judge(uint64_t control, uint64_t bits)
-{
-    uint32_t asked = apm__slot_generation(bits);
-    uint32_t present = apm__slot_generation(control);
-    if (asked == 0 || asked > present)
-        return APM_ERROR_ARGUMENT;
-    bool in_use = (control & APM__SLOT_REFERENCES) != 0;
-    return asked == present && in_use ? APM_ERROR_SUCCESS : APM_ERROR_OBJECT_DISPOSED;
-}
-
 apm_error apm__slot_check(struct apm__slot_table *table, uint64_t bits)
 {
     if (bits == 0)
@@ -86,7 +45,7 @@ apm_error apm__slot_check(struct apm__slot_table *table, uint64_t bits)
     struct apm__slot *slot = apm__slot_find(table, bits);
     if (!slot)
         return APM_ERROR_ARGUMENT;
-    return judge(apm__atomic_load(&slot->control, APM__ACQUIRE), bits);
+    return apm__slot_judge(apm__atomic_load(&slot->control, APM__ACQUIRE), bits);
 }
 
 apm_error apm__slot_acquire(struct apm__slot_table *table, uint64_t bits, uint32_t refused, struct apm__slot **slot)
@@ -101,7 +60,7 @@ apm_error apm__slot_acquire(struct apm__slot_table *table, uint64_t bits, uint32
         return APM_ERROR_ARGUMENT;
     uint64_t control = apm__atomic_load(&found->control, APM__RELAXED);
     do {
-        apm_error error = judge(control, bits);
+        apm_error error = apm__slot_judge(control, bits);
         if (error != APM_ERROR_SUCCESS)
             return error;
         if (control & refused)
@@ -112,31 +71,19 @@ apm_error apm__slot_acquire(struct apm__slot_table *table, uint64_t bits, uint32
     return APM_ERROR_SUCCESS;
 }
 
-void apm__slot_retain(struct apm__slot *slot)
-{
-    apm__atomic_add(&slot->control, 1, APM__RELAXED); /* the caller's own reference orders everything */
-}
-
-bool apm__slot_release(struct apm__slot *slot)
-{
-    /* Release pairs with the acquire of whoever drops the last one: what each holder did is done. */
-    uint64_t before = apm__atomic_subtract(&slot->control, 1, APM__ACQ_REL);
-    APM__ASSERT((before & APM__SLOT_REFERENCES) != 0);
-    return (before & APM__SLOT_REFERENCES) == 1;
-}
-
 /* -- Free slots -- */
 
 /* Adds a chunk of slots to the free list. */
 static bool grow_locked(struct apm__slot_table *table)
 {
     uint32_t count = apm__atomic_load(&table->slot_count, APM__RELAXED);
-    if (count / CHUNK_SLOTS >= APM__SLOT_CHUNK_LIMIT)
+    if (count / APM__SLOT_CHUNK_SLOTS >= APM__SLOT_CHUNK_LIMIT)
         return false;
-    unsigned char *chunk = apm__os_allocate(CHUNK_SLOTS * table->object_size);
-    if (!chunk)
+    unsigned char *memory = apm__os_allocate(APM__SLOT_CHUNK_SLOTS * table->object_size + LINE_SIZE);
+    if (!memory)
         return false;
-    for (uint32_t i = CHUNK_SLOTS; i-- > 0;) {
+    unsigned char *chunk = memory + (LINE_SIZE - (uintptr_t)memory % LINE_SIZE) % LINE_SIZE;
+    for (uint32_t i = APM__SLOT_CHUNK_SLOTS; i-- > 0;) {
         struct apm__slot *slot = (struct apm__slot *)(void *)(chunk + i * table->object_size);
         slot->index = count + i;
         if (table->prepare)
@@ -144,8 +91,8 @@ static bool grow_locked(struct apm__slot_table *table)
         slot->next_free = table->free_head;
         table->free_head = count + i;
     }
-    apm__atomic_store(&table->chunks[count / CHUNK_SLOTS], chunk, APM__RELEASE);
-    apm__atomic_store(&table->slot_count, count + CHUNK_SLOTS, APM__RELAXED);
+    apm__atomic_store(&table->chunks[count / APM__SLOT_CHUNK_SLOTS], chunk, APM__RELEASE);
+    apm__atomic_store(&table->slot_count, count + APM__SLOT_CHUNK_SLOTS, APM__RELAXED);
     return true;
 }
 

@@ -16,7 +16,9 @@
 #include <stdint.h>
 
 #include "apm/error.h"
+#include "check.h"
 #include "os.h"
+#include "process.h"
 
 /* Bits 0 to 19: references. Bits 20 to 31: flags. Bits 32 to 63: generation. */
 enum {
@@ -48,7 +50,16 @@ struct apm__slot {
     uint32_t next_free;             /* owned by the free list that the slot is in */
 };
 
-#define APM__SLOT_CHUNK_LIMIT 4096
+enum {
+    APM__SLOT_KIND_BITS = 6, /* of a handle; then 26 bits of index, then the generation */
+    APM__SLOT_CHUNK_LIMIT = 4096,
+#ifdef APM_DEBUG
+    APM__SLOT_CHUNK_SLOTS = 16, /* small limits, so that the rare paths run every day */
+#else
+    APM__SLOT_CHUNK_SLOTS = 1024,
+#endif
+};
+
 #define APM__SLOT_NONE UINT32_MAX
 
 struct apm__slot_table {
@@ -87,37 +98,117 @@ void apm__slot_cache_flush(struct apm__slot_table *table);
 struct apm__slot *apm__slot_allocate(struct apm__slot_table *table);
 void apm__slot_publish(struct apm__slot *slot, uint32_t references, uint32_t flags);
 
-/* The slot that the handle's bits point at, of whatever generation; NULL if the table never had it. */
-struct apm__slot *apm__slot_find(struct apm__slot_table *table, uint64_t bits);
-
-/* Slots by number, for walks over a whole table: NULL from the first that does not exist. */
-struct apm__slot *apm__slot_at(struct apm__slot_table *table, uint32_t index);
-
-/* The bits that name the slot's present object. The caller holds a reference, or has just allocated it. */
-uint64_t apm__slot_handle(struct apm__slot_table *table, const struct apm__slot *slot);
-
-/*
- * What is to be said of a handle: success if it names the object that the slot holds now, OBJECT_DISPOSED if it did once,
- * ARGUMENT if it was never issued, ARGUMENT_NULL for the null handle.
- */
-apm_error apm__slot_check(struct apm__slot_table *table, uint64_t bits);
-
-/*
- * Takes a reference if the handle names the slot's present object and none of `refused` flags is set; errors as
- * apm__slot_check, with OBJECT_DISPOSED also for a refused flag.
- */
-apm_error apm__slot_acquire(struct apm__slot_table *table, uint64_t bits, uint32_t refused, struct apm__slot **slot);
-
-/* Takes another reference; the caller has one. */
-void apm__slot_retain(struct apm__slot *slot);
-
-/* Gives a reference back. True if it was the last: the caller then calls apm__slot_free, after its own tidying. */
-bool apm__slot_release(struct apm__slot *slot);
+/* Gives the slot back, once its last reference is gone, or if it was never published. */
 void apm__slot_free(struct apm__slot_table *table, struct apm__slot *slot);
 
 static inline uint32_t apm__slot_generation(uint64_t bits)
 {
     return (uint32_t)(bits >> 32);
+}
+
+/* Slots by number, for walks over a whole table: NULL from the first that does not exist. */
+static inline struct apm__slot *apm__slot_at(struct apm__slot_table *table, uint32_t index)
+{
+    if (index / APM__SLOT_CHUNK_SLOTS >= APM__SLOT_CHUNK_LIMIT)
+        return NULL;
+    /* Acquire pairs with the release when the chunk was added: its slots are initialised. */
+    unsigned char *chunk = apm__atomic_load(&table->chunks[index / APM__SLOT_CHUNK_SLOTS], APM__ACQUIRE);
+    if (!chunk)
+        return NULL;
+    return (struct apm__slot *)(void *)(chunk + (size_t)(index % APM__SLOT_CHUNK_SLOTS) * table->object_size);
+}
+
+/* The slot that the handle's bits point at, of whatever generation; NULL if the table never had it. */
+static inline struct apm__slot *apm__slot_find(struct apm__slot_table *table, uint64_t bits)
+{
+    if ((bits & ((1u << APM__SLOT_KIND_BITS) - 1)) != (uint64_t)table->kind)
+        return NULL;
+    return apm__slot_at(table, (uint32_t)bits >> APM__SLOT_KIND_BITS);
+}
+
+/* The bits that name the slot's present object. The caller holds a reference, or has just published it. */
+static inline uint64_t apm__slot_handle(const struct apm__slot_table *table, const struct apm__slot *slot)
+{
+    /* Relaxed: the caller's reference keeps the generation. */
+    uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
+    return (control >> 32 << 32) | (uint64_t)slot->index << APM__SLOT_KIND_BITS | (uint64_t)table->kind;
+}
+
+/*
+ * What a slot's control word says of a handle to it: success if the handle names the object that the slot holds now,
+ * OBJECT_DISPOSED if it did once, ARGUMENT if it was never issued.
+ */
+static inline apm_error apm__slot_judge(uint64_t control, uint64_t bits)
+{
+    uint32_t asked = apm__slot_generation(bits);
+    uint32_t present = apm__slot_generation(control);
+    if (asked == 0 || asked > present)
+        return APM_ERROR_ARGUMENT;
+    bool in_use = (control & APM__SLOT_REFERENCES) != 0;
+    return asked == present && in_use ? APM_ERROR_SUCCESS : APM_ERROR_OBJECT_DISPOSED;
+}
+
+/* The same for any bits; also ARGUMENT_NULL for the null handle. */
+apm_error apm__slot_check(struct apm__slot_table *table, uint64_t bits);
+
+/*
+ * Takes a reference if the handle names the slot's present object and none of `refused` flags is set; errors as
+ * apm__slot_check, with OBJECT_DISPOSED also for a refused flag, and INVALID_OPERATION in a forked child.
+ */
+apm_error apm__slot_acquire(struct apm__slot_table *table, uint64_t bits, uint32_t refused, struct apm__slot **slot);
+
+/*
+ * Sets the flag `mark` if the handle names the slot's present object and the flag is not set yet; errors as
+ * apm__slot_acquire with the flag refused. `fits` is asked of the object before; if it says no, that is ARGUMENT. What it
+ * reads has to be atomic, for the object may change under its eyes; but then the mark is not set.
+ */
+static inline apm_error apm__slot_mark(struct apm__slot_table *table, uint64_t bits, uint32_t mark,
+                                       bool (*fits)(const struct apm__slot *slot, const void *context),
+                                       const void *context, struct apm__slot **slot)
+{
+    *slot = NULL;
+    if (apm__process_is_forked_child())
+        return APM_ERROR_INVALID_OPERATION;
+    if (bits == 0)
+        return APM_ERROR_ARGUMENT_NULL;
+    struct apm__slot *found = apm__slot_find(table, bits);
+    if (!found)
+        return APM_ERROR_ARGUMENT;
+    uint64_t control = apm__atomic_load(&found->control, APM__ACQUIRE);
+    do {
+        apm_error error = apm__slot_judge(control, bits);
+        if (error != APM_ERROR_SUCCESS)
+            return error;
+        if (control & mark)
+            return APM_ERROR_OBJECT_DISPOSED;
+        if (!fits(found, context))
+            return APM_ERROR_ARGUMENT;
+    } while (!apm__atomic_replace(&found->control, &control, control | mark, APM__ACQ_REL));
+    *slot = found;
+    return APM_ERROR_SUCCESS;
+}
+
+/* Takes another reference; the caller has one. */
+static inline void apm__slot_retain(struct apm__slot *slot)
+{
+    apm__atomic_add(&slot->control, 1, APM__RELAXED); /* the caller's own reference orders everything */
+}
+
+/*
+ * Gives a reference back, and sets `flags`, none of which is set, in the same step. True if it was the last: the caller
+ * then calls apm__slot_free, after its own tidying.
+ */
+static inline bool apm__slot_release_and_set(struct apm__slot *slot, uint32_t flags)
+{
+    /* Release pairs with the acquire of whoever drops the last one: what each holder did is done. */
+    uint64_t before = apm__atomic_add(&slot->control, (uint64_t)flags - 1, APM__ACQ_REL);
+    APM__ASSERT((before & APM__SLOT_REFERENCES) != 0 && (before & flags) == 0);
+    return (before & APM__SLOT_REFERENCES) == 1;
+}
+
+static inline bool apm__slot_release(struct apm__slot *slot)
+{
+    return apm__slot_release_and_set(slot, 0);
 }
 
 #endif

@@ -55,6 +55,53 @@ struct thread {
 void thread_start(struct thread *thread, void (*body)(void *argument), void *argument);
 void thread_join(struct thread *thread);
 
+/* -- Races ------------------------------------------------------------------------------------------------------- */
+
+/* A place where `parties` threads wait for each other, again and again, to go on at the same moment. */
+struct meeting {
+    unsigned parties;
+    _Atomic unsigned arrived;
+};
+
+void meeting_init(struct meeting *meeting, unsigned parties);
+void meeting_attend(struct meeting *meeting);
+
+/*
+ * Two sides that do something at the same moment, round after round, for about a second and a half as scaled by
+ * APM_TEST_SCALE: the rival runs in a thread of its own, the other side is the test.
+ *
+ *     race_start(&race, rival, argument);
+ *     while (race_goes_on(&race)) {
+ *         ... prepare the round ...
+ *         race_clash(&race);
+ *         ... this side ...
+ *         race_settle(&race);       the rival has returned
+ *         ... check the round ...
+ *     }
+ *     race_stop(&race);
+ */
+struct race {
+    void (*rival)(void *argument);
+    void *argument;
+    struct meeting clash;
+    struct meeting settlement;
+    _Atomic bool over;
+    uint64_t random;       /* owned by the test's side */
+    uint64_t rival_random; /* owned by the rival */
+    int64_t deadline_ms;
+    size_t rounds;
+    struct thread thread;
+};
+
+void race_start(struct race *race, void (*rival)(void *argument), void *argument);
+bool race_goes_on(struct race *race);
+void race_clash(struct race *race);
+void race_settle(struct race *race);
+void race_stop(struct race *race);
+
+/* When tests that run for a time, scaled by APM_TEST_SCALE, are to stop. */
+int64_t race_deadline_ms(void);
+
 /* -- Operations -------------------------------------------------------------------------------------------------- */
 
 /*

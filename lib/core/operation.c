@@ -7,7 +7,18 @@
 #include "check.h"
 #include "wait.h"
 
-struct apm__slot_table apm__operations = APM__SLOT_TABLE(APM__KIND_OPERATION, struct apm__operation, NULL);
+static void run_callback(struct apm__work *work);
+static void expire(struct apm__deadline *deadline);
+
+/* What is the same for all operations that a slot will ever hold. */
+static void prepare(struct apm__slot *slot)
+{
+    struct apm__operation *operation = (struct apm__operation *)slot;
+    operation->work.run = run_callback;
+    operation->deadline.expire = expire;
+}
+
+struct apm__slot_table apm__operations = APM__SLOT_TABLE(APM__KIND_OPERATION, struct apm__operation, prepare);
 
 static APM__THREAD_LOCAL struct apm__operation *current;
 
@@ -22,9 +33,6 @@ apm_async_result apm__operation_handle(struct apm__operation *operation)
 }
 
 /* -- Beginning -- */
-
-static void run_callback(struct apm__work *work);
-static void expire(struct apm__deadline *deadline);
 
 apm_error apm__operation_create(enum apm__operation_kind kind, uint64_t owner, struct apm__pool *pool,
                                 void (*cancel)(struct apm__operation *, apm_error), apm_async_callback *callback,
@@ -41,7 +49,6 @@ apm_error apm__operation_create(enum apm__operation_kind kind, uint64_t owner, s
     struct apm__operation *operation = (struct apm__operation *)slot;
     apm__atomic_store(&operation->owner, owner, APM__RELAXED);
     apm__atomic_store(&operation->kind, (uint32_t)kind, APM__RELAXED);
-    operation->work.run = run_callback;
     operation->callback = callback;
     operation->state = state;
     operation->pool = pool;
@@ -52,18 +59,10 @@ apm_error apm__operation_create(enum apm__operation_kind kind, uint64_t owner, s
     operation->cancel = cancel;
     operation->finished = NULL;
     operation->place = APM__PLACE_NOWHERE;
-    operation->abandoned_partly = false;
     operation->wish = APM_ERROR_SUCCESS;
-    operation->plan = NULL;
-    operation->reserved = NULL;
-    operation->descriptor = APM__OS_NO_SOCKET;
     operation->error = APM_ERROR_SUCCESS;
     operation->native_error = 0;
     operation->transferred = 0;
-    operation->accepted = 0;
-    operation->entry = NULL;
-    operation->deadline.position = 0;
-    operation->deadline.expire = expire;
     apm__slot_publish(slot, 2, APM__SLOT_BY_IO);
     if (result)
         *result = apm__operation_handle(operation);
@@ -81,23 +80,32 @@ void apm__operation_discard(struct apm__operation *operation, apm_async_result *
 
 /* -- Completing -- */
 
+/* The last reference is gone. */
+static void free_operation(struct apm__operation *operation)
+{
+    enum apm__operation_kind kind = (enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED);
+    if (kind != APM__OPERATION_RECEIVE && kind != APM__OPERATION_SEND) { /* the only ones without anything rare */
+        apm__os_free(operation->plan);
+        operation->plan = NULL;
+        apm_host_entry_free(operation->entry);
+        operation->entry = NULL;
+    }
+    APM__ASSERT(operation->reserved == NULL && operation->deadline.position == 0);
+    apm__slot_free(&apm__operations, &operation->slot);
+}
+
 void apm__operation_release(struct apm__operation *operation)
 {
-    if (!apm__slot_release(&operation->slot))
-        return;
-    if (operation->plan)
-        apm__os_free(operation->plan);
-    if (operation->entry)
-        apm_host_entry_free(operation->entry);
-    apm__slot_free(&apm__operations, &operation->slot);
+    if (apm__slot_release(&operation->slot))
+        free_operation(operation);
 }
 
 static void drop_runtime_reference(struct apm__operation *operation)
 {
     if (operation->finished)
         operation->finished(operation);
-    apm__atomic_or(&operation->slot.control, APM__OPERATION_RETURNED, APM__RELEASE); /* cleanup looks for it */
-    apm__operation_release(operation);
+    if (apm__slot_release_and_set(&operation->slot, APM__OPERATION_RETURNED)) /* cleanup looks for it */
+        free_operation(operation);
 }
 
 static struct apm__operation *from_work(struct apm__work *work)
@@ -133,45 +141,41 @@ void apm__operation_complete(struct apm__operation *operation)
 
 /* -- Ending -- */
 
-/* Marks the result as ended by this call, if it is what the caller takes it for. */
-static apm_error claim(apm_async_result result, enum apm__operation_kind kind, uint64_t owner,
-                       struct apm__operation **operation)
+/* What an End takes a result for. */
+struct claim {
+    enum apm__operation_kind kind;
+    uint64_t owner;
+};
+
+static bool is_claimed_rightly(const struct apm__slot *slot, const void *context)
 {
-    struct apm__slot *slot;
-    apm_error error = apm__slot_acquire(&apm__operations, result.bits, APM__SLOT_CLOSED, &slot);
-    if (error != APM_ERROR_SUCCESS)
-        return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_INVALID_OPERATION : error;
-    struct apm__operation *found = (struct apm__operation *)slot;
-    if (apm__atomic_load(&found->owner, APM__RELAXED) != owner ||
-        apm__atomic_load(&found->kind, APM__RELAXED) != (uint32_t)kind) {
-        apm__operation_release(found);
-        return APM_ERROR_ARGUMENT;
-    }
-    uint64_t before = apm__atomic_or(&slot->control, APM__SLOT_CLOSED, APM__ACQ_REL);
-    if (before & APM__SLOT_CLOSED) {
-        apm__operation_release(found);
-        return APM_ERROR_INVALID_OPERATION;
-    }
-    apm__operation_release(found); /* the user's reference is this call's now */
-    *operation = found;
-    return APM_ERROR_SUCCESS;
+    const struct apm__operation *operation = (const struct apm__operation *)slot;
+    const struct claim *claim = context;
+    return apm__atomic_load(&operation->owner, APM__RELAXED) == claim->owner &&
+           apm__atomic_load(&operation->kind, APM__RELAXED) == (uint32_t)claim->kind;
 }
 
 apm_error apm__operation_end_within(apm_async_result result, enum apm__operation_kind kind, uint64_t owner,
                                     int timeout_ms, struct apm__operation **operation)
 {
     *operation = NULL;
-    struct apm__operation *found;
-    apm_error error = claim(result, kind, owner, &found);
+    struct claim claim = {.kind = kind, .owner = owner};
+    struct apm__slot *slot;
+    apm_error error =
+        apm__slot_mark(&apm__operations, result.bits, APM__SLOT_CLOSED, is_claimed_rightly, &claim, &slot);
     if (error != APM_ERROR_SUCCESS)
-        return error;
+        return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_INVALID_OPERATION : error;
+    struct apm__operation *found = (struct apm__operation *)slot; /* the user's reference is this call's now */
+    *operation = found;
+    /* Acquire pairs with the release of the completion: the outcome is written. */
+    if (apm__atomic_load(&slot->control, APM__ACQUIRE) & APM__SLOT_SIGNALLED)
+        return APM_ERROR_SUCCESS;
     int64_t timeout_ns = timeout_ms > 0 ? (int64_t)timeout_ms * 1000000 : -1;
     if (apm__wait_one(&found->slot, timeout_ns) == APM_ERROR_WAIT_TIMEOUT) {
         found->cancel(found, APM_ERROR_TIMED_OUT);
         apm_error waited = apm__wait_one(&found->slot, -1); /* the cancel, or a completion that came first */
         APM__CHECK(waited == APM_ERROR_SUCCESS);
     }
-    *operation = found;
     return APM_ERROR_SUCCESS;
 }
 
@@ -258,8 +262,16 @@ static struct apm__operation *look(apm_async_result result)
     return (struct apm__operation *)slot;
 }
 
+/* Whether the result is that of the callback which the thread runs: it needs no further reference then. */
+static bool is_current(apm_async_result result)
+{
+    return current && apm__slot_handle(&apm__operations, &current->slot) == result.bits;
+}
+
 void *apm_async_result_async_state(apm_async_result result)
 {
+    if (is_current(result))
+        return current->state;
     struct apm__operation *operation = look(result);
     if (!operation)
         return NULL;
@@ -271,6 +283,10 @@ void *apm_async_result_async_state(apm_async_result result)
 apm_socket apm_async_result_socket(apm_async_result result)
 {
     apm_socket socket = APM_NULL_HANDLE;
+    if (is_current(result)) {
+        socket.bits = apm__atomic_load(&current->owner, APM__RELAXED);
+        return socket;
+    }
     struct apm__operation *operation = look(result);
     if (!operation)
         return socket;

@@ -59,6 +59,10 @@ struct apm__connect_plan {
     apm_endpoint endpoints[]; /* immutable once resolved */
 };
 
+/*
+ * Grouped by who may touch the fields, and within that so that what a receive or send needs lies in the first three lines
+ * of the cache. What comes after `rare` is as in a free slot, NULL or zero, unless the kind of operation uses it.
+ */
 struct apm__operation {
     struct apm__slot slot; /* first: the table's view */
     struct apm__work work; /* hands the callback to the pool */
@@ -66,44 +70,44 @@ struct apm__operation {
     /* immutable from Begin on. `owner` and `kind` are read before the reader has made sure of the generation. */
     _Atomic uint64_t owner; /* bits of the socket; 0 for none */
     _Atomic uint32_t kind;  /* enum apm__operation_kind */
-    apm_async_callback *callback;
+    int32_t flags;          /* of a receive or send */
     void *state;
+    apm_async_callback *callback;
     struct apm__pool *pool;
-    uint64_t begun_ns; /* coarse */
-#ifdef APM_DEBUG
-    const void *begun_at; /* return address of Begin */
-#endif
+    void *place_owner; /* the channel; for `cancel` and `finished` */
+    void *buffer;      /* receive, and send, which does not write to it */
+    size_t size;
 
-    /* Asks for an early end: apm__operation_cancel's way to the place's lock. Immutable from Begin on. */
+    /* guarded by the lock of the place */
+    struct apm__operation *next;
+    struct apm__operation *previous;
+    apm_error wish; /* the reason of the first cancel that came too late to unlink it; 0 is none */
+    uint8_t place;  /* enum apm__operation_place */
+
+    bool reuse_socket; /* disconnect; immutable once admitted */
+
+    /* the outcome: written by whoever owns the operation, read after SIGNALLED */
+    apm_error error;
+    int32_t native_error;
+    size_t transferred; /* bytes so far */
+
+    /* immutable from Begin on: asks for an early end, the way to the place's lock */
     void (*cancel)(struct apm__operation *operation, apm_error reason);
 
     /* Called once the callback has returned, and for an operation without one once it has completed; or NULL. */
     void (*finished)(struct apm__operation *operation);
 
-    void *place_owner; /* the channel; for `cancel` and `finished`. Immutable from Begin on */
+    uint64_t begun_ns; /* coarse; immutable from Begin on */
+#ifdef APM_DEBUG
+    const void *begun_at; /* return address of the call */
+#endif
 
-    /* guarded by the lock of the place */
-    struct apm__operation *next;
-    struct apm__operation *previous;
-    uint8_t place; /* enum apm__operation_place */
-    bool abandoned_partly; /* a send that was cut short after some bytes */
-    apm_error wish;        /* the reason of the first cancel that came too late to unlink it; 0 is none */
-
-    /* the request; immutable once admitted, but for `plan`, which is guarded by the lock of the place */
-    int32_t flags;
-    bool reuse_socket; /* disconnect */
-    void *buffer;      /* receive, and send, which does not write to it */
-    size_t size;
-    struct apm__connect_plan *plan;
-    void *reserved;            /* accept: the channel that the connection gets; NULL once it has got it */
-    apm__os_socket descriptor; /* accept: the connection, between the system call and the channel */
-
-    /* the outcome: written by whoever owns the operation, read after SIGNALLED */
-    apm_error error;
-    int32_t native_error;
-    size_t transferred;    /* bytes so far */
-    uint64_t accepted;     /* bits of the accepted socket */
-    struct apm_host_entry *entry;
+    /* rare: guarded by the lock of the place until the operation is detached, then its owner's */
+    struct apm__connect_plan *plan; /* connect */
+    void *reserved;                 /* accept: the channel that the connection gets; NULL once it has got it */
+    uint64_t accepted;              /* accept: bits of the new socket */
+    struct apm_host_entry *entry;   /* name look-ups: the answer, until End takes it */
+    apm__os_socket descriptor;      /* accept: the connection, between the system call and the channel */
 
     /* guarded by the pool's deadline heap */
     struct apm__deadline deadline;

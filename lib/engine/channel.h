@@ -35,43 +35,46 @@ struct apm__direction {
     bool drained;   /* the last attempt showed that there is nothing to do before the next report */
 };
 
+/* Ordered so that what an operation needs lies in few lines of the cache. */
 struct apm__channel {
     struct apm__slot slot; /* first: the table's view */
     apm__os_mutex lock;    /* initialised once for the slot */
 
-    /* immutable from creation on */
-    struct apm__pool *pool;
-    apm_address_family family;
-    apm_socket_type type;
-    apm_protocol_type protocol;
-
     /* guarded by lock */
-    apm__os_socket descriptor;
-    uint32_t users;    /* threads that use the descriptor outside the lock */
-    uint32_t watched;  /* APM__OS_READY_ bits that the poller watches the descriptor for; 0: it is not registered */
+    uint64_t key; /* the handle's bits, while open; 0 otherwise */
     struct apm__direction in;
     struct apm__direction out;
-    uint64_t key;          /* the handle's bits, while open; 0 otherwise */
-    uint32_t poller_place; /* the poller's own */
-    int32_t receive_timeout_ms;
-    int32_t send_timeout_ms;
-    uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */
+    apm__os_socket descriptor;
+    uint32_t watched; /* APM__OS_READY_ bits that the poller watches the descriptor for; 0: it is not registered */
+    uint32_t users;   /* threads that use the descriptor outside the lock */
     bool closed;
+    bool connecting;  /* a connect is queued: receives wait for its outcome */
+    bool must_try;    /* an end, an error or urgent data has been reported: a short read does not show "drained" */
+    bool cut_short;   /* a send ended after some of its bytes: nothing may follow, and close resets */
+    bool connected;
+    bool has_peer;    /* connected once, even if the connection is broken by now */
     bool bound;
     bool listening;
-    bool connecting; /* a connect is queued: receives wait for its outcome */
-    bool connected;
-    bool has_peer;   /* connected once, even if the connection is broken by now */
-    bool dual_mode;
-    bool must_try;     /* an end, an error or urgent data has been reported: a short read does not show "drained" */
-    bool send_ended;   /* by this side's shutdown */
+    bool send_ended;  /* by this side's shutdown */
     bool receive_ended;
-    bool cut_short;    /* a send ended after some of its bytes: nothing may follow, and close resets */
-    bool lingers;      /* a linger time may be set: close must not wait for it */
+    bool dual_mode;
+    bool lingers;     /* a linger time may be set: close must not wait for it */
     bool reuse_address;
     bool receive_buffer_set; /* by the user: a descriptor that takes this one's place gets it, too */
     bool send_buffer_set;
+    uint32_t poller_place;   /* the poller's own */
+    uint32_t close_waiters;  /* threads that wait for the operations of the closed channel; each has a reference */
+    int32_t receive_timeout_ms;
+    int32_t send_timeout_ms;
+
+    /* immutable from creation on */
+    apm_address_family family;
+    apm_socket_type type;
+    apm_protocol_type protocol;
+    struct apm__pool *pool;
 };
+
+_Static_assert(sizeof(struct apm__channel) <= 192, "three lines of the cache");
 
 extern struct apm__slot_table apm__channels;
 

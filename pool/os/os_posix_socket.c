@@ -14,6 +14,7 @@
 
 #include "apm/socket.h"
 #include "os_posix_error.h"
+#include "os_posix_system_call.h"
 
 union address {
     struct sockaddr any;
@@ -76,7 +77,7 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
 
 void apm__os_socket_close(apm__os_socket socket)
 {
-    close(socket);
+    system_close(socket);
 }
 
 apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local)
@@ -96,7 +97,7 @@ apm_error apm__os_socket_accept(apm__os_socket socket, apm__os_socket *accepted)
     *accepted = APM__OS_NO_SOCKET;
     int descriptor;
     do
-        descriptor = accept4(socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        descriptor = system_accept(socket);
     while (descriptor < 0 && (errno == EINTR || errno == ECONNABORTED));
     if (descriptor < 0)
         return apm__os_translate(errno);
@@ -137,13 +138,13 @@ static bool to_system_flags(int flags, int *system_flags)
 
 apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t size, int flags, size_t *received)
 {
-    int system_flags;
+    int system_flags = 0;
     *received = 0;
-    if (!to_system_flags(flags, &system_flags))
+    if (flags != 0 && !to_system_flags(flags, &system_flags))
         return apm__os_translate(EOPNOTSUPP);
     ssize_t count;
     do
-        count = recv(socket, buffer, size, system_flags);
+        count = system_receive(socket, buffer, size, system_flags);
     while (count < 0 && errno == EINTR);
     if (count < 0)
         return apm__os_translate(errno);
@@ -153,13 +154,13 @@ apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t siz
 
 apm_error apm__os_socket_send(apm__os_socket socket, const void *buffer, size_t size, int flags, size_t *sent)
 {
-    int system_flags;
+    int system_flags = 0;
     *sent = 0;
-    if (!to_system_flags(flags, &system_flags))
+    if (flags != 0 && !to_system_flags(flags, &system_flags))
         return apm__os_translate(EOPNOTSUPP);
     ssize_t count;
     do
-        count = send(socket, buffer, size, system_flags | MSG_NOSIGNAL);
+        count = system_send(socket, buffer, size, system_flags | MSG_NOSIGNAL);
     while (count < 0 && errno == EINTR);
     if (count < 0)
         return apm__os_translate(errno);
