@@ -17,7 +17,7 @@
 /* A place in the heap; part of what it is the deadline of. Zero is not armed. Guarded by the heap's lock. */
 struct apm__deadline {
     uint64_t due_ns;
-    size_t position; /* place in the heap plus one; 0 is not armed */
+    size_t position;                                /* place in the heap plus one; 0 is not armed */
     void (*expire)(struct apm__deadline *deadline); /* called once it is due and disarmed, under no lock */
 };
 
@@ -26,15 +26,15 @@ struct apm__deadline_heap {
     struct apm__deadline **entries; /* guarded by lock, as are count and capacity */
     size_t count;
     size_t capacity;
-    _Atomic uint64_t next_due_ns;   /* atomic: the earliest, or APM__DEADLINE_NEVER; written under lock */
+    _Atomic uint64_t next_due_ns; /* atomic: the earliest, or APM__DEADLINE_NEVER; written under lock */
 };
 
 void apm__deadline_heap_initialise(struct apm__deadline_heap *heap);
 void apm__deadline_heap_finish(struct apm__deadline_heap *heap); /* nothing may be armed */
 
 /*
- * Arms or re-arms. *was_armed tells which; *is_first, whether it is now the earliest, so that a thread which sleeps until
- * the one before must be woken.
+ * Arms or re-arms. *was_armed tells which; *is_first, whether it is now the earliest, so that a thread which sleeps
+ * until the one before must be woken.
  */
 apm_error apm__deadline_set(struct apm__deadline_heap *heap, struct apm__deadline *deadline, uint64_t due_ns,
                             bool *was_armed, bool *is_first);

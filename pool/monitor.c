@@ -1,7 +1,7 @@
 /*
- * The monitor: a thread that looks each millisecond while any worker runs, and finds another worker where one is stuck in
- * a callback: for what lies in its rings, and for polling. Where every worker is stuck and at least one of them blocked
- * rather than computing (its processor time stands still), it adds a thread, up to the pool's maximum.
+ * The monitor: a thread that looks each millisecond while any worker runs, and finds another worker where one is
+ * stuck in a callback: for what lies in its rings, and for polling. Where every worker is stuck and at least one of
+ * them blocked rather than computing (its processor time stands still), it adds a thread, up to the pool's maximum.
  *
  * It is dormant while no worker runs, and the first that does wakes it: the worker stores RUNNING and then reads the
  * monitor's word, the monitor stores DORMANT and then reads the workers' states, all sequentially consistent, so one of

@@ -23,7 +23,7 @@ enum apm__parker_state {
 };
 
 struct apm__parker {
-    _Atomic uint32_t state;    /* atomic: enum apm__parker_state */
+    _Atomic uint32_t state;     /* atomic: enum apm__parker_state */
     struct apm__poller *poller; /* written by the thread before POLLING, read by whoever finds POLLING */
 };
 

@@ -1,8 +1,8 @@
 /*
  * What the pool needs of an I/O engine: to wait for events, to be woken from that, and to handle an event.
  *
- * An event is one word whose meaning is the engine's alone. The pool keeps events that it has taken in queues, from which
- * any worker may handle them, at any later time: the engine must be able to tell that an event has become stale.
+ * An event is one word whose meaning is the engine's alone. The pool keeps events that it has taken in queues, from
+ * which any worker may handle them, at any later time: the engine must be able to tell that an event has become stale.
  */
 #ifndef APM__POLLER_H
 #define APM__POLLER_H
@@ -14,8 +14,8 @@
 
 struct apm__poller {
     /*
-     * Takes up to `capacity` events. Blocks until there is one, a wake, or `timeout_ns` has passed (negative: no limit).
-     * One thread at a time.
+     * Takes up to `capacity` events. Blocks until there is one, a wake, or `timeout_ns` has passed (negative: no
+     * limit). One thread at a time.
      */
     size_t (*wait)(struct apm__poller *poller, uint64_t *events, size_t capacity, int64_t timeout_ns);
 

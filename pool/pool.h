@@ -1,17 +1,19 @@
 /*
  * The worker pool: what the layers above use of it, and what its files share.
  *
- * Shape. Workers poll for I/O themselves. One at a time has the polling role: it takes a batch of events from the poller
- * into its own ring, gives the role back and handles them; when nothing is left to do it polls again, spins a little, and
- * then sleeps in the poller. The other idle workers sleep on their parkers. While the worker that polled runs callbacks
- * nobody polls: so a message that is answered at once costs no wake-up of a second thread. What keeps this
- * work-conserving are helpers, woken when the batch is long enough to be worth a second thread, and the monitor, which
- * looks each millisecond while any worker runs, and puts another worker in the place of one that is stuck.
+ * Shape. Workers poll for I/O themselves. One at a time has the polling role: it takes a batch of events from the
+ * poller into its own ring, gives the role back and handles them; when nothing is left to do it polls again, spins a
+ * little, and then sleeps in the poller. The other idle workers sleep on their parkers. While the worker that polled
+ * runs callbacks nobody polls: so a message that is answered at once costs no wake-up of a second thread. What keeps
+ * this work-conserving are helpers, woken when the batch is long enough to be worth a second thread, and the monitor,
+ * which looks each millisecond while any worker runs, and puts another worker in the place of one that is stuck.
  *
  * Invariants:
  *  1. Work in the global queue is seen: it is put there under the pool's lock, and under the same lock an idle worker
- *     either was found and woken, or none was idle; and a worker becomes idle only under that lock, with the queue empty.
- *  2. Work in a ring is seen by its owner, which does not become idle while its rings hold anything, or, if the owner is
+ *     either was found and woken, or none was idle; and a worker becomes idle only under that lock, with the queue
+ *     empty.
+ *  2. Work in a ring is seen by its owner, which does not become idle while its rings hold anything, or, if the owner
+ *  is
  *     stuck, by the thieves that the monitor wakes.
  *  3. If nobody has the polling role, then some worker runs, or has been woken and will look; so the monitor is awake.
  *  4. A wait of the library on a worker is covered: another worker takes over, or, at the maximum, the waiter polls.
@@ -132,9 +134,9 @@ struct apm__worker {
 
     /* guarded by the pool's lock */
     struct apm__worker *next_idle;
-    bool searching;   /* woken for work, and has not found any yet */
-    bool breakable;   /* it waits, and the wait may be ended as a deadlock */
-    bool joinable;    /* the thread has ended, or is about to, and is to be joined */
+    bool searching; /* woken for work, and has not found any yet */
+    bool breakable; /* it waits, and the wait may be ended as a deadlock */
+    bool joinable;  /* the thread has ended, or is about to, and is to be joined */
     apm__os_thread thread;
 
     /* owned by the monitor */
@@ -147,7 +149,7 @@ struct apm__worker {
 
     /* owned by the worker */
     struct apm__slot_cache cache;
-    uint32_t turn; /* work items run since the worker last looked elsewhere */
+    uint32_t turn;             /* work items run since the worker last looked elsewhere */
     struct apm__work *running; /* what it runs now, or NULL */
     uint64_t batch_started_ns;
     uint32_t batch_size;
@@ -164,10 +166,10 @@ struct apm__pool {
     int processors;
 
     /* written under lock, read by anybody */
-    _Atomic uint32_t phase;                 /* enum apm__pool_phase */
-    _Atomic uint32_t queued;                /* length of the global queue */
+    _Atomic uint32_t phase;  /* enum apm__pool_phase */
+    _Atomic uint32_t queued; /* length of the global queue */
     _Atomic uint32_t idle_count;
-    _Atomic(struct apm__worker *) workers;  /* all there ever were; only pushed to while the pool runs */
+    _Atomic(struct apm__worker *) workers; /* all there ever were; only pushed to while the pool runs */
 
     /* guarded by lock */
     struct apm__work *queue_head;
@@ -177,15 +179,16 @@ struct apm__pool {
     struct apm__parker *polling; /* whoever is asleep in the poller: the sleeper, or a waiting worker */
     int searching;
     int threads;
-    int waiting;   /* workers in a wait of the library */
-    int breakable; /* of these, in one that may be ended as a deadlock */
+    int waiting;     /* workers in a wait of the library */
+    int breakable;   /* of these, in one that may be ended as a deadlock */
     int min_threads; /* 0 until set: the number of processors */
     int max_threads;
 
     /* atomic */
-    _Atomic uint32_t role;       /* 1: some thread has the polling role */
-    _Atomic uint32_t item_ns;    /* average time that an event takes, as measured lately */
-    _Atomic uint32_t spin_score; /* whether spinning has been paying off */
+    _Atomic uint32_t role;             /* 1: some thread has the polling role */
+    _Atomic uint32_t item_ns;          /* average time that an event takes, as measured lately */
+    _Atomic uint32_t batch_sixteenths; /* average size of a batch, as measured lately, in sixteenths */
+    _Atomic uint32_t spin_score;       /* whether spinning has been paying off */
 
     struct apm__deadline_heap deadlines;
 
@@ -243,8 +246,7 @@ struct apm__worker *apm__worker_current(void);
 static inline bool apm__pool_take_role(struct apm__pool *pool)
 {
     /* The look before the exchange keeps the line shared while another thread has the role. */
-    return apm__atomic_load(&pool->role, APM__RELAXED) == 0 &&
-           apm__atomic_exchange(&pool->role, 1, APM__ACQ_REL) == 0;
+    return apm__atomic_load(&pool->role, APM__RELAXED) == 0 && apm__atomic_exchange(&pool->role, 1, APM__ACQ_REL) == 0;
 }
 
 static inline void apm__pool_give_role(struct apm__pool *pool)

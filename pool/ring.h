@@ -1,8 +1,8 @@
 /*
  * A worker's queue of words: first in, first out, of fixed size. The owner pushes; the owner and thieves take.
  *
- * `tail` is written by the owner only, `head` by whoever takes, with compare-and-swap. A taker reads the entry before it
- * moves the head; the owner can overwrite that entry only when the head has passed it, and then the compare-and-swap
+ * `tail` is written by the owner only, `head` by whoever takes, with compare-and-swap. A taker reads the entry before
+ * it moves the head; the owner can overwrite that entry only when the head has passed it, and then the compare-and-swap
  * fails, because the head never comes back (it would have to go round 2^32 entries during one take).
  */
 #ifndef APM__RING_H

@@ -1,8 +1,8 @@
 /*
  * The slot tables: finding, allocating and freeing. Any thread.
  *
- * Locks: a table's lock, a leaf, guards its free list and its growth. Looking a handle up takes no lock: chunks are only
- * ever added, and the pointer to one is published before any handle into it exists.
+ * Locks: a table's lock, a leaf, guards its free list and its growth. Looking a handle up takes no lock: chunks are
+ * only ever added, and the pointer to one is published before any handle into it exists.
  */
 #include "slot.h"
 
@@ -23,16 +23,19 @@ static const uint32_t last_generation = UINT32_MAX;
 #endif
 
 _Static_assert((unsigned)APM__KIND_LIMIT <= 1u << APM__SLOT_KIND_BITS, "each kind has its number");
-_Static_assert((uint64_t)APM__SLOT_CHUNK_LIMIT * APM__SLOT_CHUNK_SLOTS <= (uint64_t)1 << INDEX_BITS,
+_Static_assert((uint64_t)APM__SLOT_CHUNK_LIMIT *APM__SLOT_CHUNK_SLOTS <= (uint64_t)1 << INDEX_BITS,
                "each slot has its index");
 
 static APM__THREAD_LOCAL struct apm__slot_cache *thread_cache;
 
 void apm__slot_cache_use(struct apm__slot_cache *cache)
 {
-    if (cache)
-        for (int kind = 0; kind < APM__KIND_LIMIT; kind++)
+    if (cache) {
+        for (int kind = 0; kind < APM__KIND_LIMIT; kind++) {
             cache->kinds[kind].head = APM__SLOT_NONE;
+            cache->kinds[kind].count = 0;
+        }
+    }
     thread_cache = cache;
 }
 

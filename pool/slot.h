@@ -2,7 +2,8 @@
  * Slots: where every object that a handle names lives.
  *
  * A table has the slots of one kind of object. Slots are never given back to the system while the library is in use, so
- * any index that was ever handed out may be looked at; the control word decides whether a handle still means the object.
+ * any index that was ever handed out may be looked at; the control word decides whether a handle still means the
+ * object.
  *
  * The control word is one atomic: generation, flags and references together, so that "is it still this object?" and the
  * step that depends on the answer are one. A generation is used once: it goes up when the slot is allocated and never
@@ -63,19 +64,19 @@ enum {
 #define APM__SLOT_NONE UINT32_MAX
 
 struct apm__slot_table {
-    enum apm__slot_kind kind;                                    /* immutable */
-    size_t object_size;                                          /* immutable */
-    void (*prepare)(struct apm__slot *slot);                     /* once for each slot, when it first exists; or NULL */
+    enum apm__slot_kind kind;                /* immutable */
+    size_t object_size;                      /* immutable */
+    void (*prepare)(struct apm__slot *slot); /* once for each slot, when it first exists; or NULL */
     apm__os_mutex lock;
-    uint32_t free_head;                                          /* guarded by lock; APM__SLOT_NONE is empty */
-    _Atomic uint32_t slot_count;                                 /* grows under lock */
-    _Atomic(unsigned char *) chunks[APM__SLOT_CHUNK_LIMIT];      /* set once each, under lock */
+    uint32_t free_head;                                     /* guarded by lock; APM__SLOT_NONE is empty */
+    _Atomic uint32_t slot_count;                            /* grows under lock */
+    _Atomic(unsigned char *) chunks[APM__SLOT_CHUNK_LIMIT]; /* set once each, under lock */
 };
 
-#define APM__SLOT_TABLE(table_kind, type, prepare_slot)                                                    \
-    {                                                                                                      \
-        .kind = (table_kind), .object_size = sizeof(type), .prepare = (prepare_slot),                      \
-        .lock = APM__OS_MUTEX_INITIALIZER, .free_head = APM__SLOT_NONE                                     \
+#define APM__SLOT_TABLE(table_kind, type, prepare_slot)                               \
+    {                                                                                 \
+        .kind = (table_kind), .object_size = sizeof(type), .prepare = (prepare_slot), \
+        .lock = APM__OS_MUTEX_INITIALIZER, .free_head = APM__SLOT_NONE                \
     }
 
 /* A thread's own free slots, by kind, so that workers need no lock to allocate. Owned by the thread. */
@@ -86,7 +87,7 @@ struct apm__slot_cache {
     } kinds[APM__KIND_LIMIT];
 };
 
-/* Makes `cache`, or none if NULL, the calling thread's. Before it goes it must be emptied with apm__slot_cache_flush. */
+/* Makes `cache`, or none if NULL, the calling thread's. Before it goes it must be flushed, table by table. */
 void apm__slot_cache_use(struct apm__slot_cache *cache);
 void apm__slot_cache_flush(struct apm__slot_table *table);
 
@@ -159,8 +160,8 @@ apm_error apm__slot_acquire(struct apm__slot_table *table, uint64_t bits, uint32
 
 /*
  * Sets the flag `mark` if the handle names the slot's present object and the flag is not set yet; errors as
- * apm__slot_acquire with the flag refused. `fits` is asked of the object before; if it says no, that is ARGUMENT. What it
- * reads has to be atomic, for the object may change under its eyes; but then the mark is not set.
+ * apm__slot_acquire with the flag refused. `fits` is asked of the object before; if it says no, that is ARGUMENT.
+ * What it reads has to be atomic, for the object may change under its eyes; but then the mark is not set.
  */
 static inline apm_error apm__slot_mark(struct apm__slot_table *table, uint64_t bits, uint32_t mark,
                                        bool (*fits)(const struct apm__slot *slot, const void *context),

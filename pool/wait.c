@@ -24,7 +24,8 @@ static apm__os_mutex locks[LOCK_COUNT] = {SIXTEEN_LOCKS, SIXTEEN_LOCKS, SIXTEEN_
 struct waiter {
     struct apm__parker *parker;
     bool for_all;
-    _Atomic int32_t claimed; /* index of the slot whose signal it got; or one of those above. It leaves NOT_CLAIMED once */
+    _Atomic int32_t
+        claimed; /* index of the slot whose signal it got; or one of those above. It leaves NOT_CLAIMED once */
 };
 
 /* A waiter's place in the list of one slot: circular, the slot points at the first. Guarded by the slot's wait lock. */

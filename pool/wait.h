@@ -5,8 +5,9 @@
  * waits for, and waiting for one that is set, are one atomic step each. What waits is linked into the slot's list under
  * one of a fixed number of locks, chosen by the slot's address.
  *
- * No wake-up is lost: a waiter first sets HAS_WAITERS and then looks for SIGNALLED, in one atomic step under the lock; a
- * signaller sets SIGNALLED and looks for HAS_WAITERS in one step, and if it found that, takes the lock and walks the list.
+ * No wake-up is lost: a waiter first sets HAS_WAITERS and then looks for SIGNALLED, in one atomic step under the
+ * lock; a signaller sets SIGNALLED and looks for HAS_WAITERS in one step, and if it found that, takes the lock and
+ * walks the list.
  *
  * Lock order: several wait locks are taken in the order of their addresses; nothing else is taken under one.
  */
@@ -19,7 +20,7 @@
 #include "apm/error.h"
 #include "slot.h"
 
-/* Signals an event. An auto-reset one releases at most one waiter, any other all of them. The caller holds a reference. */
+/* Signals an event, to which the caller holds a reference: an auto-reset one releases at most one waiter, others all. */
 void apm__wait_signal(struct apm__slot *slot);
 
 /* Takes the signal back. */
@@ -30,8 +31,8 @@ void apm__wait_release_waiters(struct apm__slot *slot);
 
 /*
  * Waits for one of the slots, in which *index is the lowest that can be had, or for all of them at the same moment. The
- * caller holds references, and a NULL among the slots stands for an object that is signalled for ever. WAIT_TIMEOUT after
- * `timeout_ns` (negative: no limit).
+ * caller holds references, and a NULL among the slots stands for an object that is signalled for ever. WAIT_TIMEOUT
+ * after `timeout_ns` (negative: no limit).
  */
 apm_error apm__wait_any(struct apm__slot *const *slots, size_t count, int64_t timeout_ns, size_t *index);
 apm_error apm__wait_all(struct apm__slot *const *slots, size_t count, int64_t timeout_ns);

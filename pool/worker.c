@@ -1,6 +1,7 @@
 /*
  * What a worker does: run what is in its rings, look elsewhere, poll, sleep. And what it does in a wait of the library.
- * See pool.h for the shape and the invariants. Runs on worker threads only, but for the questions about the current one.
+ * See pool.h for the shape and the invariants. Runs on worker threads only, but for the questions about the current
+ * one.
  */
 #include "check.h"
 #include "pool.h"
@@ -9,8 +10,9 @@ enum {
     SPIN_NS = 50000,            /* how long a worker polls before it sleeps, where that has been paying off */
     SPIN_SCORE_FULL = 8,        /* spins that paid off, or not, move the score by one */
     SPIN_PROBE = 64,            /* with a score of 0, one sleep in so many is preceded by a spin all the same */
+    SPIN_BATCH_SIXTEENTHS = 20, /* it does so with batches of at most 1.25 events, on average */
     BATCH_LIMIT = APM__RING_SIZE / 2,
-    BATCH_NS = 500000           /* a batch is what can be run in about this time */
+    BATCH_NS = 500000 /* a batch is what can be run in about this time */
 };
 
 static const int64_t idle_timeout_ns = 20000000000; /* after which a thread beyond the minimum ends, as in .NET */
@@ -62,7 +64,7 @@ static void begin_item(struct apm__worker *worker)
 {
     uint32_t progress = apm__atomic_load(&worker->progress, APM__RELAXED);
     apm__atomic_store(&worker->progress, progress + 1, APM__RELAXED); /* the monitor only compares */
-    if (worker->searching) /* set by others only while the worker is idle */
+    if (worker->searching)                                            /* set by others only while the worker is idle */
         stop_searching(worker);
 }
 
@@ -125,6 +127,10 @@ static void begin_batch(struct apm__worker *worker, size_t count)
     uint64_t now_ns = apm__os_monotonic_ns();
     worker->batch_started_ns = now_ns;
     worker->batch_size = (uint32_t)count;
+    if (count > 0) {
+        uint32_t average = apm__atomic_load(&worker->pool->batch_sixteenths, APM__RELAXED);
+        apm__atomic_store(&worker->pool->batch_sixteenths, (7 * average + 16 * (uint32_t)count) / 8, APM__RELAXED);
+    }
     if (apm__deadline_next(&worker->pool->deadlines) <= now_ns)
         apm__deadline_expire(&worker->pool->deadlines, now_ns);
 }
@@ -144,9 +150,14 @@ static bool poll_now(struct apm__worker *worker)
     return true;
 }
 
-/* Whether to spin before this sleep: where it has been paying off, and now and then to find out. */
+/*
+ * Whether to spin before this sleep: where it has been paying off, and now and then to find out. Not where events come
+ * in batches: then there is throughput to be had by waiting for more of them, and no latency to be gained.
+ */
 static bool shall_spin(struct apm__worker *worker)
 {
+    if (apm__atomic_load(&worker->pool->batch_sixteenths, APM__RELAXED) > SPIN_BATCH_SIXTEENTHS)
+        return false;
     uint32_t score = apm__atomic_load(&worker->pool->spin_score, APM__RELAXED);
     if (score >= SPIN_PROBE) /* below that it counts sleeps since the last try */
         return true;
@@ -353,7 +364,7 @@ static bool look_elsewhere(struct apm__worker *worker)
 
 /* -- The loop ------------------------------------------------------------------------------------------------------ */
 
-/* After a turn of work items the worker looks at all other sources once, so that no chain of completions starves them. */
+/* After a turn of work items the worker looks at all other sources once: no chain of completions starves them. */
 static bool take_turn(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;

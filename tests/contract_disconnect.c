@@ -89,6 +89,33 @@ CONTRACT_TEST(a_receive_pending_at_a_disconnect_completes)
     peered_socket_close(pair);
 }
 
+CONTRACT_TEST(disconnect_for_reuse_succeeds_also_with_a_receive_pending)
+{
+    apm_endpoint local;
+    int listener = raw_listen(4, &local);
+    apm_socket socket = tcp_create();
+
+    for (size_t i = 0; i < harness_scaled(300); i++) {
+        struct operation receive;
+        struct operation disconnect;
+        uint8_t buffer[4];
+        apm_error error;
+        int peer;
+
+        CHECK_SUCCESS(apm_socket_connect(socket, local));
+        peer = raw_accept(listener);
+        CHECK_SUCCESS(apm_socket_begin_receive(socket, buffer, 4, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&receive)));
+        CHECK_SUCCESS(apm_socket_begin_disconnect(socket, true, ON_COMPLETION(&disconnect)));
+        CHECK_SUCCESS(finish_disconnect(socket, &disconnect));
+        error = finish_receive(socket, &receive, NULL);
+        CHECK(error == APM_ERROR_SUCCESS || error == APM_ERROR_NOT_CONNECTED || error == APM_ERROR_OPERATION_ABORTED);
+        CHECK_ORDERLY_END(peer, 0);
+        raw_close(peer);
+    }
+    CHECK_SUCCESS(apm_socket_close(socket));
+    raw_close(listener);
+}
+
 CONTRACT_TEST(disconnect_of_an_unconnected_socket_is_not_connected)
 {
     apm_socket socket = tcp_create();

@@ -180,6 +180,7 @@ struct tokens {
     apm_auto_reset_event taken;
     _Atomic size_t count;
     _Atomic bool over;
+    struct latch gone;
 };
 
 static void take_tokens(void *argument)
@@ -191,11 +192,12 @@ static void take_tokens(void *argument)
         atomic_fetch_add(&tokens->count, 1);
         CHECK_SUCCESS(apm_auto_reset_event_set(tokens->taken));
     }
+    latch_add(&tokens->gone, 1);
 }
 
 TEST(every_set_of_an_auto_reset_event_releases_exactly_one_of_many_waiters)
 {
-    struct tokens tokens = {.event = auto_create(), .taken = auto_create()};
+    struct tokens tokens = {.event = auto_create(), .taken = auto_create(), .gone = LATCH_INITIALIZER};
     struct thread threads[WORKERS];
     int64_t deadline_ms = race_deadline_ms();
     size_t set = 0;
@@ -209,9 +211,9 @@ TEST(every_set_of_an_auto_reset_event_releases_exactly_one_of_many_waiters)
         CHECK_EQ(atomic_load(&tokens.count), ++set);
     }
     atomic_store(&tokens.over, true);
-    for (size_t i = 0; i < WORKERS; i++) {
+    /* Some are about to see that it is over, others wait for one more. */
+    while (!latch_wait(&tokens.gone, WORKERS, 1)) {
         CHECK_SUCCESS(apm_auto_reset_event_set(tokens.event));
-        CHECK_SUCCESS(apm_auto_reset_event_wait_one(tokens.taken, PATIENCE_MS));
     }
     for (size_t i = 0; i < WORKERS; i++) {
         thread_join(&threads[i]);

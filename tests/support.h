@@ -25,7 +25,7 @@ enum {
     BIG_BLOCK_SIZE = 64 << 20
 };
 
-/* -- Latches: a count that threads add to and wait for, made of pthreads so that tests do not lean on what they test - */
+/* -- Latches: a count that threads add to and wait for, made of pthreads: tests do not lean on what they test ------- */
 
 struct latch {
     pthread_mutex_t mutex;

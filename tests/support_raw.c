@@ -102,7 +102,8 @@ void raw_read_exactly(int descriptor, void *buffer, size_t size)
         ssize_t count = recv(descriptor, next, size, 0);
 
         if (count <= 0) {
-            harness_fail(__FILE__, __LINE__, "recv: %s, %zu bytes missing", count == 0 ? "end of stream" : strerror(errno),
+            harness_fail(__FILE__, __LINE__, "recv: %s, %zu bytes missing",
+                         count == 0 ? "end of stream" : strerror(errno),
                          size);
         }
         next += count;

@@ -279,7 +279,7 @@ TEST(value_of_an_unknown_family_is_no_address)
     char text[APM_ENDPOINT_TEXT_SIZE] = "left over";
     CHECK_ERROR(apm_ip_address_format(address, text, sizeof text), APM_ERROR_ARGUMENT);
     CHECK_STR(text, "");
-    strcpy(text, "left over");
+    memcpy(text, "left over", sizeof "left over");
     CHECK_ERROR(apm_endpoint_format((apm_endpoint){address, 80}, text, sizeof text), APM_ERROR_ARGUMENT);
     CHECK_STR(text, "");
     apm_endpoint endpoint = leftover_endpoint();

@@ -1,8 +1,8 @@
 /*
  * Asynchronous results: the handle of an operation between its Begin and its End, and the callback.
  *
- * Every Begin that returns APM_ERROR_SUCCESS is matched by exactly one End, in the callback, in a waiter or in any other
- * thread. A result that has been ended is refused by a second End, and is "completed" to every question.
+ * Every Begin that returns APM_ERROR_SUCCESS is matched by exactly one End, in the callback, in a waiter or in any
+ * other thread. A result that has been ended is refused by a second End, and is "completed" to every question.
  */
 #ifndef APM_ASYNC_RESULT_H
 #define APM_ASYNC_RESULT_H
@@ -73,8 +73,8 @@ APM_API apm_wait_handle apm_async_result_async_wait_handle(apm_async_result resu
 APM_API apm_error apm_async_result_cancel(apm_async_result result);
 
 /*
- * Sets the operation's deadline: if it has not completed `timeout_ms` milliseconds from now it is cancelled and completes
- * with APM_ERROR_TIMED_OUT. A second call replaces the deadline; -1 takes it away; 0 is now.
+ * Sets the operation's deadline: if it has not completed `timeout_ms` milliseconds from now it is cancelled and
+ * completes with APM_ERROR_TIMED_OUT. A second call replaces the deadline; -1 takes it away; 0 is now.
  *
  * Threads  any.
  * Blocks   never.

@@ -44,8 +44,8 @@ APM_API void apm_host_entry_free(apm_host_entry *entry);
 APM_API APM_MUST_CHECK apm_error apm_dns_get_host_name(char *buffer, size_t size);
 
 /*
- * Starts looking up the canonical name and the addresses of a host. An address as text is looked up backwards first. The
- * empty name is this machine's.
+ * Starts looking up the canonical name and the addresses of a host. An address as text is looked up backwards first.
+ * The empty name is this machine's.
  *
  * The Begin and End contract is that of apm/socket.h.
  *

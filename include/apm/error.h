@@ -79,7 +79,8 @@ typedef enum apm_error {
 } apm_error;
 
 /*
- * Returns .NET's name of the error, such as "ConnectionRefused" or "ObjectDisposed"; "Unknown" for no value of the enum.
+ * Returns .NET's name of the error, such as "ConnectionRefused" or "ObjectDisposed"; "Unknown" for no value of the
+ * enum.
  *
  * Borrows  the string is static.
  * Threads  any.

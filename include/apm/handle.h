@@ -12,21 +12,24 @@
 #include <stdint.h>
 
 /* Initialiser of a null handle of any type: `apm_socket listener = APM_NULL_HANDLE;` */
-#define APM_NULL_HANDLE {0}
+#define APM_NULL_HANDLE \
+    {                   \
+        0               \
+    }
 
 /* Declares handle type `type` with type_is_null() and type_equals(). */
-#define APM_DECLARE_HANDLE(type)                              \
-    typedef struct type {                                     \
-        uint64_t bits;                                        \
-    } type;                                                   \
-    static inline bool type##_is_null(type handle)            \
-    {                                                         \
-        return handle.bits == 0;                              \
-    }                                                         \
-    static inline bool type##_equals(type left, type right)   \
-    {                                                         \
-        return left.bits == right.bits;                       \
-    }                                                         \
+#define APM_DECLARE_HANDLE(type)                            \
+    typedef struct type {                                   \
+        uint64_t bits;                                      \
+    } type;                                                 \
+    static inline bool type##_is_null(type handle)          \
+    {                                                       \
+        return handle.bits == 0;                            \
+    }                                                       \
+    static inline bool type##_equals(type left, type right) \
+    {                                                       \
+        return left.bits == right.bits;                     \
+    }                                                       \
     struct type
 
 APM_DECLARE_HANDLE(apm_socket);

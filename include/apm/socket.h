@@ -17,7 +17,8 @@
  *
  * What all Ends share:
  *   Ends the operation: returns its outcome and gives the result back. Waits if the operation has not completed.
- *   Errors   APM_ERROR_ARGUMENT_NULL a null handle; APM_ERROR_ARGUMENT no result that was ever issued, or one of another
+ *   Errors   APM_ERROR_ARGUMENT_NULL a null handle; APM_ERROR_ARGUMENT no result that was ever issued, or one of
+ *   another
  *            socket or another kind, which is left as it was; APM_ERROR_INVALID_OPERATION the result has been ended.
  *            All others are the operation's own outcome: APM_ERROR_OPERATION_ABORTED cancelled, or the socket closed;
  *            APM_ERROR_TIMED_OUT its deadline came.
@@ -94,9 +95,9 @@ APM_API APM_MUST_CHECK apm_error apm_socket_create_dual_mode(apm_socket_type soc
 
 /*
  * Closes the socket. Its handle is refused from then on; each pending operation completes, with its callback, with
- * APM_ERROR_OPERATION_ABORTED unless it had completed already. Data that sends have accepted is still delivered, and the
- * peer sees an orderly end, unless the linger time is 0, received data was left unread, or a send was cut short: then
- * the connection is reset. Closing again succeeds and does nothing.
+ * APM_ERROR_OPERATION_ABORTED unless it had completed already. Data that sends have accepted is still delivered, and
+ * the peer sees an orderly end, unless the linger time is 0, received data was left unread, or a send was cut short:
+ * then the connection is reset. Closing again succeeds and does nothing.
  *
  * Threads  any, callbacks of the socket included.
  * Blocks   never, whatever the linger time: the system goes on sending in the background.
@@ -196,8 +197,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_send_buffer_size(apm_socket socket, 
 APM_API APM_MUST_CHECK apm_error apm_socket_set_send_buffer_size(apm_socket socket, int size);
 
 /*
- * What close does with data that has not been sent: a time of 0 discards it and resets the connection. With another time
- * apm_socket_close still does not wait for it.
+ * What close does with data that has not been sent: a time of 0 discards it and resets the connection. With another
+ * time apm_socket_close still does not wait for it.
  *
  * Errors   APM_ERROR_ARGUMENT_OUT_OF_RANGE the time is not from 0 to 65535.
  * .NET     Socket.LingerState
@@ -358,7 +359,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_disconnect(apm_socket socket, bool r
 /*
  * Starts receiving up to `size` bytes into `buffer`. A size of 0 completes when there is something to receive.
  *
- * Several receives may be pending; they complete in the order they were begun. The callback runs once, on a pool thread.
+ * Several receives may be pending; they complete in the order they were begun. The callback runs once, on a pool
+ * thread.
  *
  * Borrows  buffer, until the callback is invoked or a wait on the result returns.
  * Blocks   never.

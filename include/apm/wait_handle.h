@@ -33,8 +33,9 @@ APM_BEGIN_DECLARATIONS
  * Errors   APM_ERROR_WAIT_TIMEOUT the time is up (.NET returns false);
  *          APM_ERROR_ARGUMENT_NULL a null handle; APM_ERROR_ARGUMENT no handle that was ever issued;
  *          APM_ERROR_ARGUMENT_OUT_OF_RANGE `timeout_ms` is below -1; APM_ERROR_OBJECT_DISPOSED the event is closed;
- *          APM_ERROR_DEADLOCK a wait without limit for an event, on a pool thread: for a second every thread of the pool,
- *          at its maximum, was in such a wait, while callbacks that might end it were ready and no thread could run them.
+ *          APM_ERROR_DEADLOCK a wait without limit for an event, on a pool thread: for a second every thread of the
+ *          pool, at its maximum, was in such a wait, while callbacks that might end it were ready and no thread could
+ *          run them.
  * .NET     WaitHandle.WaitOne(int)
  */
 APM_API APM_MUST_CHECK apm_error apm_wait_handle_wait_one(apm_wait_handle handle, int timeout_ms);

@@ -1,5 +1,5 @@
 /*
- * Owns the values of addresses: making, comparing, classifying and mapping them. Their text is ip_address_text.c's.
+ * Owns the values of addresses: making, comparing, classifying and mapping them. Their text is ip_address_parse.c's.
  *
  * No state, no locks, no system calls; any thread. An address may come from the caller with any content: a family that
  * is neither IPv4 nor IPv6 is no address, and what lies behind the four bytes of an IPv4 address is never looked at.

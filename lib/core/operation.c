@@ -161,8 +161,8 @@ apm_error apm__operation_end_within(apm_async_result result, enum apm__operation
     *operation = NULL;
     struct claim claim = {.kind = kind, .owner = owner};
     struct apm__slot *slot;
-    apm_error error =
-        apm__slot_mark(&apm__operations, result.bits, APM__SLOT_CLOSED, is_claimed_rightly, &claim, &slot);
+    apm_error error = apm__slot_mark(&apm__operations, result.bits, APM__SLOT_CLOSED, is_claimed_rightly, &claim,
+                                     &slot);
     if (error != APM_ERROR_SUCCESS)
         return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_INVALID_OPERATION : error;
     struct apm__operation *found = (struct apm__operation *)slot; /* the user's reference is this call's now */

@@ -1,9 +1,9 @@
 /*
  * Operations: what an asynchronous result's handle names, from Begin to End.
  *
- * Life. Begin allocates it with two references: the user's, which End drops, and the runtime's, dropped when the callback
- * has returned, or at completion if there is none. Waits, cancels and deadlines hold further ones. When the last is gone
- * the slot is free and the handle stale.
+ * Life. Begin allocates it with two references: the user's, which End drops, and the runtime's, dropped when the
+ * callback has returned, or at completion if there is none. Waits, cancels and deadlines hold further ones. When the
+ * last is gone the slot is free and the handle stale.
  *
  * Completing. Whoever detaches the operation from where it waits (its place) owns it, sets the outcome, and calls
  * apm__operation_complete: once, under no lock. That sets SIGNALLED, releases waiters, then hands the callback to the
@@ -60,8 +60,8 @@ struct apm__connect_plan {
 };
 
 /*
- * Grouped by who may touch the fields, and within that so that what a receive or send needs lies in the first three lines
- * of the cache. What comes after `rare` is as in a free slot, NULL or zero, unless the kind of operation uses it.
+ * Grouped by who may touch the fields, and within that so that what a receive or send needs lies in the first three
+ * lines of the cache. What comes after `rare` is as in a free slot, NULL or zero, unless the kind of operation uses it.
  */
 struct apm__operation {
     struct apm__slot slot; /* first: the table's view */

@@ -20,8 +20,8 @@ enum apm__resolver_query {
 typedef void apm__resolver_answer(void *context, apm_error error, apm_host_entry *entry);
 
 /*
- * Queues a look-up of `name`, at most APM_DNS_MAX_NAME_LENGTH bytes; the empty name is this machine's. `answer` is called
- * once. OUT_OF_MEMORY: nothing was queued.
+ * Queues a look-up of `name`, at most APM_DNS_MAX_NAME_LENGTH bytes; the empty name is this machine's. `answer` is
+ * called once. OUT_OF_MEMORY: nothing was queued.
  */
 apm_error apm__resolver_submit(const char *name, enum apm__resolver_query query, apm__resolver_answer *answer,
                                void *context);

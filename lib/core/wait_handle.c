@@ -1,8 +1,8 @@
 /*
  * The public waits, over handles of every kind. Any thread.
  *
- * A wait holds a reference to each object for as long as it lasts. The handle of a result that has been ended stands for
- * something that is signalled for ever.
+ * A wait holds a reference to each object for as long as it lasts. The handle of a result that has been ended stands
+ * for something that is signalled for ever.
  */
 #include "apm/wait_handle.h"
 

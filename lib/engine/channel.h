@@ -2,12 +2,12 @@
  * Channels: the library's side of a socket, and the object that a socket's handle names.
  *
  * A channel has two directions. Each has a queue of operations, of which only the head is performed, by one thread at a
- * time: so bytes are contiguous and operations complete in the order begun. The thread that performs (direction.running)
- * makes its system calls outside the lock, and is a user of the descriptor meanwhile.
+ * time: so bytes are contiguous and operations complete in the order begun. The thread that performs
+ * (direction.running) makes its system calls outside the lock, and is a user of the descriptor meanwhile.
  *
- * Closing. `closed` is set under the lock that admission takes: an operation is either refused or among those that close
- * completes. The descriptor is closed by the last of: close itself, and the users. So a number that the system has given
- * to something else is never used.
+ * Closing. `closed` is set under the lock that admission takes: an operation is either refused or among those that
+ * close completes. The descriptor is closed by the last of: close itself, and the users. So a number that the system
+ * has given to something else is never used.
  *
  * The slot's references: one for the open socket, one for each operation until its callback has returned, and one for
  * each close_waiter. The handle is stale for every call once `closed` is set (the slot's CLOSED says the same to those
@@ -48,22 +48,22 @@ struct apm__channel {
     uint32_t watched; /* APM__OS_READY_ bits that the poller watches the descriptor for; 0: it is not registered */
     uint32_t users;   /* threads that use the descriptor outside the lock */
     bool closed;
-    bool connecting;  /* a connect is queued: receives wait for its outcome */
-    bool must_try;    /* an end, an error or urgent data has been reported: a short read does not show "drained" */
-    bool cut_short;   /* a send ended after some of its bytes: nothing may follow, and close resets */
+    bool connecting; /* a connect is queued: receives wait for its outcome */
+    bool must_try;   /* an end, an error or urgent data has been reported: a short read does not show "drained" */
+    bool cut_short;  /* a send ended after some of its bytes: nothing may follow, and close resets */
     bool connected;
-    bool has_peer;    /* connected once, even if the connection is broken by now */
+    bool has_peer; /* connected once, even if the connection is broken by now */
     bool bound;
     bool listening;
-    bool send_ended;  /* by this side's shutdown */
+    bool send_ended; /* by this side's shutdown */
     bool receive_ended;
     bool dual_mode;
-    bool lingers;     /* a linger time may be set: close must not wait for it */
+    bool lingers; /* a linger time may be set: close must not wait for it */
     bool reuse_address;
     bool receive_buffer_set; /* by the user: a descriptor that takes this one's place gets it, too */
     bool send_buffer_set;
-    uint32_t poller_place;   /* the poller's own */
-    uint32_t close_waiters;  /* threads that wait for the operations of the closed channel; each has a reference */
+    uint32_t poller_place;  /* the poller's own */
+    uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */
     int32_t receive_timeout_ms;
     int32_t send_timeout_ms;
 
@@ -90,8 +90,8 @@ void apm__channel_discard(struct apm__channel *channel);
 void apm__channel_open(struct apm__channel *channel, apm__os_socket descriptor);
 
 /*
- * Finds the channel of a handle and locks it. ARGUMENT_NULL, ARGUMENT, OBJECT_DISPOSED, and INVALID_OPERATION after fork;
- * then nothing is locked.
+ * Finds the channel of a handle and locks it. ARGUMENT_NULL, ARGUMENT, OBJECT_DISPOSED, and INVALID_OPERATION after
+ * fork; then nothing is locked.
  */
 apm_error apm__channel_lock(uint64_t bits, struct apm__channel **channel);
 void apm__channel_unlock(struct apm__channel *channel);

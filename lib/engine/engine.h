@@ -11,7 +11,7 @@
 #include "channel.h"
 #include "operation.h"
 
-/* The pool's engine, made when its first user comes: APM_ENGINE=epoll (default) or poll chooses. See apm__pool_start. */
+/* Has the pool running, with the engine that APM_ENGINE names: epoll, the default, or poll. See apm__pool_start. */
 apm_error apm__engine_start_pool(struct apm__pool *pool);
 
 /*
@@ -30,8 +30,9 @@ void apm__engine_cancel(struct apm__operation *operation, apm_error reason);
 void apm__engine_stir_and_unlock(struct apm__channel *channel);
 
 /*
- * Gives a connect whose name has been looked up, and which is still QUEUED, its plan, which it owns then; or completes it
- * with `error` if that failed. The lock is held, and released; the caller holds a reference to the operation.
+ * Gives a connect whose name has been looked up, and which is still QUEUED, its plan, which it owns then; or
+ * completes it with `error` if that failed. The lock is held, and released; the caller holds a reference to the
+ * operation.
  */
 void apm__engine_resolved_and_unlock(struct apm__channel *channel, struct apm__operation *operation,
                                      struct apm__connect_plan *plan, apm_error error);

@@ -1,7 +1,8 @@
 /*
  * The watcher by epoll: one edge-triggered epoll descriptor a pool, and a bell in it for wakes. A channel is registered
- * when an attempt first has to wait, for the direction that waits, and stays until it is closed. Readiness that an event
- * reports is the kernel's; which channel it is for is told by the handle's bits, so that a late event is recognised.
+ * when an attempt first has to wait, for the direction that waits, and stays until it is closed. Readiness that an
+ * event reports is the kernel's; which channel it is for is told by the handle's bits, so that a late event is
+ * recognised.
  *
  * epoll needs no lock of this file: registration is under the channel's, and waiting is one thread at a time.
  */

@@ -18,7 +18,8 @@ static apm_error perform_send(struct apm__operation *operation, apm__os_socket d
 {
     do {
         size_t sent;
-        apm_error error = apm__os_socket_send(descriptor, (const unsigned char *)operation->buffer + operation->transferred,
+        apm_error error = apm__os_socket_send(descriptor,
+                                              (const unsigned char *)operation->buffer + operation->transferred,
                                               operation->size - operation->transferred, operation->flags, &sent);
         if (error != APM_ERROR_SUCCESS)
             return error;

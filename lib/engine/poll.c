@@ -69,8 +69,8 @@ static apm_error watch_locked(struct apm__watcher *watcher, struct apm__channel 
         error = reserve_locked(self);
         if (error != APM_ERROR_SUCCESS)
             goto unlock;
-        self->entries[self->count++] = (struct entry){.key = channel->key, .channel = channel,
-                                                      .descriptor = channel->descriptor};
+        self->entries[self->count++] =
+            (struct entry){.key = channel->key, .channel = channel, .descriptor = channel->descriptor};
         channel->poller_place = (uint32_t)self->count;
     }
     struct entry *entry = &self->entries[channel->poller_place - 1];

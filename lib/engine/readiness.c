@@ -2,9 +2,9 @@
  * The readiness engine: operations wait in their channel's directions until the kernel reports that an attempt may
  * succeed. See channel.h for what a direction is, and engine.h for the contract.
  *
- * An operation's way. Begin queues it. If it is the head, and nothing shows that the attempt would be in vain, the thread
- * that began it performs it at once; otherwise the first report of readiness after that makes a worker perform it. The
- * thread that performs a direction goes on until the queue is empty or an attempt would block.
+ * An operation's way. Begin queues it. If it is the head, and nothing shows that the attempt would be in vain, the
+ * thread that began it performs it at once; otherwise the first report of readiness after that makes a worker perform
+ * it. The thread that performs a direction goes on until the queue is empty or an attempt would block.
  *
  * No report is missed. A report that comes during an attempt finds `running` and only counts up `edges`; the performer
  * compares, under the lock, before it stops. A report that comes after it has stopped finds the queue and performs. The
@@ -315,7 +315,7 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
     }
 }
 
-/* Performs the direction until nothing is left to do now. The caller is its performer; the lock is held, and released. */
+/* Performs the direction until nothing is left to do now. The caller is its performer; the lock is released. */
 static void perform_and_unlock(struct apm__channel *channel, struct apm__direction *direction)
 {
     struct apm__operation *settled = NULL; /* completed outside the lock, when that is released anyway */
@@ -528,5 +528,6 @@ void apm__readiness_dispatch(struct apm__poller *poller, uint64_t event)
     const uint32_t both = APM__OS_READY_HANG_UP | APM__OS_READY_FAILURE;
     if (ready & (both | APM__OS_READY_URGENT))
         channel->must_try = true;
-    stir_and_unlock(channel, ready & (both | APM__OS_READY_IN | APM__OS_READY_URGENT), ready & (both | APM__OS_READY_OUT));
+    stir_and_unlock(channel, ready & (both | APM__OS_READY_IN | APM__OS_READY_URGENT),
+                    ready & (both | APM__OS_READY_OUT));
 }

@@ -77,7 +77,8 @@ static apm_error begin(enum apm__operation_kind kind, const char *name, apm_asyn
     operation->place = APM__PLACE_QUEUED;
     apm__os_mutex_unlock(&lock);
     apm__slot_retain(&operation->slot); /* the look-up's, and this call's until it returns */
-    enum apm__resolver_query query = kind == APM__OPERATION_GET_HOST_ENTRY ? APM__RESOLVER_ENTRY : APM__RESOLVER_ADDRESSES;
+    enum apm__resolver_query query = kind == APM__OPERATION_GET_HOST_ENTRY ? APM__RESOLVER_ENTRY
+                                                                           : APM__RESOLVER_ADDRESSES;
     if (strlen(name) > APM_DNS_MAX_NAME_LENGTH) {
         answered(operation, APM_ERROR_ARGUMENT_OUT_OF_RANGE, NULL);
     } else if (literal && query == APM__RESOLVER_ADDRESSES) {

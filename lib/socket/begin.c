@@ -12,7 +12,7 @@ apm_error apm__begin(apm_socket socket, enum apm__operation_kind kind, apm_async
     if (error != APM_ERROR_SUCCESS)
         return error;
     error = apm__operation_create(kind, socket.bits, (*channel)->pool, apm__engine_cancel, callback, state, result,
-                                 operation);
+                                  operation);
     if (error != APM_ERROR_SUCCESS)
         apm__channel_unlock(*channel);
     return error;

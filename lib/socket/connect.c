@@ -2,8 +2,8 @@
  * Connecting: to an endpoint, to the first of several that accepts, to a host by name. Any thread; the answer of a name
  * look-up comes on the resolver's.
  *
- * Every form is one operation with a plan, the list of endpoints to try. By name the operation is queued at once, with a
- * plan that says it is unresolved, so that sends begun meanwhile wait behind it, and cancel and close find it.
+ * Every form is one operation with a plan, the list of endpoints to try. By name the operation is queued at once,
+ * with a plan that says it is unresolved, so that sends begun meanwhile wait behind it, and cancel and close find it.
  */
 #include <string.h>
 
@@ -107,8 +107,8 @@ static apm_error begin_connect(apm_socket socket, const struct targets *targets,
 apm_error apm_socket_begin_connect(apm_socket socket, apm_endpoint remote, apm_async_callback *callback, void *state,
                                    apm_async_result *result)
 {
-    struct targets targets = {.endpoints = apm_endpoint_is_null(remote) ? NULL : &remote, .count = 1,
-                              .misfit = APM_ERROR_NOT_SUPPORTED};
+    struct targets targets = {
+        .endpoints = apm_endpoint_is_null(remote) ? NULL : &remote, .count = 1, .misfit = APM_ERROR_NOT_SUPPORTED};
     return begin_connect(socket, &targets, callback, state, result);
 }
 
@@ -137,8 +137,10 @@ static void resolved(void *context, apm_error error, apm_host_entry *entry)
     if (operation->place == APM__PLACE_QUEUED) {
         struct apm__connect_plan *plan = NULL;
         if (error == APM_ERROR_SUCCESS) {
-            struct targets targets = {.addresses = entry->address_list, .count = entry->address_count,
-                                      .port = (int)operation->size, .misfit = APM_ERROR_HOST_NOT_FOUND};
+            struct targets targets = {.addresses = entry->address_list,
+                                      .count = entry->address_count,
+                                      .port = (int)operation->size,
+                                      .misfit = APM_ERROR_HOST_NOT_FOUND};
             error = make_plan_locked(channel, &targets, &plan);
         }
         apm__engine_resolved_and_unlock(channel, operation, plan, error);

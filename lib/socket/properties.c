@@ -1,6 +1,6 @@
 /*
- * The properties and options of sockets. Any thread; each takes the channel's lock for as long as its system call lasts,
- * which never waits.
+ * The properties and options of sockets. Any thread; each takes the channel's lock for as long as its system call
+ * lasts, which never waits.
  */
 #include <stdint.h>
 
@@ -92,7 +92,8 @@ static apm_error read_field(apm_socket socket, size_t offset, void *value, size_
     return APM_ERROR_SUCCESS;
 }
 
-#define READ_FIELD(socket, field, value) read_field((socket), offsetof(struct apm__channel, field), (value), sizeof *(value))
+#define READ_FIELD(socket, field, value) \
+    read_field((socket), offsetof(struct apm__channel, field), (value), sizeof *(value))
 
 apm_error apm_socket_address_family(apm_socket socket, apm_address_family *address_family)
 {

@@ -40,5 +40,6 @@ apm_error apm_socket_receive(apm_socket socket, void *buffer, size_t size, apm_s
         error = apm_socket_begin_receive(socket, buffer, size, flags, NULL, NULL, &result);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    return apm__end_transfer(socket, result, APM__OPERATION_RECEIVE, timeout_ms, APM_ERROR_CONNECTION_ABORTED, received);
+    return apm__end_transfer(socket, result, APM__OPERATION_RECEIVE, timeout_ms, APM_ERROR_CONNECTION_ABORTED,
+                             received);
 }

@@ -24,7 +24,8 @@
 /* Replaces *expected by desired if it still holds; otherwise *expected is what was found. It may fail for no reason. */
 #define apm__atomic_replace(object, expected, desired, order)                       \
     atomic_compare_exchange_weak_explicit((object), (expected), (desired), (order), \
-                                          (order) == APM__RELEASE ? APM__RELAXED :  \
-                                          (order) == APM__ACQ_REL ? APM__ACQUIRE : (order))
+                                          (order) == APM__RELEASE   ? APM__RELAXED  \
+                                          : (order) == APM__ACQ_REL ? APM__ACQUIRE  \
+                                                                    : (order))
 
 #endif

@@ -45,7 +45,10 @@ typedef struct apm__os_mutex {
     pthread_mutex_t mutex;
 } apm__os_mutex;
 
-#define APM__OS_MUTEX_INITIALIZER {PTHREAD_MUTEX_INITIALIZER}
+#define APM__OS_MUTEX_INITIALIZER \
+    {                             \
+        PTHREAD_MUTEX_INITIALIZER \
+    }
 
 /* A lock that is not recursive. `initialise` cannot fail; a lock need not be destroyed. */
 void apm__os_mutex_initialise(apm__os_mutex *mutex);
@@ -128,10 +131,10 @@ typedef enum apm__os_option {
     APM__OS_OPTION_NO_DELAY,
     APM__OS_OPTION_RECEIVE_BUFFER_SIZE,
     APM__OS_OPTION_SEND_BUFFER_SIZE,
-    APM__OS_OPTION_REUSE_ADDRESS,      /* take over an address in TIME_WAIT */
-    APM__OS_OPTION_REUSE_PORT,         /* share an address with others that ask for it */
+    APM__OS_OPTION_REUSE_ADDRESS, /* take over an address in TIME_WAIT */
+    APM__OS_OPTION_REUSE_PORT,    /* share an address with others that ask for it */
     APM__OS_OPTION_IPV6_ONLY,
-    APM__OS_OPTION_LINGER              /* seconds, or -1 for off */
+    APM__OS_OPTION_LINGER /* seconds, or -1 for off */
 } apm__os_option;
 
 apm_error apm__os_socket_option(apm__os_socket socket, apm__os_option option, int *value);

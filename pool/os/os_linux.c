@@ -110,12 +110,11 @@ size_t apm__os_epoll_wait(int epoll, apm__os_ready *ready, size_t capacity, int6
     }
     for (int i = 0; i < count; i++) {
         uint32_t what = events[i].events;
-        ready[i] = (apm__os_ready){.key = events[i].data.u64,
-                                   .ready = (what & EPOLLIN ? APM__OS_READY_IN : 0u) |
-                                            (what & EPOLLOUT ? APM__OS_READY_OUT : 0u) |
-                                            (what & (EPOLLHUP | EPOLLRDHUP) ? APM__OS_READY_HANG_UP : 0u) |
-                                            (what & EPOLLERR ? APM__OS_READY_FAILURE : 0u) |
-                                            (what & EPOLLPRI ? APM__OS_READY_URGENT : 0u)};
+        ready[i] = (apm__os_ready){
+            .key = events[i].data.u64,
+            .ready = (what & EPOLLIN ? APM__OS_READY_IN : 0u) | (what & EPOLLOUT ? APM__OS_READY_OUT : 0u) |
+                     (what & (EPOLLHUP | EPOLLRDHUP) ? APM__OS_READY_HANG_UP : 0u) |
+                     (what & EPOLLERR ? APM__OS_READY_FAILURE : 0u) | (what & EPOLLPRI ? APM__OS_READY_URGENT : 0u)};
     }
     return count > 0 ? (size_t)count : 0;
 }

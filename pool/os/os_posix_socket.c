@@ -107,7 +107,9 @@ apm_error apm__os_socket_accept(apm__os_socket socket, apm__os_socket *accepted)
 
 apm_error apm__os_socket_shutdown(apm__os_socket socket, int how)
 {
-    int system_how = how == APM_SOCKET_SHUTDOWN_RECEIVE ? SHUT_RD : how == APM_SOCKET_SHUTDOWN_SEND ? SHUT_WR : SHUT_RDWR;
+    int system_how = how == APM_SOCKET_SHUTDOWN_RECEIVE ? SHUT_RD
+                     : how == APM_SOCKET_SHUTDOWN_SEND  ? SHUT_WR
+                                                        : SHUT_RDWR;
     return apm__os_outcome(shutdown(socket, system_how));
 }
 
@@ -131,7 +133,8 @@ static bool to_system_flags(int flags, int *system_flags)
 {
     const int ignored = APM_SOCKET_FLAGS_TRUNCATED | APM_SOCKET_FLAGS_CONTROL_DATA_TRUNCATED;
     const int known = APM_SOCKET_FLAGS_OUT_OF_BAND | APM_SOCKET_FLAGS_PEEK | APM_SOCKET_FLAGS_DONT_ROUTE;
-    *system_flags = (flags & APM_SOCKET_FLAGS_OUT_OF_BAND ? MSG_OOB : 0) | (flags & APM_SOCKET_FLAGS_PEEK ? MSG_PEEK : 0) |
+    *system_flags = (flags & APM_SOCKET_FLAGS_OUT_OF_BAND ? MSG_OOB : 0) |
+                    (flags & APM_SOCKET_FLAGS_PEEK ? MSG_PEEK : 0) |
                     (flags & APM_SOCKET_FLAGS_DONT_ROUTE ? MSG_DONTROUTE : 0);
     return (flags & ~(ignored | known)) == 0;
 }
@@ -267,10 +270,9 @@ size_t apm__os_poll(apm__os_poll_entry *entries, size_t count, int64_t timeout_n
     }
     for (size_t i = 0; i < count; i++) {
         uint32_t interest = entries[i].interest;
-        polled[i] = (struct pollfd){
-            .fd = entries[i].socket,
-            .events = (short)((interest & APM__OS_READY_IN ? POLLIN | POLLPRI : 0) |
-                              (interest & APM__OS_READY_OUT ? POLLOUT : 0))};
+        polled[i] = (struct pollfd){.fd = entries[i].socket,
+                                    .events = (short)((interest & APM__OS_READY_IN ? POLLIN | POLLPRI : 0) |
+                                                      (interest & APM__OS_READY_OUT ? POLLOUT : 0))};
         entries[i].ready = 0;
     }
     int64_t timeout_ms = timeout_ns < 0 ? -1 : (timeout_ns + 999999) / 1000000;

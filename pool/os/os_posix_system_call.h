@@ -1,9 +1,10 @@
 /*
  * The system calls of the hot path, for the os_*.c files only.
  *
- * The C library's functions of these names are points at which a thread can be cancelled, which costs two atomic steps a
- * call, and would lose the locks and operations that the thread holds. The raw calls are no such points. Where the
- * library's function is what a tool looks at (ThreadSanitizer), or the raw call does not exist, the function is used.
+ * The C library's functions of these names are points at which a thread can be cancelled, which costs two atomic
+ * steps a call, and would lose the locks and operations that the thread holds. The raw calls are no such points.
+ * Where the library's function is what a tool looks at (ThreadSanitizer), or the raw call does not exist, the
+ * function is used.
  */
 #ifndef APM__OS_POSIX_SYSTEM_CALL_H
 #define APM__OS_POSIX_SYSTEM_CALL_H
