@@ -328,6 +328,17 @@ def rule_names_in_comments(files):
                 yield file, file.line_of(match.start()), f"there is no file {name}"
 
 
+def rule_quoted_files(files):
+    """A document that says "This is `file`:" above a block of code quotes the file as it is."""
+    texts = {file.path: file.text for file in files}
+    for file in files:
+        if not file.is_document:
+            continue
+        for match in re.finditer(r"(?ms)^This is `([\w./-]+)`:\n\n```\w*\n(.*?)^```$", file.text):
+            if texts.get(match.group(1)) != match.group(2):
+                yield file, file.line_of(match.start()), f"the block is not what is in {match.group(1)}"
+
+
 def rule_public_functions_are_documented(files):
     """Above each declaration of a public header, or of the group it stands in, is a comment."""
     for file in files:
@@ -489,6 +500,9 @@ SNIPPETS = [
     ("names_in_comments", "docs/good.md", "apm_thing_is_null, <sys/epoll.h>, https://a.example/never.md\n", 0),
     ("names_in_comments", "docs/good.md", "```\ncc mine.c\n```\n`*.c`, e.g. and i.e. stay words, as does 3.c5.\n", 0),
     ("names_in_comments", "lib/core/good.c", '/* APM_SETTING */\nconst char *a = "APM_SETTING";\n', 0),
+    ("quoted_files", "README.md", "Look.\nThis is `pool/os/os.h`:\n\n```c\nint a;\n```\n", 2),
+    ("quoted_files", "README.md", "This is `pool/os/never.h`:\n\n```c\n```\n", 1),
+    ("quoted_files", "README.md", "This is `pool/os/os.h`:\n\n```c\n```\n\n```c\nint a;\n```\n", 0),
     ("public_functions_are_documented", "include/apm/bad.h", "\nAPM_API int apm_f(void);\n", 2),
     ("public_functions_are_documented", "include/apm/bad.h", "/* A. */\n\nAPM_API int apm_f(void);\n", 3),
     ("public_functions_are_documented", "include/apm/bad.h", DOCUMENTED + "\nAPM_API int apm_h(void);\n", 6),

@@ -14,29 +14,12 @@
  */
 #include "check.h"
 #include "engine.h"
+#include "outcome.h"
 #include "perform.h"
-#include "watcher.h"
-
-static struct apm__watcher *watcher_of(struct apm__channel *channel)
-{
-    return (struct apm__watcher *)apm__pool_poller(channel->pool);
-}
-
-static enum apm__operation_kind kind_of(const struct apm__operation *operation)
-{
-    return (enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED);
-}
 
 static struct apm__channel *channel_of(const struct apm__operation *operation)
 {
     return operation->place_owner;
-}
-
-static struct apm__direction *direction_of(struct apm__channel *channel, const struct apm__operation *operation)
-{
-    enum apm__operation_kind kind = kind_of(operation);
-    bool in = kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_RECEIVE;
-    return in ? &channel->in : &channel->out;
 }
 
 /* -- The queue of a direction -------------------------------------------------------------------------------------- */
@@ -53,58 +36,10 @@ static void append_locked(struct apm__direction *direction, struct apm__operatio
     operation->place = APM__PLACE_QUEUED;
 }
 
-static void remove_locked(struct apm__direction *direction, struct apm__operation *operation)
-{
-    if (operation->previous)
-        operation->previous->next = operation->next;
-    else
-        direction->head = operation->next;
-    if (operation->next)
-        operation->next->previous = operation->previous;
-    else
-        direction->tail = operation->previous;
-    operation->place = APM__PLACE_DETACHED;
-}
-
-/* -- The descriptor ------------------------------------------------------------------------------------------------ */
-
-/* Takes the descriptor of a closed channel that nobody uses any more, for the caller to close outside the lock. */
-static apm__os_socket take_descriptor_locked(struct apm__channel *channel)
-{
-    if (!channel->closed || channel->users > 0)
-        return APM__OS_NO_SOCKET;
-    apm__os_socket descriptor = channel->descriptor;
-    channel->descriptor = APM__OS_NO_SOCKET;
-    if (descriptor == APM__OS_NO_SOCKET)
-        return descriptor;
-    int linger = 0;
-    apm_error ignored = APM_ERROR_SUCCESS; /* at worst the peer sees another kind of end */
-    if (channel->cut_short)
-        ignored = apm__os_socket_set_option(descriptor, APM__OS_OPTION_LINGER, 0);
-    else if (channel->lingers &&
-             apm__os_socket_option(descriptor, APM__OS_OPTION_LINGER, &linger) == APM_ERROR_SUCCESS && linger > 0)
-        ignored = apm__os_socket_set_option(descriptor, APM__OS_OPTION_LINGER, -1);
-    (void)ignored;
-    return descriptor;
-}
-
-static void close_taken(apm__os_socket descriptor)
-{
-    if (descriptor != APM__OS_NO_SOCKET)
-        apm__os_socket_close(descriptor);
-}
-
-static void unwatch_locked(struct apm__channel *channel)
-{
-    if (channel->watched)
-        watcher_of(channel)->unwatch_locked(watcher_of(channel), channel);
-    channel->watched = 0;
-}
-
 /* Makes sure that the next readiness of the direction is reported. */
 static apm_error watch_locked(struct apm__channel *channel, struct apm__direction *direction)
 {
-    struct apm__watcher *watcher = watcher_of(channel);
+    struct apm__watcher *watcher = apm__watcher_of(channel);
     uint32_t interest = direction == &channel->in ? APM__OS_READY_IN : APM__OS_READY_OUT;
     if (channel->connecting)
         interest |= APM__OS_READY_IN; /* it will be wanted, and registering once is cheaper */
@@ -114,143 +49,6 @@ static apm_error watch_locked(struct apm__channel *channel, struct apm__directio
     if (error == APM_ERROR_SUCCESS)
         channel->watched |= interest;
     return error;
-}
-
-static void copy_option(apm__os_socket from, apm__os_socket to, apm__os_option option, bool halve)
-{
-    int value;
-    if (apm__os_socket_option(from, option, &value) != APM_ERROR_SUCCESS)
-        return;
-    apm_error ignored = apm__os_socket_set_option(to, option, halve ? value / 2 : value);
-    (void)ignored; /* the old socket had it, so the new one takes it */
-}
-
-apm_error apm__engine_renew_locked(struct apm__channel *channel)
-{
-    apm__os_socket old = channel->descriptor;
-    apm__os_socket renewed;
-    apm_error error = apm__os_socket_create(channel->family, (int)channel->type, (int)channel->protocol, &renewed);
-    if (error != APM_ERROR_SUCCESS)
-        return error;
-    if (channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6)
-        copy_option(old, renewed, APM__OS_OPTION_IPV6_ONLY, false);
-    copy_option(old, renewed, APM__OS_OPTION_NO_DELAY, false);
-    copy_option(old, renewed, APM__OS_OPTION_LINGER, false);
-    copy_option(old, renewed, APM__OS_OPTION_REUSE_ADDRESS, false);
-    copy_option(old, renewed, APM__OS_OPTION_REUSE_PORT, false);
-    if (channel->receive_buffer_set) /* Linux shows twice what was set */
-        copy_option(old, renewed, APM__OS_OPTION_RECEIVE_BUFFER_SIZE, true);
-    if (channel->send_buffer_set)
-        copy_option(old, renewed, APM__OS_OPTION_SEND_BUFFER_SIZE, true);
-
-    apm_endpoint local;
-    bool rebind = channel->bound && apm__os_socket_local_endpoint(old, &local) == APM_ERROR_SUCCESS;
-    unwatch_locked(channel);
-    apm__os_socket_close(old);
-    channel->descriptor = renewed;
-    channel->must_try = false;
-    channel->send_ended = false;
-    channel->receive_ended = false;
-    channel->in.drained = false;
-    channel->out.drained = false;
-    return rebind ? apm__os_socket_bind(renewed, local) : APM_ERROR_SUCCESS;
-}
-
-/* -- Outcomes ------------------------------------------------------------------------------------------------------ */
-
-/* Whether the outcome shows that the connection is broken. */
-static bool breaks_connection(const struct apm__channel *channel, apm_error error)
-{
-    switch (error) {
-    case APM_ERROR_CONNECTION_RESET:
-    case APM_ERROR_CONNECTION_ABORTED:
-    case APM_ERROR_NOT_CONNECTED:
-    case APM_ERROR_NETWORK_RESET:
-    case APM_ERROR_TIMED_OUT:
-    case APM_ERROR_HOST_UNREACHABLE:
-    case APM_ERROR_NETWORK_UNREACHABLE: return true;
-    case APM_ERROR_SHUTDOWN: return !channel->send_ended && !channel->cut_short;
-    default: return false;
-    }
-}
-
-static void settle_connect_locked(struct apm__channel *channel, struct apm__operation *operation, bool by_wish)
-{
-    channel->connecting = false;
-    if (operation->error == APM_ERROR_SUCCESS) {
-        channel->connected = true;
-        channel->has_peer = true;
-        channel->bound = true;
-        return;
-    }
-    if (!by_wish || channel->closed || channel->in.running || !operation->plan->issued)
-        return;
-    /* The kernel goes on connecting a descriptor that nobody wants connected any more. */
-    apm_error error = apm__engine_renew_locked(channel);
-    if (error != APM_ERROR_SUCCESS)
-        operation->native_error = apm__os_native_error();
-}
-
-static void settle_disconnect_locked(struct apm__channel *channel, struct apm__operation *operation)
-{
-    if (operation->error != APM_ERROR_SUCCESS)
-        return;
-    channel->connected = false;
-    channel->listening = false;
-    channel->send_ended = true;
-    channel->receive_ended = true;
-    if (!operation->reuse_socket || channel->closed)
-        return;
-    channel->bound = false;
-    channel->has_peer = false;
-    if (channel->in.running) { /* a receive is being performed, and meets the end of the stream: too early */
-        operation->error = APM_ERROR_IN_PROGRESS;
-        return;
-    }
-    operation->error = apm__engine_renew_locked(channel);
-}
-
-/* Takes the operation out of its queue with its outcome, and has the channel follow. The caller owns it then. */
-static void settle_locked(struct apm__channel *channel, struct apm__operation *operation, apm_error error, bool by_wish)
-{
-    remove_locked(direction_of(channel, operation), operation);
-    operation->error = error;
-    operation->native_error = error == APM_ERROR_SUCCESS || by_wish ? 0 : apm__os_native_error();
-    switch (kind_of(operation)) {
-    case APM__OPERATION_ACCEPT:
-        if (error == APM_ERROR_SUCCESS) {
-            struct apm__channel *accepted = operation->reserved; /* nobody has been shown it yet */
-            accepted->lingers = channel->lingers;                /* the kernel hands the option on */
-            accepted->dual_mode = channel->dual_mode;
-            accepted->connected = true;
-            accepted->has_peer = true;
-            accepted->bound = true;
-        }
-        break;
-    case APM__OPERATION_CONNECT: settle_connect_locked(channel, operation, by_wish); return;
-    case APM__OPERATION_DISCONNECT: settle_disconnect_locked(channel, operation); return;
-    case APM__OPERATION_SEND:
-        if (error != APM_ERROR_SUCCESS && operation->transferred > 0)
-            channel->cut_short = true;
-        break;
-    default: break;
-    }
-    if (!by_wish && breaks_connection(channel, error))
-        channel->connected = false;
-}
-
-/* Completes a settled operation, outside the lock; an accept opens the channel of its connection first. */
-static void complete(struct apm__operation *operation)
-{
-    struct apm__channel *accepted = operation->reserved;
-    operation->reserved = NULL;
-    if (accepted && operation->error == APM_ERROR_SUCCESS) {
-        apm__channel_open(accepted, operation->descriptor);
-        operation->accepted = accepted->key;
-    } else if (accepted) {
-        apm__channel_discard(accepted);
-    }
-    apm__operation_complete(operation);
 }
 
 /* -- Performing ---------------------------------------------------------------------------------------------------- */
@@ -285,7 +83,7 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
     struct apm__operation *operation = direction->head;
     *by_wish = false;
     for (;;) {
-        if (kind_of(operation) == APM__OPERATION_SEND && channel->cut_short) {
+        if (apm__kind_of(operation) == APM__OPERATION_SEND && channel->cut_short) {
             apm__os_set_native_error(0);
             *error = APM_ERROR_SHUTDOWN;
             return true;
@@ -323,7 +121,7 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
     while (shall_perform_locked(channel, direction)) {
         if (settled) {
             apm__channel_unlock(channel);
-            complete(settled);
+            apm__outcome_complete(settled);
             settled = NULL;
             apm__os_mutex_lock(&channel->lock);
             continue;
@@ -333,21 +131,21 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
         struct apm__operation *operation = direction->head;
         if (!attempt_locked(channel, direction, &error, &by_wish))
             break;
-        connect_settled = connect_settled || kind_of(operation) == APM__OPERATION_CONNECT;
-        settle_locked(channel, operation, error, by_wish);
+        connect_settled = connect_settled || apm__kind_of(operation) == APM__OPERATION_CONNECT;
+        apm__outcome_settle_locked(channel, operation, error, by_wish);
         settled = operation;
     }
     direction->running = false;
     channel->users--;
-    apm__os_socket descriptor = take_descriptor_locked(channel);
+    apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
     /* Receives have waited for the outcome of the connect. */
     if (connect_settled && become_performer_locked(channel, &channel->in))
         perform_and_unlock(channel, &channel->in);
     else
         apm__channel_unlock(channel);
-    close_taken(descriptor);
+    apm__outcome_close_taken(descriptor);
     if (settled)
-        complete(settled);
+        apm__outcome_complete(settled);
 }
 
 /* Looks at the directions for which something has changed. The lock is held, and released. */
@@ -387,19 +185,19 @@ static void admit_locked(struct apm__channel *channel, struct apm__operation *op
     operation->place_owner = channel;
     operation->finished = finished;
     apm__slot_retain(&channel->slot);
-    append_locked(direction_of(channel, operation), operation);
+    append_locked(apm__direction_of(channel, operation), operation);
 }
 
 void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation)
 {
-    struct apm__direction *direction = direction_of(channel, operation);
+    struct apm__direction *direction = apm__direction_of(channel, operation);
     admit_locked(channel, operation);
     if (direction->head != operation || direction->running || !shall_perform_locked(channel, direction)) {
         apm__channel_unlock(channel);
         return;
     }
     /* A connect or disconnect is always attempted: what was found of the direction before says nothing about it. */
-    enum apm__operation_kind kind = kind_of(operation);
+    enum apm__operation_kind kind = apm__kind_of(operation);
     bool pointless = direction->drained && kind != APM__OPERATION_CONNECT && kind != APM__OPERATION_DISCONNECT;
     if (pointless && watch_locked(channel, direction) == APM_ERROR_SUCCESS) {
         apm__channel_unlock(channel);
@@ -418,7 +216,7 @@ void apm__engine_refuse_and_unlock(struct apm__channel *channel, struct apm__ope
     operation->place = APM__PLACE_DETACHED;
     apm__channel_unlock(channel);
     operation->error = error;
-    complete(operation);
+    apm__outcome_complete(operation);
 }
 
 void apm__engine_cancel(struct apm__operation *operation, apm_error reason)
@@ -431,14 +229,14 @@ void apm__engine_cancel(struct apm__operation *operation, apm_error reason)
         apm__channel_unlock(channel);
         return;
     }
-    bool connect = kind_of(operation) == APM__OPERATION_CONNECT;
-    settle_locked(channel, operation, reason, true);
+    bool connect = apm__kind_of(operation) == APM__OPERATION_CONNECT;
+    apm__outcome_settle_locked(channel, operation, reason, true);
     /* Those behind it may have waited for its outcome only. */
     if (connect || channel->cut_short)
         stir_and_unlock(channel, connect, true);
     else
         apm__channel_unlock(channel);
-    complete(operation);
+    apm__outcome_complete(operation);
 }
 
 void apm__engine_stir_and_unlock(struct apm__channel *channel)
@@ -456,9 +254,9 @@ void apm__engine_resolved_and_unlock(struct apm__channel *channel, struct apm__o
         stir_and_unlock(channel, false, true);
         return;
     }
-    settle_locked(channel, operation, error, false);
+    apm__outcome_settle_locked(channel, operation, error, false);
     stir_and_unlock(channel, true, true);
-    complete(operation);
+    apm__outcome_complete(operation);
 }
 
 /* Takes out every operation that is not being performed; one that is gets the wish. Linked by `next`. */
@@ -472,7 +270,7 @@ static struct apm__operation *take_queue_locked(struct apm__channel *channel, st
             if (operation->wish == APM_ERROR_SUCCESS)
                 operation->wish = APM_ERROR_OPERATION_ABORTED;
         } else {
-            settle_locked(channel, operation, APM_ERROR_OPERATION_ABORTED, true);
+            apm__outcome_settle_locked(channel, operation, APM_ERROR_OPERATION_ABORTED, true);
             operation->next = taken;
             taken = operation;
         }
@@ -501,13 +299,13 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
     apm__atomic_or(&channel->slot.control, APM__SLOT_CLOSED, APM__ACQ_REL);
     struct apm__operation *taken = take_queue_locked(channel, &channel->in, NULL);
     taken = reverse(take_queue_locked(channel, &channel->out, taken));
-    unwatch_locked(channel);
-    apm__os_socket descriptor = take_descriptor_locked(channel);
+    apm__outcome_unwatch_locked(channel);
+    apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
     apm__channel_unlock(channel);
-    close_taken(descriptor);
+    apm__outcome_close_taken(descriptor);
     while (taken) {
         struct apm__operation *next = taken->next;
-        complete(taken);
+        apm__outcome_complete(taken);
         taken = next;
     }
     apm__channel_release(channel);

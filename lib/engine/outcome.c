@@ -1,0 +1,188 @@
+/*
+ * Outcomes and descriptors. Called under the channel's lock, where the name says so, by whoever performs, cancels or
+ * closes: any thread.
+ */
+#include "outcome.h"
+
+#include "check.h"
+#include "engine.h"
+
+/* -- The descriptor ------------------------------------------------------------------------------------------------ */
+
+/* Takes the descriptor of a closed channel that nobody uses any more, for the caller to close outside the lock. */
+apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel)
+{
+    if (!channel->closed || channel->users > 0)
+        return APM__OS_NO_SOCKET;
+    apm__os_socket descriptor = channel->descriptor;
+    channel->descriptor = APM__OS_NO_SOCKET;
+    if (descriptor == APM__OS_NO_SOCKET)
+        return descriptor;
+    int linger = 0;
+    apm_error ignored = APM_ERROR_SUCCESS; /* at worst the peer sees another kind of end */
+    if (channel->cut_short)
+        ignored = apm__os_socket_set_option(descriptor, APM__OS_OPTION_LINGER, 0);
+    else if (channel->lingers &&
+             apm__os_socket_option(descriptor, APM__OS_OPTION_LINGER, &linger) == APM_ERROR_SUCCESS && linger > 0)
+        ignored = apm__os_socket_set_option(descriptor, APM__OS_OPTION_LINGER, -1);
+    (void)ignored;
+    return descriptor;
+}
+
+void apm__outcome_unwatch_locked(struct apm__channel *channel)
+{
+    if (channel->watched)
+        apm__watcher_of(channel)->unwatch_locked(apm__watcher_of(channel), channel);
+    channel->watched = 0;
+}
+
+static void copy_option(apm__os_socket from, apm__os_socket to, apm__os_option option, bool halve)
+{
+    int value;
+    if (apm__os_socket_option(from, option, &value) != APM_ERROR_SUCCESS)
+        return;
+    apm_error ignored = apm__os_socket_set_option(to, option, halve ? value / 2 : value);
+    (void)ignored; /* the old socket had it, so the new one takes it */
+}
+
+apm_error apm__engine_renew_locked(struct apm__channel *channel)
+{
+    apm__os_socket old = channel->descriptor;
+    apm__os_socket renewed;
+    apm_error error = apm__os_socket_create(channel->family, (int)channel->type, (int)channel->protocol, &renewed);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    if (channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6)
+        copy_option(old, renewed, APM__OS_OPTION_IPV6_ONLY, false);
+    copy_option(old, renewed, APM__OS_OPTION_NO_DELAY, false);
+    copy_option(old, renewed, APM__OS_OPTION_LINGER, false);
+    copy_option(old, renewed, APM__OS_OPTION_REUSE_ADDRESS, false);
+    copy_option(old, renewed, APM__OS_OPTION_REUSE_PORT, false);
+    if (channel->receive_buffer_set) /* Linux shows twice what was set */
+        copy_option(old, renewed, APM__OS_OPTION_RECEIVE_BUFFER_SIZE, true);
+    if (channel->send_buffer_set)
+        copy_option(old, renewed, APM__OS_OPTION_SEND_BUFFER_SIZE, true);
+
+    apm_endpoint local;
+    bool rebind = channel->bound && apm__os_socket_local_endpoint(old, &local) == APM_ERROR_SUCCESS;
+    apm__outcome_unwatch_locked(channel);
+    apm__os_socket_close(old);
+    channel->descriptor = renewed;
+    channel->must_try = false;
+    channel->send_ended = false;
+    channel->receive_ended = false;
+    channel->in.drained = false;
+    channel->out.drained = false;
+    return rebind ? apm__os_socket_bind(renewed, local) : APM_ERROR_SUCCESS;
+}
+
+static void remove_locked(struct apm__direction *direction, struct apm__operation *operation)
+{
+    if (operation->previous)
+        operation->previous->next = operation->next;
+    else
+        direction->head = operation->next;
+    if (operation->next)
+        operation->next->previous = operation->previous;
+    else
+        direction->tail = operation->previous;
+    operation->place = APM__PLACE_DETACHED;
+}
+
+/* -- Outcomes ------------------------------------------------------------------------------------------------------ */
+
+/* Whether the outcome shows that the connection is broken. */
+static bool breaks_connection(const struct apm__channel *channel, apm_error error)
+{
+    switch (error) {
+    case APM_ERROR_CONNECTION_RESET:
+    case APM_ERROR_CONNECTION_ABORTED:
+    case APM_ERROR_NOT_CONNECTED:
+    case APM_ERROR_NETWORK_RESET:
+    case APM_ERROR_TIMED_OUT:
+    case APM_ERROR_HOST_UNREACHABLE:
+    case APM_ERROR_NETWORK_UNREACHABLE: return true;
+    case APM_ERROR_SHUTDOWN: return !channel->send_ended && !channel->cut_short;
+    default: return false;
+    }
+}
+
+static void settle_connect_locked(struct apm__channel *channel, struct apm__operation *operation, bool by_wish)
+{
+    channel->connecting = false;
+    if (operation->error == APM_ERROR_SUCCESS) {
+        channel->connected = true;
+        channel->has_peer = true;
+        channel->bound = true;
+        return;
+    }
+    if (!by_wish || channel->closed || channel->in.running || !operation->plan->issued)
+        return;
+    /* The kernel goes on connecting a descriptor that nobody wants connected any more. */
+    apm_error error = apm__engine_renew_locked(channel);
+    if (error != APM_ERROR_SUCCESS)
+        operation->native_error = apm__os_native_error();
+}
+
+static void settle_disconnect_locked(struct apm__channel *channel, struct apm__operation *operation)
+{
+    if (operation->error != APM_ERROR_SUCCESS)
+        return;
+    channel->connected = false;
+    channel->listening = false;
+    channel->send_ended = true;
+    channel->receive_ended = true;
+    if (!operation->reuse_socket || channel->closed)
+        return;
+    channel->bound = false;
+    channel->has_peer = false;
+    if (channel->in.running) { /* a receive is being performed, and meets the end of the stream: too early */
+        operation->error = APM_ERROR_IN_PROGRESS;
+        return;
+    }
+    operation->error = apm__engine_renew_locked(channel);
+}
+
+/* Takes the operation out of its queue with its outcome, and has the channel follow. The caller owns it then. */
+void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operation *operation, apm_error error,
+                                bool by_wish)
+{
+    remove_locked(apm__direction_of(channel, operation), operation);
+    operation->error = error;
+    operation->native_error = error == APM_ERROR_SUCCESS || by_wish ? 0 : apm__os_native_error();
+    switch (apm__kind_of(operation)) {
+    case APM__OPERATION_ACCEPT:
+        if (error == APM_ERROR_SUCCESS) {
+            struct apm__channel *accepted = operation->reserved; /* nobody has been shown it yet */
+            accepted->lingers = channel->lingers;                /* the kernel hands the option on */
+            accepted->dual_mode = channel->dual_mode;
+            accepted->connected = true;
+            accepted->has_peer = true;
+            accepted->bound = true;
+        }
+        break;
+    case APM__OPERATION_CONNECT: settle_connect_locked(channel, operation, by_wish); return;
+    case APM__OPERATION_DISCONNECT: settle_disconnect_locked(channel, operation); return;
+    case APM__OPERATION_SEND:
+        if (error != APM_ERROR_SUCCESS && operation->transferred > 0)
+            channel->cut_short = true;
+        break;
+    default: break;
+    }
+    if (!by_wish && breaks_connection(channel, error))
+        channel->connected = false;
+}
+
+/* Completes a settled operation, outside the lock; an accept opens the channel of its connection first. */
+void apm__outcome_complete(struct apm__operation *operation)
+{
+    struct apm__channel *accepted = operation->reserved;
+    operation->reserved = NULL;
+    if (accepted && operation->error == APM_ERROR_SUCCESS) {
+        apm__channel_open(accepted, operation->descriptor);
+        operation->accepted = accepted->key;
+    } else if (accepted) {
+        apm__channel_discard(accepted);
+    }
+    apm__operation_complete(operation);
+}

@@ -1,0 +1,188 @@
+/*
+ * A worker's polling: taking batches of events, spinning where that pays off, and sleeping in the poller. Runs on
+ * workers that have the polling role. See pool.h for the shape and the invariants.
+ */
+#include "check.h"
+#include "worker.h"
+
+enum {
+    SPIN_NS = 50000,            /* how long a worker polls before it sleeps, where that has been paying off */
+    SPIN_SCORE_FULL = 8,        /* spins that paid off, or not, move the score by one */
+    SPIN_PROBE = 64,            /* with a score of 0, one sleep in so many is preceded by a spin all the same */
+    SPIN_BATCH_SIXTEENTHS = 20, /* it does so with batches of at most 1.25 events, on average */
+    BATCH_NS = 500000           /* a batch is what can be run in about this time */
+};
+
+/* How many events to take: what can be run soon, so that the rest stays where every thread can get it. */
+static size_t batch_capacity(struct apm__pool *pool)
+{
+    uint64_t capacity = BATCH_NS / (apm__atomic_load(&pool->item_ns, APM__RELAXED) + 1);
+    return capacity < 2 ? 2 : capacity > APM__BATCH_LIMIT ? APM__BATCH_LIMIT : (size_t)capacity;
+}
+
+/* Measures what the last batch took for each event, as an average that forgets. */
+static void measure_batch(struct apm__worker *worker, uint64_t now_ns)
+{
+    if (worker->batch_size == 0)
+        return;
+    uint64_t each_ns = (now_ns - worker->batch_started_ns) / worker->batch_size;
+    uint64_t average_ns = apm__atomic_load(&worker->pool->item_ns, APM__RELAXED);
+    average_ns = (7 * average_ns + (each_ns < 100000000 ? each_ns : 100000000)) / 8;
+    apm__atomic_store(&worker->pool->item_ns, (uint32_t)average_ns, APM__RELAXED);
+    worker->batch_size = 0;
+}
+
+/* Polls, and puts what there is into the worker's ring, which is empty. The worker has the role. */
+static size_t poll_events(struct apm__worker *worker, int64_t timeout_ns)
+{
+    struct apm__pool *pool = worker->pool;
+    uint64_t events[APM__BATCH_LIMIT];
+    size_t count = pool->poller->wait(pool->poller, events, batch_capacity(pool), timeout_ns);
+    for (size_t i = 0; i < count; i++) {
+        bool pushed = apm__ring_push(&worker->events, events[i]);
+        APM__CHECK(pushed);
+    }
+    return count;
+}
+
+/* After a poll, whatever it brought: deadlines that are due are expired, and a batch is begun. */
+static void begin_batch(struct apm__worker *worker, size_t count)
+{
+    uint64_t now_ns = apm__os_monotonic_ns();
+    worker->batch_started_ns = now_ns;
+    worker->batch_size = (uint32_t)count;
+    if (count > 0) {
+        uint32_t average = apm__atomic_load(&worker->pool->batch_sixteenths, APM__RELAXED);
+        apm__atomic_store(&worker->pool->batch_sixteenths, (7 * average + 16 * (uint32_t)count) / 8, APM__RELAXED);
+    }
+    if (apm__deadline_next(&worker->pool->deadlines) <= now_ns)
+        apm__deadline_expire(&worker->pool->deadlines, now_ns);
+}
+
+/* A poll that does not wait; the worker has the role, and has given it back afterwards if there were events. */
+bool apm__worker_poll_now(struct apm__worker *worker)
+{
+    measure_batch(worker, apm__os_monotonic_ns());
+    size_t count = poll_events(worker, 0);
+    if (count == 0)
+        return false;
+    apm__pool_give_role(worker->pool);
+    begin_batch(worker, count);
+    if (apm__atomic_load(&worker->pool->idle_count, APM__RELAXED) > 0 &&
+        apm__pool_is_worth_helping(worker->pool, worker))
+        apm__pool_wake(worker->pool);
+    return true;
+}
+
+/*
+ * Whether to spin before this sleep: where it has been paying off, and now and then to find out. Not where events come
+ * in batches: then there is throughput to be had by waiting for more of them, and no latency to be gained.
+ */
+static bool shall_spin(struct apm__worker *worker)
+{
+    if (apm__atomic_load(&worker->pool->batch_sixteenths, APM__RELAXED) > SPIN_BATCH_SIXTEENTHS)
+        return false;
+    uint32_t score = apm__atomic_load(&worker->pool->spin_score, APM__RELAXED);
+    if (score >= SPIN_PROBE) /* below that it counts sleeps since the last try */
+        return true;
+    apm__atomic_store(&worker->pool->spin_score, score + 1, APM__RELAXED);
+    return score + 1 == SPIN_PROBE;
+}
+
+static void score_spin(struct apm__worker *worker, bool paid_off)
+{
+    uint32_t score = apm__atomic_load(&worker->pool->spin_score, APM__RELAXED);
+    if (paid_off)
+        score = score < SPIN_PROBE + SPIN_SCORE_FULL ? score + 1 : score;
+    else
+        score = score > SPIN_PROBE ? score - 1 : 0;
+    apm__atomic_store(&worker->pool->spin_score, score, APM__RELAXED);
+}
+
+/* Polls for a while without sleeping. True if something has come. */
+static bool spin(struct apm__worker *worker)
+{
+    struct apm__pool *pool = worker->pool;
+    uint64_t now_ns = apm__os_monotonic_ns();
+    uint64_t end_ns = now_ns + SPIN_NS;
+    while (now_ns < end_ns) {
+        size_t count = poll_events(worker, 0);
+        if (count > 0) {
+            apm__pool_give_role(pool);
+            begin_batch(worker, count);
+            score_spin(worker, true);
+            return true;
+        }
+        if (apm__atomic_load(&pool->queued, APM__RELAXED) > 0) {
+            apm__pool_give_role(pool);
+            return true;
+        }
+        now_ns = apm__os_monotonic_ns();
+    }
+    score_spin(worker, false);
+    return false;
+}
+
+int64_t apm__worker_until(uint64_t due_ns)
+{
+    if (due_ns == APM__DEADLINE_NEVER)
+        return -1;
+    uint64_t now_ns = apm__os_monotonic_ns();
+    return due_ns > now_ns ? (int64_t)(due_ns - now_ns) : 0;
+}
+
+/* Stops searching without having found anything, under the lock. False if there is work after all. */
+bool apm__worker_become_idle_locked(struct apm__worker *worker)
+{
+    struct apm__pool *pool = worker->pool;
+    if (pool->queue_head || apm__pool_is_stopping(pool))
+        return false;
+    if (worker->searching) {
+        worker->searching = false;
+        pool->searching--;
+    }
+    apm__atomic_store(&worker->state, APM__WORKER_IDLE, APM__SEQ_CST);
+    return true;
+}
+
+void apm__worker_become_running(struct apm__worker *worker)
+{
+    apm__atomic_store(&worker->state, APM__WORKER_RUNNING, APM__SEQ_CST);
+    apm__monitor_notice(worker->pool);
+}
+
+/* Sleeps in the poller until there is an event, a deadline or a wake. The worker has the role, and gives it back. */
+static void sleep_in_poller(struct apm__worker *worker)
+{
+    struct apm__pool *pool = worker->pool;
+    apm__os_mutex_lock(&pool->lock);
+    bool idle = apm__worker_become_idle_locked(worker);
+    if (idle) {
+        pool->sleeper = worker;
+        pool->polling = &worker->parker;
+    }
+    apm__os_mutex_unlock(&pool->lock);
+    if (!idle) {
+        apm__pool_give_role(pool);
+        return;
+    }
+    size_t count = 0;
+    if (apm__parker_begin_polling(&worker->parker, pool->poller)) {
+        count = poll_events(worker, apm__worker_until(apm__deadline_next(&pool->deadlines)));
+        apm__parker_end_polling(&worker->parker);
+    }
+    apm__worker_become_running(worker);
+    apm__os_mutex_lock(&pool->lock);
+    if (pool->sleeper == worker)
+        pool->sleeper = NULL;
+    pool->polling = NULL;
+    apm__os_mutex_unlock(&pool->lock);
+    apm__pool_give_role(pool);
+    begin_batch(worker, count);
+}
+
+void apm__worker_poll_until_something(struct apm__worker *worker)
+{
+    if (!shall_spin(worker) || !spin(worker))
+        sleep_in_poller(worker);
+}

@@ -1,0 +1,104 @@
+/*
+ * What a worker does in a wait of the library: it tells the pool, has itself covered, and where nobody can take over
+ * polls meanwhile. Any thread may call; on one that is no worker these do nothing but park. See pool.h.
+ */
+#include "worker.h"
+
+void apm__pool_begin_wait(bool breakable)
+{
+    struct apm__worker *worker = apm__worker_current();
+    if (!worker)
+        return;
+    struct apm__pool *pool = worker->pool;
+    struct apm__parker *unpark = NULL;
+    uint64_t entry;
+    apm__os_mutex_lock(&pool->lock);
+    apm__atomic_store(&worker->state, APM__WORKER_WAITING, APM__SEQ_CST);
+    pool->waiting++;
+    pool->breakable += breakable;
+    worker->breakable = breakable;
+    while (apm__ring_take(&worker->work, &entry)) /* what waits behind this wait is everybody's */
+        apm__pool_append_locked(pool, apm__worker_to_work(entry));
+    bool needs_cover = pool->queue_head || apm__ring_count(&worker->events) > 0 ||
+                       apm__atomic_load(&pool->role, APM__SEQ_CST) == 0;
+    bool covered = !needs_cover || apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
+    apm__atomic_store(&worker->shall_poll, !covered, APM__RELAXED);
+    apm__os_mutex_unlock(&pool->lock);
+    if (unpark)
+        apm__parker_unpark(unpark);
+}
+
+bool apm__pool_is_deadlocked(void)
+{
+    struct apm__worker *worker = apm__worker_current();
+    return worker && apm__atomic_load(&worker->deadlocked, APM__RELAXED);
+}
+
+void apm__pool_end_wait(void)
+{
+    struct apm__worker *worker = apm__worker_current();
+    if (!worker)
+        return;
+    struct apm__pool *pool = worker->pool;
+    struct apm__worker *next = NULL;
+    apm__os_mutex_lock(&pool->lock);
+    pool->waiting--;
+    pool->breakable -= worker->breakable;
+    worker->breakable = false;
+    apm__atomic_store(&worker->deadlocked, 0, APM__RELAXED);
+    apm__atomic_store(&worker->shall_poll, 0, APM__RELAXED);
+    apm__atomic_store(&worker->state, APM__WORKER_RUNNING, APM__SEQ_CST);
+    if (apm__atomic_load(&pool->role, APM__SEQ_CST) == 0) /* another waiter polls from now on */
+        for (next = apm__atomic_load(&pool->workers, APM__RELAXED); next; next = next->next_worker)
+            if (apm__atomic_load(&next->shall_poll, APM__RELAXED))
+                break;
+    apm__os_mutex_unlock(&pool->lock);
+    if (next)
+        apm__parker_unpark(&next->parker);
+    apm__monitor_notice(pool);
+}
+
+/* Handles the events in every worker's ring, since none of their owners may come back to them soon. */
+static void handle_all_events(struct apm__pool *pool)
+{
+    uint64_t event;
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
+         worker = worker->next_worker)
+        while (apm__ring_take(&worker->events, &event))
+            pool->poller->dispatch(pool->poller, event);
+}
+
+/* Polls in the middle of a wait: completes operations, and leaves their callbacks to whoever comes to run them. */
+static void poll_while_waiting(struct apm__worker *worker, int64_t timeout_ns)
+{
+    struct apm__pool *pool = worker->pool;
+    uint64_t events[APM__BATCH_LIMIT];
+    size_t count = 0;
+    handle_all_events(pool);
+    apm__os_mutex_lock(&pool->lock);
+    pool->polling = &worker->parker;
+    apm__os_mutex_unlock(&pool->lock);
+    if (apm__parker_begin_polling(&worker->parker, pool->poller)) {
+        int64_t deadline_ns = apm__worker_until(apm__deadline_next(&pool->deadlines));
+        if (deadline_ns >= 0 && (timeout_ns < 0 || deadline_ns < timeout_ns))
+            timeout_ns = deadline_ns;
+        count = pool->poller->wait(pool->poller, events, APM__BATCH_LIMIT, timeout_ns);
+        apm__parker_end_polling(&worker->parker);
+    }
+    apm__os_mutex_lock(&pool->lock);
+    pool->polling = NULL;
+    apm__os_mutex_unlock(&pool->lock);
+    for (size_t i = 0; i < count; i++)
+        pool->poller->dispatch(pool->poller, events[i]);
+    apm__pool_give_role(pool);
+    apm__deadline_expire(&pool->deadlines, apm__os_monotonic_ns());
+}
+
+void apm__pool_park(struct apm__parker *parker, int64_t timeout_ns)
+{
+    struct apm__worker *worker = apm__worker_current();
+    if (worker && apm__atomic_load(&worker->shall_poll, APM__RELAXED) && apm__pool_take_role(worker->pool))
+        poll_while_waiting(worker, timeout_ns);
+    else
+        apm__parker_park(parker, timeout_ns);
+}
