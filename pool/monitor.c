@@ -1,5 +1,5 @@
 /*
- * The monitor: a thread that looks each millisecond while any worker runs, and finds another worker where one is
+ * The monitor: a thread that looks each two milliseconds while any worker runs, and finds another worker where one is
  * stuck in a callback: for what lies in its rings, and for polling. Where every worker is stuck and at least one of
  * them blocked rather than computing (its processor time stands still), it adds a thread, up to the pool's maximum.
  *
@@ -10,9 +10,9 @@
 #include "pool.h"
 
 enum {
-    TICK_NS = 1000000,
-    DORMANT_AFTER = 4,    /* ticks without a running worker */
-    DEADLOCK_AFTER = 1000 /* ticks in which nobody could run what is queued */
+    TICK_NS = 2000000,
+    DORMANT_AFTER = 4,   /* ticks without a running worker */
+    DEADLOCK_AFTER = 500 /* ticks in which nobody could run what is queued */
 };
 
 void apm__monitor_notice(struct apm__pool *pool)

@@ -23,6 +23,11 @@ bool apm__pool_is_open(struct apm__pool *pool)
     return apm__atomic_load(&pool->phase, APM__ACQUIRE) == APM__POOL_OPEN;
 }
 
+uint64_t apm__pool_recent_ns(struct apm__pool *pool)
+{
+    return apm__atomic_load(&pool->polled_ns, APM__RELAXED);
+}
+
 struct apm__poller *apm__pool_poller(struct apm__pool *pool)
 {
     return pool->poller;
@@ -220,6 +225,7 @@ apm_error apm__pool_start(struct apm__pool *pool, apm__poller_factory *factory)
     apm__deadline_heap_initialise(&pool->deadlines);
     pool->processors = apm__os_processor_count();
     apm__atomic_store(&pool->item_ns, 1000, APM__RELAXED);
+    apm__atomic_store(&pool->polled_ns, apm__os_monotonic_ns(), APM__RELAXED);
     apm__atomic_store(&pool->monitor_word, APM__MONITOR_AWAKE, APM__SEQ_CST);
     error = apm__os_thread_create(&pool->monitor, "apm monitor", apm__monitor_main, NULL, pool);
     if (error != APM_ERROR_SUCCESS)

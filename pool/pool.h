@@ -6,7 +6,7 @@
  * little, and then sleeps in the poller. The other idle workers sleep on their parkers. While the worker that polled
  * runs callbacks nobody polls: so a message that is answered at once costs no wake-up of a second thread. What keeps
  * this work-conserving are helpers, woken when the batch is long enough to be worth a second thread, and the monitor,
- * which looks each millisecond while any worker runs, and puts another worker in the place of one that is stuck.
+ * which looks each two milliseconds while any worker runs, and puts another worker in the place of one that is stuck.
  *
  * Invariants:
  *  1. Work in the global queue is seen: it is put there under the pool's lock, and under the same lock an idle worker
@@ -78,6 +78,9 @@ bool apm__pool_clear_deadline(struct apm__pool *pool, struct apm__deadline *dead
 
 /* The pool's poller; it runs. */
 struct apm__poller *apm__pool_poller(struct apm__pool *pool);
+
+/* The time at which the pool last polled; recent enough for a listing, and free. */
+uint64_t apm__pool_recent_ns(struct apm__pool *pool);
 
 /* Whether the calling thread is a worker of any pool; and whether that ends in the middle of its work. */
 bool apm__pool_is_worker_thread(void);
@@ -186,6 +189,7 @@ struct apm__pool {
 
     /* atomic */
     _Atomic uint32_t role;             /* 1: some thread has the polling role */
+    _Atomic uint64_t polled_ns;        /* when a worker last polled */
     _Atomic uint32_t item_ns;          /* average time that an event takes, as measured lately */
     _Atomic uint32_t batch_sixteenths; /* average size of a batch, as measured lately, in sixteenths */
     _Atomic uint32_t spin_score;       /* whether spinning has been paying off */

@@ -20,7 +20,7 @@
 #include "apm/error.h"
 #include "slot.h"
 
-/* Signals an event, to which the caller holds a reference: an auto-reset one releases at most one waiter, others all. */
+/* Signals an event, to which the caller holds a reference: an auto-reset one releases at most one waiter. */
 void apm__wait_signal(struct apm__slot *slot);
 
 /* Takes the signal back. */

@@ -50,6 +50,7 @@ static void begin_batch(struct apm__worker *worker, size_t count)
 {
     uint64_t now_ns = apm__os_monotonic_ns();
     worker->batch_started_ns = now_ns;
+    apm__atomic_store(&worker->pool->polled_ns, now_ns, APM__RELAXED);
     worker->batch_size = (uint32_t)count;
     if (count > 0) {
         uint32_t average = apm__atomic_load(&worker->pool->batch_sixteenths, APM__RELAXED);

@@ -315,9 +315,9 @@ TEST(without_descriptors_accept_is_too_many_open_sockets_and_the_connection_wait
 
     CHECK_ERROR(accept_one(listener, &accepted), APM_ERROR_TOO_MANY_OPEN_SOCKETS);
     CHECK_ERROR(apm_socket_accept(listener, &accepted), APM_ERROR_TOO_MANY_OPEN_SOCKETS);
-    CHECK_ERROR(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP,
-                                  &accepted),
-                APM_ERROR_TOO_MANY_OPEN_SOCKETS);
+    CHECK_ERROR(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &accepted),
+        APM_ERROR_TOO_MANY_OPEN_SOCKETS);
     allow_descriptors(limit);
     CHECK_SUCCESS(accept_one(listener, &accepted));
     CHECK_SUCCESS(apm_socket_close(accepted));

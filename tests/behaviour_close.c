@@ -41,8 +41,7 @@ TEST(close_aborts_a_pending_send_and_resets_because_a_part_has_gone_cls_004)
     struct operation send;
     stream_end end;
 
-    CHECK_SUCCESS(
-        apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&send)));
+    CHECK_SUCCESS(apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&send)));
     CHECK_PENDING(&send);
     CHECK_SUCCESS(apm_socket_close(pair.socket));
     CHECK_ERROR(finish_send(pair.socket, &send, NULL), APM_ERROR_OPERATION_ABORTED);
@@ -292,8 +291,8 @@ TEST(close_in_a_receive_callback_keeps_its_bytes_and_aborts_the_next_cls_019)
     struct operation second;
     uint8_t buffer[4];
 
-    CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, closer.buffer, 4, APM_SOCKET_FLAGS_NONE, close_then_end,
-                                           &closer, NULL));
+    CHECK_SUCCESS(
+        apm_socket_begin_receive(pair.socket, closer.buffer, 4, APM_SOCKET_FLAGS_NONE, close_then_end, &closer, NULL));
     CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, buffer, 4, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&second)));
     raw_write(pair.peer, "abcd", 4);
     LATCH_AWAIT(&closer.done, 1);
@@ -357,11 +356,10 @@ static void stay_then_end(apm_async_result result)
 TEST(close_does_not_wait_for_a_running_callback_whose_end_still_gives_the_bytes_cls_026)
 {
     peered_socket pair = peered_socket_create();
-    struct closer closer = {
-        .entered = LATCH_INITIALIZER, .released = LATCH_INITIALIZER, .done = LATCH_INITIALIZER};
+    struct closer closer = {.entered = LATCH_INITIALIZER, .released = LATCH_INITIALIZER, .done = LATCH_INITIALIZER};
 
-    CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, closer.buffer, 4, APM_SOCKET_FLAGS_NONE, stay_then_end,
-                                           &closer, NULL));
+    CHECK_SUCCESS(
+        apm_socket_begin_receive(pair.socket, closer.buffer, 4, APM_SOCKET_FLAGS_NONE, stay_then_end, &closer, NULL));
     raw_write(pair.peer, "abc", 3);
     LATCH_AWAIT(&closer.entered, 1);
     CHECK_SUCCESS(apm_socket_close(pair.socket));

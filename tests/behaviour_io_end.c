@@ -238,8 +238,7 @@ TEST(a_pending_send_ends_with_connection_reset_when_the_peer_resets_io_034_io_03
     uint8_t *block = big_block_create();
     struct operation send;
 
-    CHECK_SUCCESS(
-        apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&send)));
+    CHECK_SUCCESS(apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&send)));
     CHECK_PENDING(&send);
     raw_reset(pair.peer);
     CHECK_ERROR(finish_send(pair.socket, &send, NULL), APM_ERROR_CONNECTION_RESET);
@@ -253,8 +252,7 @@ TEST(a_pending_send_ends_with_connection_reset_when_the_peer_closes_with_unread_
     uint8_t *block = big_block_create();
     struct operation send;
 
-    CHECK_SUCCESS(
-        apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&send)));
+    CHECK_SUCCESS(apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&send)));
     CHECK_PENDING(&send);
     raw_close(pair.peer);
     CHECK_ERROR(finish_send(pair.socket, &send, NULL), APM_ERROR_CONNECTION_RESET);
@@ -268,8 +266,7 @@ TEST(a_pending_send_ends_with_shutdown_when_sending_is_shut_down_io_036)
     uint8_t *block = big_block_create();
     struct operation send;
 
-    CHECK_SUCCESS(
-        apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&send)));
+    CHECK_SUCCESS(apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&send)));
     CHECK_PENDING(&send);
     CHECK_SUCCESS(apm_socket_shutdown(pair.socket, APM_SOCKET_SHUTDOWN_SEND));
     CHECK_ERROR(finish_send(pair.socket, &send, NULL), APM_ERROR_SHUTDOWN);

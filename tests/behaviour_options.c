@@ -245,8 +245,8 @@ TEST(dual_mode_is_for_ipv6_sockets_that_are_not_bound_opt_017)
     apm_socket six;
     bool dual_mode = true;
 
-    CHECK_SUCCESS(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, APM_SOCKET_TYPE_STREAM,
-                                    APM_PROTOCOL_TYPE_TCP, &six));
+    CHECK_SUCCESS(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &six));
     CHECK_SUCCESS(apm_socket_dual_mode(four, &dual_mode));
     CHECK(!dual_mode);
     CHECK_ERROR(apm_socket_set_dual_mode(four, true), APM_ERROR_NOT_SUPPORTED);
@@ -293,16 +293,16 @@ TEST(combinations_that_do_not_exist_are_refused_opt_035)
     apm_socket socket = {1};
     apm_protocol_type protocol;
 
-    CHECK_ERROR(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, (apm_protocol_type)17,
-                                  &socket),
-                APM_ERROR_PROTOCOL_NOT_SUPPORTED);
+    CHECK_ERROR(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, (apm_protocol_type)17, &socket),
+        APM_ERROR_PROTOCOL_NOT_SUPPORTED);
     CHECK(apm_socket_is_null(socket));
-    CHECK_ERROR(apm_socket_create(APM_ADDRESS_FAMILY_UNSPECIFIED, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP,
-                                  &socket),
-                APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED);
-    CHECK_ERROR(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP,
-                                  NULL),
-                APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(
+        apm_socket_create(APM_ADDRESS_FAMILY_UNSPECIFIED, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket),
+        APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED);
+    CHECK_ERROR(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, NULL),
+        APM_ERROR_ARGUMENT_NULL);
     CHECK_SUCCESS(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM,
                                     APM_PROTOCOL_TYPE_UNSPECIFIED, &socket));
     CHECK_SUCCESS(apm_socket_protocol_type(socket, &protocol));

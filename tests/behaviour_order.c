@@ -17,8 +17,8 @@ TEST(four_receives_get_the_blocks_of_one_send_in_begin_order_ord_001)
         size_t received;
 
         for (size_t i = 0; i < 4; i++) {
-            CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, buffers[i], 4, APM_SOCKET_FLAGS_NONE,
-                                                   ON_CALLBACK(&receives[i])));
+            CHECK_SUCCESS(
+                apm_socket_begin_receive(pair.socket, buffers[i], 4, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&receives[i])));
         }
         raw_write(pair.peer, "aaaabbbbccccdddd", 16);
         for (size_t i = 0; i < 4; i++) {
@@ -87,10 +87,9 @@ TEST(the_callback_of_a_send_runs_while_that_of_a_receive_blocks_ord_004)
     uint8_t *block = big_block_create();
     struct operation send;
 
-    CHECK_SUCCESS(
-        apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&send)));
+    CHECK_SUCCESS(apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&send)));
     blocking_callback_start(&blocking, pair);
-    raw_read_exactly(pair.peer, block, BIG_BLOCK_SIZE);
+    raw_read_zeros(pair.peer, BIG_BLOCK_SIZE);
     CHECK_SUCCESS(finish_send(pair.socket, &send, NULL));
     blocking_callback_finish(&blocking);
     peered_socket_close(pair);
@@ -107,8 +106,8 @@ static void begin_the_first_receive(void *argument)
 {
     struct first_receiver *first = argument;
 
-    CHECK_SUCCESS(apm_socket_begin_receive(first->socket, &first->byte, 1, APM_SOCKET_FLAGS_NONE,
-                                           ON_CALLBACK(&first->receive)));
+    CHECK_SUCCESS(
+        apm_socket_begin_receive(first->socket, &first->byte, 1, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&first->receive)));
 }
 
 TEST(a_receive_begun_earlier_by_another_thread_gets_the_first_data_ord_010)
@@ -148,8 +147,8 @@ TEST(four_sends_of_1_MiB_arrive_whole_and_in_begin_order_ord_005)
     CHECK(blocks != NULL && copy != NULL);
     for (size_t i = 0; i < 4; i++) {
         memset(blocks + i * SIZE, (int)i + 1, SIZE);
-        CHECK_SUCCESS(apm_socket_begin_send(pair.socket, blocks + i * SIZE, SIZE, APM_SOCKET_FLAGS_NONE,
-                                            ON_CALLBACK(&sends[i])));
+        CHECK_SUCCESS(
+            apm_socket_begin_send(pair.socket, blocks + i * SIZE, SIZE, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&sends[i])));
     }
     for (size_t i = 0; i < 4; i++) {
         raw_read_exactly(pair.peer, copy, SIZE);
@@ -233,8 +232,6 @@ TEST(a_thousand_small_sends_arrive_in_order_ord_007)
     peered_socket_close(pair);
     free(sends);
 }
-
-/* -- Streams of data --------------------------------------------------------------------------------------------- */
 
 enum { STREAM_SIZE = 200000, CHAINS = 4 };
 
@@ -354,8 +351,8 @@ TEST(a_thousand_sockets_with_a_pending_receive_all_get_their_byte_ord_011)
     CHECK(pairs != NULL && receives != NULL);
     for (size_t i = 0; i < COUNT; i++) {
         pairs[i] = peered_socket_create();
-        CHECK_SUCCESS(apm_socket_begin_receive(pairs[i].socket, &buffer[i], 1, APM_SOCKET_FLAGS_NONE,
-                                               ON_CALLBACK(&receives[i])));
+        CHECK_SUCCESS(
+            apm_socket_begin_receive(pairs[i].socket, &buffer[i], 1, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&receives[i])));
     }
     for (size_t i = 0; i < COUNT; i++) {
         raw_write(pairs[i].peer, "x", 1);
@@ -386,12 +383,12 @@ TEST(callbacks_of_a_receive_and_a_send_that_get_ready_together_run_at_the_same_t
     apm_async_result send;
     uint8_t buffer[4];
 
-    CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, buffer, 4, APM_SOCKET_FLAGS_NONE, meet_the_other, &both,
-                                           &receive));
-    CHECK_SUCCESS(apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, meet_the_other,
-                                        &both, &send));
+    CHECK_SUCCESS(
+        apm_socket_begin_receive(pair.socket, buffer, 4, APM_SOCKET_FLAGS_NONE, meet_the_other, &both, &receive));
+    CHECK_SUCCESS(
+        apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, meet_the_other, &both, &send));
     raw_write(pair.peer, "x", 1);
-    raw_read_exactly(pair.peer, block, BIG_BLOCK_SIZE);
+    raw_read_zeros(pair.peer, BIG_BLOCK_SIZE);
     LATCH_AWAIT(&both, 4);
     CHECK_SUCCESS(apm_socket_end_receive(pair.socket, receive, NULL));
     CHECK_SUCCESS(apm_socket_end_send(pair.socket, send, NULL));

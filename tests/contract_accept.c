@@ -150,9 +150,9 @@ CONTRACT_TEST(accept_with_descriptors_exhausted_fails_and_recovers)
     peer = raw_connect(local);
     CHECK_ERROR(finish_accept(listener, &accept, &accepted), APM_ERROR_TOO_MANY_OPEN_SOCKETS);
     CHECK(apm_socket_is_null(accepted));
-    CHECK_ERROR(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP,
-                                  &none),
-                APM_ERROR_TOO_MANY_OPEN_SOCKETS);
+    CHECK_ERROR(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &none),
+        APM_ERROR_TOO_MANY_OPEN_SOCKETS);
     CHECK(apm_socket_is_null(none));
     CHECK_ERROR(apm_socket_accept(listener, &none), APM_ERROR_TOO_MANY_OPEN_SOCKETS);
 

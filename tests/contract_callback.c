@@ -141,8 +141,8 @@ static void chain_start(struct chain *chain, apm_socket socket, size_t length)
     chain->length = length;
     atomic_init(&chain->done, 0);
     latch_init(&chain->ended);
-    CHECK_SUCCESS(apm_socket_begin_receive(socket, &chain->byte, 0, APM_SOCKET_FLAGS_NONE, receive_nothing_again, chain,
-                                           NULL));
+    CHECK_SUCCESS(
+        apm_socket_begin_receive(socket, &chain->byte, 0, APM_SOCKET_FLAGS_NONE, receive_nothing_again, chain, NULL));
 }
 
 /* The round trips of one byte that are made while chains run, and how long the longest took. */

@@ -173,7 +173,6 @@ CONTRACT_TEST(cancel_of_a_send_that_has_not_begun_to_send_harms_nothing)
 {
     peered_socket pair = peered_socket_create();
     uint8_t *block = big_block_create();
-    uint8_t *read = malloc(BIG_BLOCK_SIZE);
     struct operation first;
     struct operation cancelled;
     struct operation last;
@@ -188,9 +187,7 @@ CONTRACT_TEST(cancel_of_a_send_that_has_not_begun_to_send_harms_nothing)
     CHECK_ERROR(finish_send(pair.socket, &cancelled, &sent), APM_ERROR_OPERATION_ABORTED);
     CHECK_EQ(sent, 0);
 
-    CHECK(read != NULL);
-    raw_read_exactly(pair.peer, read, BIG_BLOCK_SIZE);
-    CHECK_EQ(memcmp(read, block, BIG_BLOCK_SIZE), 0);
+    raw_read_zeros(pair.peer, BIG_BLOCK_SIZE);
     raw_read_exactly(pair.peer, copy, 4);
     CHECK_EQ(memcmp(copy, "last", 4), 0);
     CHECK_SUCCESS(finish_send(pair.socket, &first, &sent));
@@ -199,7 +196,6 @@ CONTRACT_TEST(cancel_of_a_send_that_has_not_begun_to_send_harms_nothing)
     CHECK_SUCCESS(apm_socket_close(pair.socket));
     CHECK_ORDERLY_END(pair.peer, 0);
     raw_close(pair.peer);
-    free(read);
     free(block);
 }
 

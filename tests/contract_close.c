@@ -106,8 +106,8 @@ CONTRACT_TEST(close_completes_every_one_of_many_pending_operations)
 
     CHECK(operations != NULL);
     for (size_t i = 0; i < COUNT; i++) {
-        CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, &buffer[i], 1, APM_SOCKET_FLAGS_NONE,
-                                               ON_COMPLETION(&operations[i])));
+        CHECK_SUCCESS(
+            apm_socket_begin_receive(pair.socket, &buffer[i], 1, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&operations[i])));
         CHECK_SUCCESS(apm_socket_begin_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE,
                                             ON_COMPLETION(&operations[COUNT + i])));
     }

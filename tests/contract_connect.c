@@ -169,8 +169,8 @@ static apm_socket ipv6_create(void)
 {
     apm_socket socket;
 
-    CHECK_SUCCESS(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, APM_SOCKET_TYPE_STREAM,
-                                    APM_PROTOCOL_TYPE_TCP, &socket));
+    CHECK_SUCCESS(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket));
     return socket;
 }
 

@@ -134,7 +134,7 @@ struct waiter {
     apm_error error;
     struct latch *entered;
     struct latch *released;
-    size_t place;          /* how many were released before */
+    size_t place; /* how many were released before */
     struct thread thread;
 };
 

@@ -42,8 +42,8 @@ CONTRACT_TEST(several_pending_sends_arrive_whole_and_in_the_order_begun)
     CHECK(data != NULL && copy != NULL);
     pattern_fill(data, (size_t)COUNT * SIZE, 0);
     for (size_t i = 0; i < COUNT; i++) {
-        CHECK_SUCCESS(apm_socket_begin_send(pair.socket, data + i * SIZE, SIZE, APM_SOCKET_FLAGS_NONE,
-                                            ON_COMPLETION(&sends[i])));
+        CHECK_SUCCESS(
+            apm_socket_begin_send(pair.socket, data + i * SIZE, SIZE, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&sends[i])));
     }
     raw_read_exactly(pair.peer, copy, (size_t)COUNT * SIZE);
     for (size_t i = 0; i < COUNT; i++) {

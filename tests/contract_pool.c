@@ -69,8 +69,7 @@ static void wait_in_end(apm_async_result result)
     apm_async_result inner;
 
     CHECK_SUCCESS(apm_socket_end_receive(ender->socket, result, NULL));
-    CHECK_SUCCESS(
-        apm_socket_begin_receive(ender->socket, ender->buffer, 1, APM_SOCKET_FLAGS_NONE, NULL, NULL, &inner));
+    CHECK_SUCCESS(apm_socket_begin_receive(ender->socket, ender->buffer, 1, APM_SOCKET_FLAGS_NONE, NULL, NULL, &inner));
     latch_add(ender->waiting, 1);
     if (ender->use_wait_handle) {
         CHECK_SUCCESS(apm_wait_handle_wait_one(apm_async_result_async_wait_handle(inner), -1));
@@ -201,8 +200,8 @@ static apm_error wait_for_another_callback(int max_threads, int timeout_ms)
 
     set_threads(1, max_threads);
     event_waiter_start(&waiter, first, timeout_ms);
-    CHECK_SUCCESS(apm_socket_begin_receive(second.socket, buffer, 1, APM_SOCKET_FLAGS_NONE, set_the_event, &waiter,
-                                           NULL));
+    CHECK_SUCCESS(
+        apm_socket_begin_receive(second.socket, buffer, 1, APM_SOCKET_FLAGS_NONE, set_the_event, &waiter, NULL));
     raw_write(second.peer, "x", 1);
     LATCH_AWAIT(&waiter.done, 2);
     CHECK_SUCCESS(apm_manual_reset_event_close(waiter.event));

@@ -146,8 +146,7 @@ TEST(cleanup_releases_threads_that_wait_in_end)
     struct thread thread;
     uint8_t buffer[4];
 
-    CHECK_SUCCESS(
-        apm_socket_begin_receive(pair.socket, buffer, 4, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&ender.receive)));
+    CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, buffer, 4, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&ender.receive)));
     thread_start(&thread, end_in_thread, &ender);
     CHECK(!latch_wait(&ender.receive.called, 1, SHORT_WHILE_MS));
     CHECK_SUCCESS(apm_cleanup(PATIENCE_MS));
@@ -191,17 +190,16 @@ static int call_everything(void *argument)
     size_t count;
     int threads;
 
-    CHECK_ERROR(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP,
-                                  &created),
-                APM_ERROR_INVALID_OPERATION);
+    CHECK_ERROR(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &created),
+        APM_ERROR_INVALID_OPERATION);
     CHECK_ERROR(apm_socket_set_no_delay(forked->socket, true), APM_ERROR_INVALID_OPERATION);
     CHECK_ERROR(apm_socket_begin_receive(forked->socket, buffer, 4, APM_SOCKET_FLAGS_NONE, NULL, NULL, &result),
                 APM_ERROR_INVALID_OPERATION);
     CHECK(apm_async_result_is_null(result));
     CHECK_ERROR(apm_socket_receive(forked->socket, buffer, 4, APM_SOCKET_FLAGS_NONE, &count),
                 APM_ERROR_INVALID_OPERATION);
-    CHECK_ERROR(apm_socket_send(forked->socket, buffer, 4, APM_SOCKET_FLAGS_NONE, &count),
-                APM_ERROR_INVALID_OPERATION);
+    CHECK_ERROR(apm_socket_send(forked->socket, buffer, 4, APM_SOCKET_FLAGS_NONE, &count), APM_ERROR_INVALID_OPERATION);
     CHECK_ERROR(apm_socket_end_receive(forked->socket, forked->result, &count), APM_ERROR_INVALID_OPERATION);
     CHECK_ERROR(apm_async_result_cancel(forked->result), APM_ERROR_INVALID_OPERATION);
     CHECK_ERROR(apm_async_result_cancel_after(forked->result, 10), APM_ERROR_INVALID_OPERATION);

@@ -34,8 +34,7 @@ TEST(send_times_out_and_tells_how_many_bytes_went_pol_024)
     size_t sent = 0;
 
     CHECK_SUCCESS(apm_socket_set_send_timeout(pair.socket, 300));
-    CHECK_ERROR(apm_socket_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, &sent),
-                APM_ERROR_TIMED_OUT);
+    CHECK_ERROR(apm_socket_send(pair.socket, block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, &sent), APM_ERROR_TIMED_OUT);
     CHECK(sent > 0 && sent < BIG_BLOCK_SIZE);
 
     /* It was cut short, with what follows from that. */
@@ -105,8 +104,8 @@ static void block_in_send(void *argument)
     struct blocked *blocked = argument;
 
     latch_add(&blocked->entered, 1);
-    blocked->error =
-        apm_socket_send(blocked->socket, blocked->block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE, &blocked->count);
+    blocked->error = apm_socket_send(blocked->socket, blocked->block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE,
+                                     &blocked->count);
     latch_add(&blocked->left, 1);
 }
 

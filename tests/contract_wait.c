@@ -231,8 +231,8 @@ TEST(wait_all_wants_all_signalled_at_the_same_moment_evt_013)
 {
     apm_manual_reset_event first = manual_create(false);
     apm_manual_reset_event second = manual_create(false);
-    struct all_waiter waiter = {.handles = {apm_manual_reset_event_to_wait_handle(first),
-                                            apm_manual_reset_event_to_wait_handle(second)}};
+    struct all_waiter waiter = {
+        .handles = {apm_manual_reset_event_to_wait_handle(first), apm_manual_reset_event_to_wait_handle(second)}};
     struct thread thread;
 
     all_waiter_start(&waiter, &thread, 500);
@@ -258,8 +258,8 @@ TEST(a_wait_all_that_waits_does_not_keep_an_auto_reset_event_from_others)
 {
     apm_auto_reset_event first = auto_create(false);
     apm_auto_reset_event second = auto_create(false);
-    struct all_waiter waiter = {.handles = {apm_auto_reset_event_to_wait_handle(first),
-                                            apm_auto_reset_event_to_wait_handle(second)}};
+    struct all_waiter waiter = {
+        .handles = {apm_auto_reset_event_to_wait_handle(first), apm_auto_reset_event_to_wait_handle(second)}};
     struct thread thread;
 
     all_waiter_start(&waiter, &thread, PATIENCE_MS);

@@ -16,12 +16,7 @@
 
 #include "harness_process.h"
 
-enum {
-    STATUS_SKIPPED = 77,
-    DEFAULT_TIMEOUT_S = 60,
-    CLEANUP_TIMEOUT_MS = 10000,
-    NAME_SIZE = 256
-};
+enum { STATUS_SKIPPED = 77, DEFAULT_TIMEOUT_S = 60, CLEANUP_TIMEOUT_MS = 10000, NAME_SIZE = 256 };
 
 typedef struct run_counts {
     size_t passed;
@@ -80,8 +75,7 @@ void harness_check_equal(const char *file, int line, const char *actual_text, co
     }
 }
 
-void harness_check_string(const char *file, int line, const char *actual_text, const char *actual,
-                          const char *expected)
+void harness_check_string(const char *file, int line, const char *actual_text, const char *actual, const char *expected)
 {
     if (actual == NULL || strcmp(actual, expected) != 0) {
         harness_fail(file, line, "%s is \"%s\", not \"%s\"", actual_text, actual == NULL ? "(null)" : actual, expected);

@@ -76,8 +76,8 @@ static pid_t start_process(const char *const *arguments)
 static void print_stacks(pid_t stuck)
 {
     char process[16];
-    const char *const arguments[] = {"gdb",   "-nx", "-batch",                        "-p",
-                                     process, "-ex", "thread apply all backtrace 24", NULL};
+    const char *const arguments[] = {"gdb", "-nx", "-batch", "-p", process, "-ex", "thread apply all backtrace 24",
+                                     NULL};
     pid_t debugger;
     int status;
 

@@ -22,8 +22,8 @@ static void begin_both(void *argument)
 
     rival->receive_begun = apm_socket_begin_receive(rival->pair.socket, rival->buffer, 4, APM_SOCKET_FLAGS_NONE,
                                                     ON_CALLBACK(&rival->receive));
-    rival->send_begun =
-        apm_socket_begin_send(rival->pair.socket, "abcd", 4, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&rival->send));
+    rival->send_begun = apm_socket_begin_send(rival->pair.socket, "abcd", 4, APM_SOCKET_FLAGS_NONE,
+                                              ON_CALLBACK(&rival->send));
 }
 
 TEST(begin_and_close_leave_nothing_pending)

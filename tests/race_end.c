@@ -16,8 +16,7 @@ static void end_as_well(void *argument)
 {
     struct ends *ends = argument;
 
-    ends->rival_error =
-        apm_socket_end_receive(ends->pair.socket, ends->receive.result, &ends->rival_received);
+    ends->rival_error = apm_socket_end_receive(ends->pair.socket, ends->receive.result, &ends->rival_received);
 }
 
 TEST(of_two_ends_exactly_one_wins)

@@ -44,8 +44,8 @@ static void send_messages(void *argument)
         if (harness_random(&random) % 4 == 0) {
             CHECK_SUCCESS(apm_socket_send(hammered->pair.client, message, size, APM_SOCKET_FLAGS_NONE, &sent));
         } else {
-            CHECK_SUCCESS(apm_socket_begin_send(hammered->pair.client, message, size, APM_SOCKET_FLAGS_NONE,
-                                                ON_CALLBACK(&send)));
+            CHECK_SUCCESS(
+                apm_socket_begin_send(hammered->pair.client, message, size, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&send)));
             CHECK_SUCCESS(finish_send(hammered->pair.client, &send, &sent));
         }
         CHECK_EQ(sent, size);
@@ -162,21 +162,13 @@ static void do_anything(struct chaos *chaos, apm_socket socket, uint64_t random)
         break;
     case 2:
     case 3:
-        error = apm_socket_begin_send(socket, data, sizeof data, APM_SOCKET_FLAGS_NONE, end_and_count_completion,
-                                      chaos, NULL);
+        error = apm_socket_begin_send(socket, data, sizeof data, APM_SOCKET_FLAGS_NONE, end_and_count_completion, chaos,
+                                      NULL);
         break;
-    case 4:
-        CHECK_SUCCESS(apm_socket_close(socket));
-        break;
-    case 5:
-        CHECK(apm_socket_shutdown(socket, APM_SOCKET_SHUTDOWN_SEND) != APM_ERROR_ARGUMENT);
-        break;
-    case 6:
-        CHECK(apm_socket_remote_endpoint(socket, &endpoint) != APM_ERROR_ARGUMENT);
-        break;
-    default:
-        CHECK(apm_socket_available(socket, &count) != APM_ERROR_ARGUMENT);
-        break;
+    case 4: CHECK_SUCCESS(apm_socket_close(socket)); break;
+    case 5: CHECK(apm_socket_shutdown(socket, APM_SOCKET_SHUTDOWN_SEND) != APM_ERROR_ARGUMENT); break;
+    case 6: CHECK(apm_socket_remote_endpoint(socket, &endpoint) != APM_ERROR_ARGUMENT); break;
+    default: CHECK(apm_socket_available(socket, &count) != APM_ERROR_ARGUMENT); break;
     }
     atomic_fetch_add(&chaos->begun, error == APM_ERROR_SUCCESS ? 1 : 0);
 }

@@ -142,12 +142,10 @@ bool operation_wait(struct operation *operation, int timeout_ms)
         error = apm_wait_handle_wait_one(apm_async_result_async_wait_handle(operation->result), timeout_ms);
         CHECK(error == APM_ERROR_SUCCESS || error == APM_ERROR_WAIT_TIMEOUT);
         return error == APM_ERROR_SUCCESS;
-    case HARNESS_FLAVOUR_POLL:
-        return wait_by_polling(operation, timeout_ms);
+    case HARNESS_FLAVOUR_POLL: return wait_by_polling(operation, timeout_ms);
     case HARNESS_FLAVOUR_CALLBACK:
     case HARNESS_FLAVOUR_COUNT:
-    default:
-        return wait_for_callback(operation, timeout_ms);
+    default: return wait_for_callback(operation, timeout_ms);
     }
 }
 
@@ -220,8 +218,8 @@ apm_socket tcp_create(void)
 {
     apm_socket socket;
 
-    CHECK_SUCCESS(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP,
-                                    &socket));
+    CHECK_SUCCESS(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket));
     CHECK(!apm_socket_is_null(socket));
     return socket;
 }

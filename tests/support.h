@@ -25,7 +25,7 @@ enum {
     BIG_BLOCK_SIZE = 64 << 20
 };
 
-/* -- Latches: a count that threads add to and wait for, made of pthreads: tests do not lean on what they test ------- */
+/* -- Latches: a count that threads add to and wait for, made of pthreads: tests do not lean on what they test ------ */
 
 struct latch {
     pthread_mutex_t mutex;
@@ -33,7 +33,10 @@ struct latch {
     size_t count; /* guarded by mutex */
 };
 
-#define LATCH_INITIALIZER {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0}
+#define LATCH_INITIALIZER                                      \
+    {                                                          \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 \
+    }
 
 void latch_init(struct latch *latch);
 void latch_add(struct latch *latch, size_t amount);
@@ -115,7 +118,7 @@ int64_t race_deadline_ms(void);
 struct operation {
     apm_async_result result; /* written by Begin */
     apm_async_result seen;   /* what the callback was given; published by `called` */
-    struct latch called;            /* one for each run of the callback */
+    struct latch called;     /* one for each run of the callback */
 };
 
 /* The last three arguments of a Begin: the callback of the test's flavour, the state and the result. */
@@ -197,6 +200,9 @@ void raw_reset(int descriptor);
 void raw_write(int descriptor, const void *data, size_t size);
 void raw_read_exactly(int descriptor, void *buffer, size_t size);
 
+/* Reads that many bytes, which are all zero, as a big block has them. */
+void raw_read_zeros(int descriptor, size_t size);
+
 /* How a stream ended, as its reader saw it. */
 typedef struct stream_end {
     size_t bytes;
@@ -206,11 +212,11 @@ typedef struct stream_end {
 /* Reads until the stream ends. */
 stream_end raw_read_to_end(int descriptor);
 
-#define CHECK_ORDERLY_END(descriptor, expected_bytes)              \
-    do {                                                           \
-        stream_end orderly_end = raw_read_to_end(descriptor);      \
-        CHECK(!orderly_end.reset);                                 \
-        CHECK_EQ(orderly_end.bytes, expected_bytes);               \
+#define CHECK_ORDERLY_END(descriptor, expected_bytes)         \
+    do {                                                      \
+        stream_end orderly_end = raw_read_to_end(descriptor); \
+        CHECK(!orderly_end.reset);                            \
+        CHECK_EQ(orderly_end.bytes, expected_bytes);          \
     } while (0)
 
 /* Whether the descriptor has something to read within the time. */

@@ -103,11 +103,24 @@ void raw_read_exactly(int descriptor, void *buffer, size_t size)
 
         if (count <= 0) {
             harness_fail(__FILE__, __LINE__, "recv: %s, %zu bytes missing",
-                         count == 0 ? "end of stream" : strerror(errno),
-                         size);
+                         count == 0 ? "end of stream" : strerror(errno), size);
         }
         next += count;
         size -= (size_t)count;
+    }
+}
+
+void raw_read_zeros(int descriptor, size_t size)
+{
+    uint8_t buffer[65536];
+    static const uint8_t zeros[65536];
+
+    while (size > 0) {
+        size_t count = size < sizeof buffer ? size : sizeof buffer;
+
+        raw_read_exactly(descriptor, buffer, count);
+        CHECK_EQ(memcmp(buffer, zeros, count), 0);
+        size -= count;
     }
 }
 

@@ -52,7 +52,7 @@ apm_error apm__operation_create(enum apm__operation_kind kind, uint64_t owner, s
     operation->callback = callback;
     operation->state = state;
     operation->pool = pool;
-    operation->begun_ns = apm__os_monotonic_coarse_ns();
+    operation->begun_ns = apm__pool_is_worker_thread() ? apm__pool_recent_ns(pool) : apm__os_monotonic_coarse_ns();
 #ifdef APM_DEBUG
     operation->begun_at = __builtin_return_address(0);
 #endif

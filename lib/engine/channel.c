@@ -88,11 +88,6 @@ apm_error apm__channel_lock(uint64_t bits, struct apm__channel **channel)
     return APM_ERROR_SUCCESS;
 }
 
-void apm__channel_unlock(struct apm__channel *channel)
-{
-    apm__os_mutex_unlock(&channel->lock);
-}
-
 /* -- Letting go -- */
 
 /* Whether only those who wait for this hold the closed channel of that generation. */

@@ -94,7 +94,11 @@ void apm__channel_open(struct apm__channel *channel, apm__os_socket descriptor);
  * fork; then nothing is locked.
  */
 apm_error apm__channel_lock(uint64_t bits, struct apm__channel **channel);
-void apm__channel_unlock(struct apm__channel *channel);
+
+static inline void apm__channel_unlock(struct apm__channel *channel)
+{
+    apm__os_mutex_unlock(&channel->lock);
+}
 
 /* Drops a reference to the slot: an operation's, or that of the open socket. */
 void apm__channel_release(struct apm__channel *channel);

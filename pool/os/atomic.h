@@ -28,4 +28,9 @@
                                           : (order) == APM__ACQ_REL ? APM__ACQUIRE  \
                                                                     : (order))
 
+/* The same, and it fails only if it has to. */
+#define apm__atomic_replace_strongly(object, expected, desired, order)                \
+    atomic_compare_exchange_strong_explicit((object), (expected), (desired), (order), \
+                                            (order) == APM__ACQ_REL ? APM__ACQUIRE : (order))
+
 #endif

@@ -41,19 +41,38 @@ void apm__os_free(void *memory);
 
 /* -- Threads and locks -------------------------------------------------------------------------------------------- */
 
+/*
+ * A lock that is not recursive: one word, taken and given back without a call where nobody else wants it. Sockets are
+ * many, and each has one; a pthread_mutex_t is ten times the size and twice the instructions. It need not be destroyed.
+ */
 typedef struct apm__os_mutex {
-    pthread_mutex_t mutex;
+    _Atomic uint32_t state; /* 0: free; 1: taken; 2: taken, and threads may sleep on the word */
 } apm__os_mutex;
 
 #define APM__OS_MUTEX_INITIALIZER \
     {                             \
-        PTHREAD_MUTEX_INITIALIZER \
+        0                         \
     }
 
-/* A lock that is not recursive. `initialise` cannot fail; a lock need not be destroyed. */
 void apm__os_mutex_initialise(apm__os_mutex *mutex);
-void apm__os_mutex_lock(apm__os_mutex *mutex);
-void apm__os_mutex_unlock(apm__os_mutex *mutex);
+
+/* The slow halves: they wait on the word, and wake by it. */
+void apm__os_mutex_lock_contended(apm__os_mutex *mutex);
+void apm__os_mutex_wake(apm__os_mutex *mutex);
+
+static inline void apm__os_mutex_lock(apm__os_mutex *mutex)
+{
+    uint32_t free = 0;
+    /* Acquire pairs with the release in unlock. */
+    if (!apm__atomic_replace_strongly(&mutex->state, &free, 1, APM__ACQUIRE))
+        apm__os_mutex_lock_contended(mutex);
+}
+
+static inline void apm__os_mutex_unlock(apm__os_mutex *mutex)
+{
+    if (apm__atomic_exchange(&mutex->state, 0, APM__RELEASE) == 2)
+        apm__os_mutex_wake(mutex);
+}
 
 typedef struct apm__os_thread {
     pthread_t thread;

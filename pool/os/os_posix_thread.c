@@ -1,5 +1,5 @@
 /*
- * Threads, locks, memory, clocks and reporting, by POSIX. Any thread.
+ * Threads, memory, clocks and reporting, by POSIX; locks, by the port's wait-on-address. Any thread.
  */
 #include "os.h"
 
@@ -70,22 +70,27 @@ void apm__os_free(void *memory)
 
 void apm__os_mutex_initialise(apm__os_mutex *mutex)
 {
-    int failed = pthread_mutex_init(&mutex->mutex, NULL);
-    APM__CHECK(failed == 0);
+    apm__atomic_store(&mutex->state, 0, APM__RELAXED);
 }
 
-void apm__os_mutex_lock(apm__os_mutex *mutex)
+void apm__os_mutex_lock_contended(apm__os_mutex *mutex)
 {
-    int failed = pthread_mutex_lock(&mutex->mutex);
-    APM__ASSERT(failed == 0);
-    (void)failed;
+    enum { SPINS = 100 };
+    for (int i = 0; i < SPINS; i++) { /* what is done under a lock is short */
+        uint32_t free = 0;
+        if (apm__atomic_load(&mutex->state, APM__RELAXED) == 0 &&
+            apm__atomic_replace(&mutex->state, &free, 1, APM__ACQUIRE))
+            return;
+        apm__os_spin_pause();
+    }
+    /* From here on the lock is taken as 2: this thread cannot know whether others sleep, too. */
+    while (apm__atomic_exchange(&mutex->state, 2, APM__ACQUIRE) != 0)
+        apm__os_wait_on_address(&mutex->state, 2, -1);
 }
 
-void apm__os_mutex_unlock(apm__os_mutex *mutex)
+void apm__os_mutex_wake(apm__os_mutex *mutex)
 {
-    int failed = pthread_mutex_unlock(&mutex->mutex);
-    APM__ASSERT(failed == 0);
-    (void)failed;
+    apm__os_wake_by_address(&mutex->state);
 }
 
 /* -- Threads -- */
