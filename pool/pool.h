@@ -13,8 +13,7 @@
  *     either was found and woken, or none was idle; and a worker becomes idle only under that lock, with the queue
  *     empty.
  *  2. Work in a ring is seen by its owner, which does not become idle while its rings hold anything, or, if the owner
- *  is
- *     stuck, by the thieves that the monitor wakes.
+ *     is stuck, by the thieves that the monitor wakes.
  *  3. If nobody has the polling role, then some worker runs, or has been woken and will look; so the monitor is awake.
  *  4. A wait of the library on a worker is covered: another worker takes over, or, at the maximum, the waiter polls.
  *

@@ -82,10 +82,9 @@ static bool grow_locked(struct apm__slot_table *table)
     uint32_t count = apm__atomic_load(&table->slot_count, APM__RELAXED);
     if (count / APM__SLOT_CHUNK_SLOTS >= APM__SLOT_CHUNK_LIMIT)
         return false;
-    unsigned char *memory = apm__os_allocate(APM__SLOT_CHUNK_SLOTS * table->object_size + LINE_SIZE);
-    if (!memory)
+    unsigned char *chunk = apm__os_allocate_aligned(LINE_SIZE, APM__SLOT_CHUNK_SLOTS * table->object_size);
+    if (!chunk)
         return false;
-    unsigned char *chunk = memory + (LINE_SIZE - (uintptr_t)memory % LINE_SIZE) % LINE_SIZE;
     for (uint32_t i = APM__SLOT_CHUNK_SLOTS; i-- > 0;) {
         struct apm__slot *slot = (struct apm__slot *)(void *)(chunk + i * table->object_size);
         slot->index = count + i;

@@ -21,15 +21,16 @@
 #include "os.h"
 #include "process.h"
 
-/* Bits 0 to 19: references. Bits 20 to 31: flags. Bits 32 to 63: generation. */
+/* Bits 0 to 23: references. Bits 24 to 31: flags. Bits 32 to 63: generation. */
 enum {
-    APM__SLOT_REFERENCES = (1 << 20) - 1,
-    APM__SLOT_SIGNALLED = 1 << 20,   /* waitables: a wait succeeds; operations: completed, the outcome may be read */
-    APM__SLOT_HAS_WAITERS = 1 << 21, /* waitables: a wait link may be in `waiters` */
-    APM__SLOT_AUTO_RESET = 1 << 22,  /* waitables: a successful wait takes the signal */
-    APM__SLOT_CLOSED = 1 << 23,      /* the owner's reference is gone: events closed, operations being ended */
-    APM__SLOT_BY_IO = 1 << 24,       /* waitables: it is signalled by I/O, for which no callback has to run */
-    APM__SLOT_USER_FLAG = 1 << 25    /* for the object's own module */
+    APM__SLOT_REFERENCES = (1 << 24) - 1,
+    APM__SLOT_MANY_REFERENCES = 1 << 23, /* nobody takes a further one for a caller's sake */
+    APM__SLOT_SIGNALLED = 1 << 24,   /* waitables: a wait succeeds; operations: completed, the outcome may be read */
+    APM__SLOT_HAS_WAITERS = 1 << 25, /* waitables: a wait link may be in `waiters` */
+    APM__SLOT_AUTO_RESET = 1 << 26,  /* waitables: a successful wait takes the signal */
+    APM__SLOT_CLOSED = 1 << 27,      /* the owner's reference is gone: events closed, operations being ended */
+    APM__SLOT_BY_IO = 1 << 28,       /* waitables: it is signalled by I/O, for which no callback has to run */
+    APM__SLOT_USER_FLAG = 1 << 29    /* for the object's own module */
 };
 
 /* What kind of object a handle names: its six lowest bits. */
@@ -176,15 +177,22 @@ static inline apm_error apm__slot_mark(struct apm__slot_table *table, uint64_t b
     if (!found)
         return APM_ERROR_ARGUMENT;
     uint64_t control = apm__atomic_load(&found->control, APM__ACQUIRE);
-    do {
+    for (;;) {
         apm_error error = apm__slot_judge(control, bits);
         if (error != APM_ERROR_SUCCESS)
             return error;
         if (control & mark)
             return APM_ERROR_OBJECT_DISPOSED;
-        if (!fits(found, context))
-            return APM_ERROR_ARGUMENT;
-    } while (!apm__atomic_replace(&found->control, &control, control | mark, APM__ACQ_REL));
+        if (!fits(found, context)) {
+            uint64_t now = apm__atomic_load(&found->control, APM__ACQUIRE);
+            if (now == control)
+                return APM_ERROR_ARGUMENT;
+            control = now; /* it may have been another object that did not fit */
+            continue;
+        }
+        if (apm__atomic_replace(&found->control, &control, control | mark, APM__ACQ_REL))
+            break;
+    }
     *slot = found;
     return APM_ERROR_SUCCESS;
 }

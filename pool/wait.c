@@ -180,7 +180,7 @@ static bool park_until(struct apm__parker *parker, uint64_t end_ns)
 static bool ended_by_io(struct apm__slot *const *slots, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (apm__atomic_load(&slots[i]->control, APM__RELAXED) & APM__SLOT_BY_IO)
+        if (slots[i] && (apm__atomic_load(&slots[i]->control, APM__RELAXED) & APM__SLOT_BY_IO))
             return true;
     return false;
 }
@@ -297,7 +297,7 @@ apm_error apm__wait_all(struct apm__slot *const *slots, size_t count, int64_t ti
     struct apm__wait_link links[MAX_SLOTS];
     struct waiter waiter = {.parker = apm__parker_current(), .for_all = true, .claimed = NOT_CLAIMED};
     uint64_t end_ns = end_of(timeout_ns);
-    apm__pool_begin_wait(timeout_ns < 0);
+    apm__pool_begin_wait(timeout_ns < 0 && !ended_by_io(slots, count));
     for (size_t i = 0; i < count; i++) {
         links[i] = (struct apm__wait_link){.waiter = &waiter, .index = (int32_t)i};
         if (!slots[i])

@@ -108,7 +108,8 @@ static bool park_idle(struct apm__worker *worker)
     apm__os_mutex_lock(&pool->lock);
     /* The role may have become free since the worker looked; then it must look again, or nobody would poll. */
     bool idle = apm__atomic_load(&pool->role, APM__SEQ_CST) == 1 && apm__worker_become_idle_locked(worker);
-    bool surplus = pool->threads > apm__pool_wanted_locked(pool);
+    /* It looks at the time only if there are more threads than the minimum: waits that end make some superfluous. */
+    bool timed = pool->threads > apm__pool_wanted_locked(pool) - pool->waiting;
     if (idle) {
         worker->next_idle = pool->idle;
         pool->idle = worker;
@@ -121,14 +122,15 @@ static bool park_idle(struct apm__worker *worker)
     uint64_t since_ns = apm__os_monotonic_ns();
     bool stay = true;
     for (bool still_idle = true; still_idle && stay;) {
-        apm__parker_park(&worker->parker, surplus ? idle_timeout_ns : -1);
+        apm__parker_park(&worker->parker, timed ? idle_timeout_ns : -1);
         apm__os_mutex_lock(&pool->lock);
         struct apm__worker **link = &pool->idle;
         while (*link && *link != worker)
             link = &(*link)->next_idle;
         still_idle = *link == worker; /* who wakes a worker takes it from the list first */
-        bool expired = surplus && apm__os_monotonic_ns() - since_ns >= (uint64_t)idle_timeout_ns;
-        surplus = pool->threads > apm__pool_wanted_locked(pool);
+        bool expired = timed && apm__os_monotonic_ns() - since_ns >= (uint64_t)idle_timeout_ns;
+        bool surplus = pool->threads > apm__pool_wanted_locked(pool);
+        timed = pool->threads > apm__pool_wanted_locked(pool) - pool->waiting;
         if (still_idle && (apm__pool_is_stopping(pool) || (expired && surplus))) {
             *link = worker->next_idle;
             apm__atomic_subtract(&pool->idle_count, 1, APM__RELAXED);

@@ -19,17 +19,18 @@
 APM_BEGIN_DECLARATIONS
 
 /*
- * Closes every socket, waits until every callback has returned, stops the pool's threads and frees what the library
- * holds. What the program forgot, results not ended and sockets and events not closed, is listed on standard error with
- * its kind and age. The library may be used again afterwards; handles from before stay stale.
+ * Closes every socket, waits until every callback has returned, stops the threads and gives back what the library
+ * holds, but for the memory of its handles, which any later call may still look at. What the program forgot is listed
+ * on standard error: results not ended, with kind, socket and age, and sockets and events not closed. The library may
+ * be used again afterwards; handles from before stay stale.
  *
  * A program that returns from main need not call it.
  *
  * Threads  any but a pool thread, and one at a time.
  * Blocks   at most `timeout_ms` milliseconds; -1 without limit.
- * Errors   APM_ERROR_TIMED_OUT a callback, or a wait of another thread, has not returned: nothing that it can reach is
- *          freed, and the call may be made again; APM_ERROR_INVALID_OPERATION called on a pool thread or in a child
- *          after fork; APM_ERROR_ARGUMENT_OUT_OF_RANGE `timeout_ms` is below -1.
+ * Errors   APM_ERROR_TIMED_OUT a callback, a wait of another thread, or the system's resolver has not returned: nothing
+ *          that it can reach is freed, sockets are closed, and the call may be made again; APM_ERROR_INVALID_OPERATION
+ *          called on a pool thread or in a child after fork; APM_ERROR_ARGUMENT_OUT_OF_RANGE `timeout_ms` is below -1.
  */
 APM_API APM_MUST_CHECK apm_error apm_cleanup(int timeout_ms);
 

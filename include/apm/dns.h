@@ -50,7 +50,7 @@ APM_API APM_MUST_CHECK apm_error apm_dns_get_host_name(char *buffer, size_t size
  * The Begin and End contract is that of apm/socket.h.
  *
  * Errors   APM_ERROR_ARGUMENT_NULL `host_name_or_address` is NULL; APM_ERROR_ARGUMENT it is 0.0.0.0 or ::;
- *          APM_ERROR_OUT_OF_MEMORY.
+ *          APM_ERROR_OUT_OF_MEMORY; APM_ERROR_NOT_SUPPORTED the environment's APM_ENGINE names no engine.
  * .NET     Dns.BeginGetHostEntry(string, AsyncCallback, object)
  */
 APM_API APM_MUST_CHECK apm_error apm_dns_begin_get_host_entry(const char *host_name_or_address,
@@ -60,9 +60,9 @@ APM_API APM_MUST_CHECK apm_error apm_dns_begin_get_host_entry(const char *host_n
 /*
  * Ends it: *entry is the caller's, to be freed by apm_host_entry_free; NULL on failure.
  *
- * Errors   APM_ERROR_HOST_NOT_FOUND; APM_ERROR_TRY_AGAIN the name server failed, refused or did not answer;
- *          APM_ERROR_ARGUMENT_OUT_OF_RANGE the name is longer than 255 bytes; APM_ERROR_OUT_OF_MEMORY;
- *          APM_ERROR_OPERATION_ABORTED; APM_ERROR_TIMED_OUT.
+ * Errors   APM_ERROR_ARGUMENT_NULL `entry` is NULL, which leaves the result to be ended; APM_ERROR_HOST_NOT_FOUND;
+ *          APM_ERROR_TRY_AGAIN the name server failed, refused or did not answer; APM_ERROR_ARGUMENT_OUT_OF_RANGE the
+ *          name is longer than 255 bytes; APM_ERROR_OUT_OF_MEMORY; APM_ERROR_OPERATION_ABORTED; APM_ERROR_TIMED_OUT.
  * .NET     Dns.EndGetHostEntry(IAsyncResult)
  */
 APM_API APM_MUST_CHECK apm_error apm_dns_end_get_host_entry(apm_async_result result, apm_host_entry **entry);

@@ -4,7 +4,8 @@
  * Every function may be called on any thread, and a Begin never blocks. Unless a function says otherwise its errors
  * include APM_ERROR_ARGUMENT_NULL for a null handle or a NULL pointer that is needed, APM_ERROR_ARGUMENT for a handle
  * that was never issued, APM_ERROR_OBJECT_DISPOSED for a socket that is closed, APM_ERROR_OUT_OF_MEMORY, and
- * APM_ERROR_INVALID_OPERATION in a child process after fork.
+ * APM_ERROR_INVALID_OPERATION in a child process after fork and while apm_cleanup runs. A Begin on a socket with some
+ * eight million pending operations is APM_ERROR_NO_BUFFER_SPACE_AVAILABLE.
  *
  * What all Begins share:
  *   Success  the operation is started; *result, if `result` is not NULL, was set before the callback could run. The
@@ -18,10 +19,9 @@
  * What all Ends share:
  *   Ends the operation: returns its outcome and gives the result back. Waits if the operation has not completed.
  *   Errors   APM_ERROR_ARGUMENT_NULL a null handle; APM_ERROR_ARGUMENT no result that was ever issued, or one of
- *   another
- *            socket or another kind, which is left as it was; APM_ERROR_INVALID_OPERATION the result has been ended.
- *            All others are the operation's own outcome: APM_ERROR_OPERATION_ABORTED cancelled, or the socket closed;
- *            APM_ERROR_TIMED_OUT its deadline came.
+ *            another socket or another kind, which is left as it was; APM_ERROR_INVALID_OPERATION the result has been
+ *            ended. All others are the operation's own outcome: APM_ERROR_OPERATION_ABORTED cancelled, or the socket
+ *            closed; APM_ERROR_TIMED_OUT its deadline came.
  *   An out-parameter may be NULL where the value is not wanted; a failure sets it to zero unless said otherwise.
  */
 #ifndef APM_SOCKET_H
@@ -78,7 +78,8 @@ typedef struct apm_linger_option {
  * Success  *socket is the handle; apm_socket_close ends it.
  * Failure  *socket is the null handle.
  * Errors   APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED, APM_ERROR_SOCKET_NOT_SUPPORTED, APM_ERROR_PROTOCOL_NOT_SUPPORTED the
- *          combination does not exist; APM_ERROR_TOO_MANY_OPEN_SOCKETS no descriptor is left.
+ *          combination does not exist; APM_ERROR_TOO_MANY_OPEN_SOCKETS no descriptor is left;
+ *          APM_ERROR_NOT_SUPPORTED the environment's APM_ENGINE names no engine.
  * .NET     Socket(AddressFamily, SocketType, ProtocolType)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_create(apm_address_family address_family, apm_socket_type socket_type,
@@ -113,7 +114,8 @@ APM_API apm_error apm_socket_close(apm_socket socket);
  * Blocks   at most `timeout_ms` milliseconds; -1 without limit.
  * Errors   APM_ERROR_ARGUMENT_NULL, APM_ERROR_ARGUMENT; APM_ERROR_ARGUMENT_OUT_OF_RANGE `timeout_ms` is below -1;
  *          APM_ERROR_INVALID_OPERATION called in a callback of the socket, which is then left as it was;
- *          APM_ERROR_WAIT_TIMEOUT the time is up: the socket is closed, but a callback has not returned.
+ *          APM_ERROR_WAIT_TIMEOUT the time is up: the socket is closed, but a callback has not returned;
+ *          APM_ERROR_DEADLOCK as apm_wait_handle_wait_one; the socket is closed.
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_close_and_wait(apm_socket socket, int timeout_ms);
 

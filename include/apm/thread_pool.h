@@ -23,8 +23,8 @@ APM_BEGIN_DECLARATIONS
  * Threads  any, at any time.
  * Blocks   never.
  * Errors   APM_ERROR_ARGUMENT no pool; APM_ERROR_ARGUMENT_OUT_OF_RANGE `threads` is below 1 or above 32767, the
- *          minimum would be above the maximum, or the maximum below the minimum; APM_ERROR_OUT_OF_MEMORY the default
- *          pool could not be made.
+ *          minimum would be above the maximum, or the maximum below the minimum; APM_ERROR_INVALID_OPERATION in a child
+ *          after fork.
  * .NET     ThreadPool.SetMinThreads, ThreadPool.SetMaxThreads (which return false for a value out of range)
  */
 APM_API APM_MUST_CHECK apm_error apm_thread_pool_set_min_threads(apm_thread_pool pool, int threads);
@@ -33,8 +33,8 @@ APM_API APM_MUST_CHECK apm_error apm_thread_pool_set_max_threads(apm_thread_pool
 /*
  * Reads the limits, and the number of worker threads that exist now.
  *
- * Errors   APM_ERROR_ARGUMENT no pool; APM_ERROR_ARGUMENT_NULL `threads` is NULL; APM_ERROR_OUT_OF_MEMORY the default
- *          pool could not be made.
+ * Errors   APM_ERROR_ARGUMENT no pool; APM_ERROR_ARGUMENT_NULL `threads` is NULL; APM_ERROR_INVALID_OPERATION in a
+ *          child after fork.
  * .NET     ThreadPool.GetMinThreads, ThreadPool.GetMaxThreads, ThreadPool.ThreadCount
  */
 APM_API APM_MUST_CHECK apm_error apm_thread_pool_min_threads(apm_thread_pool pool, int *threads);

@@ -34,21 +34,21 @@ apm_async_result apm__operation_handle(struct apm__operation *operation)
 
 /* -- Beginning -- */
 
-apm_error apm__operation_create(enum apm__operation_kind kind, uint64_t owner, struct apm__pool *pool,
-                                void (*cancel)(struct apm__operation *, apm_error), apm_async_callback *callback,
-                                void *state, apm_async_result *result, struct apm__operation **created)
+apm_error apm__operation_create(const struct apm__operation_origin *origin, apm_async_callback *callback, void *state,
+                                apm_async_result *result, struct apm__operation **created)
 {
     *created = NULL;
     if (!callback && !result)
         return APM_ERROR_ARGUMENT_NULL;
+    struct apm__pool *pool = origin->pool;
     if (!apm__pool_is_open(pool))
         return APM_ERROR_INVALID_OPERATION;
     struct apm__slot *slot = apm__slot_allocate(&apm__operations);
     if (!slot)
         return APM_ERROR_OUT_OF_MEMORY;
     struct apm__operation *operation = (struct apm__operation *)slot;
-    apm__atomic_store(&operation->owner, owner, APM__RELAXED);
-    apm__atomic_store(&operation->kind, (uint32_t)kind, APM__RELAXED);
+    apm__atomic_store(&operation->owner, origin->owner, APM__RELAXED);
+    apm__atomic_store(&operation->kind, (uint32_t)origin->kind, APM__RELAXED);
     operation->callback = callback;
     operation->state = state;
     operation->pool = pool;
@@ -56,7 +56,8 @@ apm_error apm__operation_create(enum apm__operation_kind kind, uint64_t owner, s
 #ifdef APM_DEBUG
     operation->begun_at = __builtin_return_address(0);
 #endif
-    operation->cancel = cancel;
+    operation->place_owner = origin->place_owner;
+    operation->cancel = origin->cancel;
     operation->finished = NULL;
     operation->place = APM__PLACE_NOWHERE;
     operation->wish = APM_ERROR_SUCCESS;

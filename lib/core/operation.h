@@ -115,14 +115,22 @@ struct apm__operation {
 
 extern struct apm__slot_table apm__operations;
 
+/* What an operation is of: immutable from Begin on. See struct apm__operation. */
+struct apm__operation_origin {
+    enum apm__operation_kind kind;
+    uint64_t owner;
+    struct apm__pool *pool;
+    void *place_owner;
+    void (*cancel)(struct apm__operation *operation, apm_error reason);
+};
+
 /*
  * Allocates an operation. `finished` and the request are the caller's to set before it admits it; or it calls
  * apm__operation_discard. ARGUMENT_NULL if there is neither callback nor result; INVALID_OPERATION if the pool does not
  * take any; OUT_OF_MEMORY.
  */
-apm_error apm__operation_create(enum apm__operation_kind kind, uint64_t owner, struct apm__pool *pool,
-                                void (*cancel)(struct apm__operation *, apm_error), apm_async_callback *callback,
-                                void *state, apm_async_result *result, struct apm__operation **operation);
+apm_error apm__operation_create(const struct apm__operation_origin *origin, apm_async_callback *callback, void *state,
+                                apm_async_result *result, struct apm__operation **operation);
 
 /* Frees an operation that was not admitted, and takes its handle back from the caller. */
 void apm__operation_discard(struct apm__operation *operation, apm_async_result *result);

@@ -37,6 +37,7 @@ struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_fam
     channel->send_timeout_ms = 0;
     channel->close_waiters = 0;
     channel->closed = false;
+    channel->renewing = false;
     channel->bound = false;
     channel->listening = false;
     channel->connecting = false;
@@ -115,16 +116,17 @@ void apm__channel_release(struct apm__channel *channel)
     apm__os_mutex_unlock(&channel->lock);
 }
 
-bool apm__channel_wait_and_unlock(struct apm__channel *channel, int timeout_ms)
+apm_error apm__channel_wait(struct apm__channel *channel, int timeout_ms)
 {
-    apm__slot_retain(&channel->slot);
-    channel->close_waiters++;
     uint32_t generation = apm__slot_generation(apm__atomic_load(&channel->slot.control, APM__RELAXED));
+    apm__os_mutex_lock(&channel->lock);
+    channel->close_waiters++;
     bool gone = only_waiters_left_locked(channel, generation);
     apm__os_mutex_unlock(&channel->lock);
 
+    apm_error error = APM_ERROR_SUCCESS;
     if (!gone)
-        gone = apm__wait_one(&channel->slot, timeout_ms < 0 ? -1 : (int64_t)timeout_ms * 1000000) == APM_ERROR_SUCCESS;
+        error = apm__wait_one(&channel->slot, timeout_ms < 0 ? -1 : (int64_t)timeout_ms * 1000000);
 
     apm__os_mutex_lock(&channel->lock);
     channel->close_waiters--;
@@ -132,5 +134,5 @@ bool apm__channel_wait_and_unlock(struct apm__channel *channel, int timeout_ms)
     apm__os_mutex_unlock(&channel->lock);
     if (last)
         apm__slot_free(&apm__channels, &channel->slot);
-    return gone;
+    return error;
 }

@@ -53,6 +53,7 @@ struct apm__channel {
     bool cut_short;  /* a send ended after some of its bytes: nothing may follow, and close resets */
     bool connected;
     bool has_peer; /* connected once, even if the connection is broken by now */
+    bool renewing; /* a disconnect has ended the connection, and waits for the receiving direction to let go of it */
     bool bound;
     bool listening;
     bool send_ended; /* by this side's shutdown */
@@ -105,8 +106,8 @@ void apm__channel_release(struct apm__channel *channel);
 
 /*
  * Waits until no operation of the closed channel is left, callbacks included; at most `timeout_ms` (-1: no limit). The
- * lock is held, and released. False if the time is up.
+ * caller holds a reference of its own, which this drops, and no lock. WAIT_TIMEOUT, DEADLOCK.
  */
-bool apm__channel_wait_and_unlock(struct apm__channel *channel, int timeout_ms);
+apm_error apm__channel_wait(struct apm__channel *channel, int timeout_ms);
 
 #endif

@@ -10,14 +10,9 @@
 /* -- The descriptor ------------------------------------------------------------------------------------------------ */
 
 /* Takes the descriptor of a closed channel that nobody uses any more, for the caller to close outside the lock. */
-apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel)
+/* Sees to it that closing the descriptor does not wait, and resets a connection whose stream was cut short. */
+static void prepare_to_close_locked(const struct apm__channel *channel, apm__os_socket descriptor)
 {
-    if (!channel->closed || channel->users > 0)
-        return APM__OS_NO_SOCKET;
-    apm__os_socket descriptor = channel->descriptor;
-    channel->descriptor = APM__OS_NO_SOCKET;
-    if (descriptor == APM__OS_NO_SOCKET)
-        return descriptor;
     int linger = 0;
     apm_error ignored = APM_ERROR_SUCCESS; /* at worst the peer sees another kind of end */
     if (channel->cut_short)
@@ -26,6 +21,16 @@ apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel)
              apm__os_socket_option(descriptor, APM__OS_OPTION_LINGER, &linger) == APM_ERROR_SUCCESS && linger > 0)
         ignored = apm__os_socket_set_option(descriptor, APM__OS_OPTION_LINGER, -1);
     (void)ignored;
+}
+
+apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel)
+{
+    if (!channel->closed || channel->users > 0)
+        return APM__OS_NO_SOCKET;
+    apm__os_socket descriptor = channel->descriptor;
+    channel->descriptor = APM__OS_NO_SOCKET;
+    if (descriptor != APM__OS_NO_SOCKET)
+        prepare_to_close_locked(channel, descriptor);
     return descriptor;
 }
 
@@ -66,8 +71,10 @@ apm_error apm__engine_renew_locked(struct apm__channel *channel)
     apm_endpoint local;
     bool rebind = channel->bound && apm__os_socket_local_endpoint(old, &local) == APM_ERROR_SUCCESS;
     apm__outcome_unwatch_locked(channel);
+    prepare_to_close_locked(channel, old);
     apm__os_socket_close(old);
     channel->descriptor = renewed;
+    channel->cut_short = false;
     channel->must_try = false;
     channel->send_ended = false;
     channel->receive_ended = false;
@@ -126,20 +133,17 @@ static void settle_connect_locked(struct apm__channel *channel, struct apm__oper
 
 static void settle_disconnect_locked(struct apm__channel *channel, struct apm__operation *operation)
 {
+    channel->renewing = false;
     if (operation->error != APM_ERROR_SUCCESS)
         return;
     channel->connected = false;
+    channel->has_peer = false;
     channel->listening = false;
     channel->send_ended = true;
     channel->receive_ended = true;
     if (!operation->reuse_socket || channel->closed)
         return;
     channel->bound = false;
-    channel->has_peer = false;
-    if (channel->in.running) { /* a receive is being performed, and meets the end of the stream: too early */
-        operation->error = APM_ERROR_IN_PROGRESS;
-        return;
-    }
     operation->error = apm__engine_renew_locked(channel);
 }
 

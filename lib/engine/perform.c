@@ -43,12 +43,22 @@ static apm_error perform_connect(struct apm__operation *operation, apm__os_socke
     }
 }
 
+/* Ends both directions; once only, for it may be called again when the descriptor can be renewed. */
+static apm_error perform_disconnect(struct apm__operation *operation, apm__os_socket descriptor)
+{
+    if (operation->size > 0)
+        return APM_ERROR_SUCCESS;
+    apm_error error = apm__os_socket_shutdown(descriptor, APM_SOCKET_SHUTDOWN_BOTH);
+    operation->size = error == APM_ERROR_SUCCESS;
+    return error;
+}
+
 apm_error apm__perform(struct apm__operation *operation, apm__os_socket descriptor, bool is_ipv6)
 {
     switch ((enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED)) {
     case APM__OPERATION_ACCEPT: return apm__os_socket_accept(descriptor, &operation->descriptor);
     case APM__OPERATION_CONNECT: return perform_connect(operation, descriptor, is_ipv6);
-    case APM__OPERATION_DISCONNECT: return apm__os_socket_shutdown(descriptor, APM_SOCKET_SHUTDOWN_BOTH);
+    case APM__OPERATION_DISCONNECT: return perform_disconnect(operation, descriptor);
     case APM__OPERATION_RECEIVE: return perform_receive(operation, descriptor);
     case APM__OPERATION_SEND: return perform_send(operation, descriptor);
     case APM__OPERATION_GET_HOST_ENTRY:

@@ -53,6 +53,12 @@ static apm_error watch_locked(struct apm__channel *channel, struct apm__directio
 
 /* -- Performing ---------------------------------------------------------------------------------------------------- */
 
+/* Whether receives are pending or being performed: they have to meet the end of the stream before it is gone. */
+static bool has_receives_locked(const struct apm__channel *channel)
+{
+    return channel->in.running || channel->in.head;
+}
+
 /* Whether the head of the direction is to be attempted now. */
 static bool shall_perform_locked(const struct apm__channel *channel, const struct apm__direction *direction)
 {
@@ -63,6 +69,8 @@ static bool shall_perform_locked(const struct apm__channel *channel, const struc
         return false; /* the answer to the look-up stirs the channel */
     if (direction == &channel->in && channel->connecting)
         return false; /* the outcome of the connect does */
+    if (direction == &channel->out && channel->renewing && has_receives_locked(channel))
+        return false; /* the end of the receives does */
     return true;
 }
 
@@ -74,6 +82,15 @@ static bool become_performer_locked(struct apm__channel *channel, struct apm__di
     direction->running = true;
     channel->users++;
     return true;
+}
+
+/* Whether a disconnect that has ended the connection cannot renew the descriptor yet, because of the receives on it. */
+static bool must_wait_to_renew_locked(struct apm__channel *channel, const struct apm__operation *operation)
+{
+    if (apm__kind_of(operation) != APM__OPERATION_DISCONNECT || operation->wish != APM_ERROR_SUCCESS)
+        return false;
+    channel->renewing = has_receives_locked(channel) && !channel->closed;
+    return channel->renewing;
 }
 
 /* One attempt at the head, outside the lock. False if it has to wait for a report. Otherwise *error is its outcome. */
@@ -95,6 +112,10 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
         apm__channel_unlock(channel);
         *error = apm__perform(operation, descriptor, is_ipv6);
         apm__os_mutex_lock(&channel->lock);
+        if (*error == APM_ERROR_SUCCESS && operation->reuse_socket && must_wait_to_renew_locked(channel, operation)) {
+            operation->place = APM__PLACE_QUEUED;
+            return false;
+        }
         if (*error != APM_ERROR_WOULD_BLOCK) {
             direction->drained = direction->edges == edges && !channel->must_try && apm__perform_was_short(operation);
             return true;
@@ -138,9 +159,10 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
     direction->running = false;
     channel->users--;
     apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
-    /* Receives have waited for the outcome of the connect. */
-    if (connect_settled && become_performer_locked(channel, &channel->in))
-        perform_and_unlock(channel, &channel->in);
+    /* Receives have waited for the outcome of a connect; or they and a disconnect wait for each other, in turn. */
+    struct apm__direction *other = direction == &channel->in ? &channel->out : &channel->in;
+    if ((connect_settled || channel->renewing) && become_performer_locked(channel, other))
+        perform_and_unlock(channel, other);
     else
         apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
@@ -182,7 +204,6 @@ static void finished(struct apm__operation *operation)
 /* Makes the operation the channel's. */
 static void admit_locked(struct apm__channel *channel, struct apm__operation *operation)
 {
-    operation->place_owner = channel;
     operation->finished = finished;
     apm__slot_retain(&channel->slot);
     append_locked(apm__direction_of(channel, operation), operation);
@@ -210,7 +231,6 @@ void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__oper
 
 void apm__engine_refuse_and_unlock(struct apm__channel *channel, struct apm__operation *operation, apm_error error)
 {
-    operation->place_owner = channel;
     operation->finished = finished;
     apm__slot_retain(&channel->slot);
     operation->place = APM__PLACE_DETACHED;

@@ -88,7 +88,7 @@ static bool rest_operations(void)
 /* Ends what nobody has ended. Everything is at rest. */
 static void end_operations(void)
 {
-    uint64_t now_ns = apm__os_monotonic_coarse_ns();
+    uint64_t now_ns = apm__os_monotonic_ns();
     struct apm__slot *slot;
     for (uint32_t i = 0; (slot = apm__slot_at(&apm__operations, i)); i++) {
         struct apm__operation *operation = hold(slot);

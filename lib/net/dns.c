@@ -67,10 +67,11 @@ static apm_error begin(enum apm__operation_kind kind, const char *name, apm_asyn
     if (literal && is_unspecified(address))
         return APM_ERROR_ARGUMENT;
     struct apm__pool *pool = apm__pool_default();
+    struct apm__operation_origin origin = {.kind = kind, .pool = pool, .cancel = cancel};
     struct apm__operation *operation;
     apm_error error = apm__engine_start_pool(pool);
     if (error == APM_ERROR_SUCCESS)
-        error = apm__operation_create(kind, 0, pool, cancel, callback, state, result, &operation);
+        error = apm__operation_create(&origin, callback, state, result, &operation);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&lock);

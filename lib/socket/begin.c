@@ -11,8 +11,18 @@ apm_error apm__begin(apm_socket socket, enum apm__operation_kind kind, apm_async
     apm_error error = apm__channel_lock(socket.bits, channel);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    error = apm__operation_create(kind, socket.bits, (*channel)->pool, apm__engine_cancel, callback, state, result,
-                                  operation);
+    /* One reference for each pending operation: there is an end to them, if none to memory. */
+    uint64_t control = apm__atomic_load(&(*channel)->slot.control, APM__RELAXED);
+    if ((control & APM__SLOT_REFERENCES) >= APM__SLOT_MANY_REFERENCES) {
+        apm__channel_unlock(*channel);
+        return APM_ERROR_NO_BUFFER_SPACE_AVAILABLE;
+    }
+    struct apm__operation_origin origin = {.kind = kind,
+                                           .owner = socket.bits,
+                                           .pool = (*channel)->pool,
+                                           .place_owner = *channel,
+                                           .cancel = apm__engine_cancel};
+    error = apm__operation_create(&origin, callback, state, result, operation);
     if (error != APM_ERROR_SUCCESS)
         apm__channel_unlock(*channel);
     return error;

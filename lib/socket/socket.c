@@ -70,13 +70,10 @@ apm_error apm_socket_close_and_wait(apm_socket socket, int timeout_ms)
     apm_error error = apm_socket_close(socket);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    struct apm__channel *channel = (struct apm__channel *)apm__slot_find(&apm__channels, socket.bits);
-    apm__os_mutex_lock(&channel->lock);
-    if (apm__slot_check(&apm__channels, socket.bits) != APM_ERROR_SUCCESS) { /* its last operation is gone already */
-        apm__channel_unlock(channel);
-        return APM_ERROR_SUCCESS;
-    }
-    return apm__channel_wait_and_unlock(channel, timeout_ms) ? APM_ERROR_SUCCESS : APM_ERROR_WAIT_TIMEOUT;
+    struct apm__slot *slot;
+    if (apm__slot_acquire(&apm__channels, socket.bits, 0, &slot) != APM_ERROR_SUCCESS)
+        return APM_ERROR_SUCCESS; /* its last operation is gone already */
+    return apm__channel_wait((struct apm__channel *)slot, timeout_ms);
 }
 
 apm_error apm_socket_bind(apm_socket socket, apm_endpoint local)

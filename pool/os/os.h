@@ -36,6 +36,7 @@ void apm__os_set_native_error(int32_t code);
 
 /* Memory aligned for any object; NULL if there is none. `allocate` gives it zeroed. */
 void *apm__os_allocate(size_t size);
+void *apm__os_allocate_aligned(size_t alignment, size_t size); /* the same, at a multiple of a power of two */
 void *apm__os_resize(void *memory, size_t size);
 void apm__os_free(void *memory);
 

@@ -56,6 +56,14 @@ void *apm__os_allocate(size_t size)
     return calloc(1, size);
 }
 
+void *apm__os_allocate_aligned(size_t alignment, size_t size)
+{
+    void *memory = NULL;
+    if (posix_memalign(&memory, alignment, size) != 0)
+        return NULL;
+    return memset(memory, 0, size);
+}
+
 void *apm__os_resize(void *memory, size_t size)
 {
     return realloc(memory, size);
