@@ -43,7 +43,10 @@ void apm__engine_resolved_and_unlock(struct apm__channel *channel, struct apm__o
  */
 void apm__engine_close_and_unlock(struct apm__channel *channel);
 
-/* Replaces the descriptor of a channel whose connection has ended by a new one with the same options. Lock held. */
-apm_error apm__engine_renew_locked(struct apm__channel *channel);
+/*
+ * Replaces the descriptor of a channel whose connection has ended by a new one with the same options, and if `rebind`
+ * with the same local endpoint. The lock is held.
+ */
+apm_error apm__engine_renew_locked(struct apm__channel *channel, bool rebind);
 
 #endif

@@ -50,7 +50,7 @@ static void copy_option(apm__os_socket from, apm__os_socket to, apm__os_option o
     (void)ignored; /* the old socket had it, so the new one takes it */
 }
 
-apm_error apm__engine_renew_locked(struct apm__channel *channel)
+apm_error apm__engine_renew_locked(struct apm__channel *channel, bool rebind)
 {
     apm__os_socket old = channel->descriptor;
     apm__os_socket renewed;
@@ -69,7 +69,7 @@ apm_error apm__engine_renew_locked(struct apm__channel *channel)
         copy_option(old, renewed, APM__OS_OPTION_SEND_BUFFER_SIZE, true);
 
     apm_endpoint local;
-    bool rebind = channel->bound && apm__os_socket_local_endpoint(old, &local) == APM_ERROR_SUCCESS;
+    rebind = rebind && channel->bound && apm__os_socket_local_endpoint(old, &local) == APM_ERROR_SUCCESS;
     apm__outcome_unwatch_locked(channel);
     prepare_to_close_locked(channel, old);
     apm__os_socket_close(old);
@@ -126,7 +126,7 @@ static void settle_connect_locked(struct apm__channel *channel, struct apm__oper
     if (!by_wish || channel->closed || channel->in.running || !operation->plan->issued)
         return;
     /* The kernel goes on connecting a descriptor that nobody wants connected any more. */
-    apm_error error = apm__engine_renew_locked(channel);
+    apm_error error = apm__engine_renew_locked(channel, true);
     if (error != APM_ERROR_SUCCESS)
         operation->native_error = apm__os_native_error();
 }
@@ -143,8 +143,7 @@ static void settle_disconnect_locked(struct apm__channel *channel, struct apm__o
     channel->receive_ended = true;
     if (!operation->reuse_socket || channel->closed)
         return;
-    channel->bound = false;
-    operation->error = apm__engine_renew_locked(channel);
+    operation->error = apm__engine_renew_locked(channel, false);
 }
 
 /* Takes the operation out of its queue with its outcome, and has the channel follow. The caller owns it then. */

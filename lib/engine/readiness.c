@@ -139,8 +139,12 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
 {
     struct apm__operation *settled = NULL; /* completed outside the lock, when that is released anyway */
     bool connect_settled = false;
+    bool held = false; /* a reference of our own, once we come back to the channel after a completion */
     while (shall_perform_locked(channel, direction)) {
         if (settled) {
+            if (!held)
+                apm__slot_retain(&channel->slot);
+            held = true;
             apm__channel_unlock(channel);
             apm__outcome_complete(settled);
             settled = NULL;
@@ -168,6 +172,8 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
     apm__outcome_close_taken(descriptor);
     if (settled)
         apm__outcome_complete(settled);
+    if (held)
+        apm__channel_release(channel);
 }
 
 /* Looks at the directions for which something has changed. The lock is held, and released. */
@@ -183,15 +189,17 @@ static void stir_and_unlock(struct apm__channel *channel, bool in, bool out)
     }
     bool perform_out = out && become_performer_locked(channel, &channel->out);
     bool perform_in = in && become_performer_locked(channel, &channel->in);
-    if (perform_out) { /* first: what is received may depend on a connect */
+    if (perform_out && perform_in) { /* this order: what is received may depend on a connect */
+        apm__slot_retain(&channel->slot); /* the last operation, and with it the channel, may go in between */
         perform_and_unlock(channel, &channel->out);
-        if (perform_in)
-            apm__os_mutex_lock(&channel->lock);
-    }
-    if (perform_in)
+        apm__os_mutex_lock(&channel->lock);
         perform_and_unlock(channel, &channel->in);
-    else if (!perform_out)
+        apm__channel_release(channel);
+    } else if (perform_out || perform_in) {
+        perform_and_unlock(channel, perform_out ? &channel->out : &channel->in);
+    } else {
         apm__channel_unlock(channel);
+    }
 }
 
 /* -- The contract -------------------------------------------------------------------------------------------------- */

@@ -127,6 +127,8 @@ apm_error apm_socket_shutdown(apm_socket socket, apm_socket_shutdown_how how)
         return APM_ERROR_INVALID_ARGUMENT;
     }
     error = apm__os_socket_shutdown(channel->descriptor, (int)how);
+    if (error == APM_ERROR_NOT_CONNECTED && channel->has_peer)
+        error = APM_ERROR_SUCCESS; /* both sides have ended it already, or the peer has reset it */
     if (error != APM_ERROR_SUCCESS) {
         apm__channel_unlock(channel);
         return error;
