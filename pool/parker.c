@@ -41,7 +41,7 @@ void apm__parker_park(struct apm__parker *parker, int64_t timeout_ns)
 
 bool apm__parker_begin_polling(struct apm__parker *parker, struct apm__poller *poller)
 {
-    parker->poller = poller;
+    apm__atomic_store(&parker->poller, poller, APM__RELAXED); /* the step to POLLING publishes it */
     return leave_awake(parker, APM__PARKER_POLLING);
 }
 
@@ -54,8 +54,10 @@ void apm__parker_unpark(struct apm__parker *parker)
 {
     /* Release: what the thread is woken for was done before. Acquire: `poller` is the one it waits in. */
     uint32_t found = apm__atomic_exchange(&parker->state, APM__PARKER_NOTIFIED, APM__ACQ_REL);
-    if (found == APM__PARKER_PARKED)
+    if (found == APM__PARKER_PARKED) {
         apm__os_wake_by_address(&parker->state);
-    else if (found == APM__PARKER_POLLING)
-        parker->poller->wake(parker->poller);
+    } else if (found == APM__PARKER_POLLING) {
+        struct apm__poller *poller = apm__atomic_load(&parker->poller, APM__RELAXED);
+        poller->wake(poller);
+    }
 }

@@ -23,8 +23,8 @@ enum apm__parker_state {
 };
 
 struct apm__parker {
-    _Atomic uint32_t state;     /* atomic: enum apm__parker_state */
-    struct apm__poller *poller; /* written by the thread before POLLING, read by whoever finds POLLING */
+    _Atomic uint32_t state;               /* enum apm__parker_state */
+    _Atomic(struct apm__poller *) poller; /* written by the thread before POLLING, read by whoever found POLLING */
 };
 
 /* The calling thread's parker: its own, or the one that it was given to use. */
