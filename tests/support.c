@@ -41,7 +41,7 @@ bool latch_wait(struct latch *latch, size_t count, int timeout_ms)
     bool reached;
     int error = 0;
 
-    clock_gettime(CLOCK_REALTIME, &deadline);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += timeout_ms / 1000;
     deadline.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
     if (deadline.tv_nsec >= 1000000000) {
@@ -50,7 +50,7 @@ bool latch_wait(struct latch *latch, size_t count, int timeout_ms)
     }
     pthread_mutex_lock(&latch->mutex);
     while (latch->count < count && error == 0) {
-        error = pthread_cond_timedwait(&latch->changed, &latch->mutex, &deadline);
+        error = pthread_cond_clockwait(&latch->changed, &latch->mutex, CLOCK_MONOTONIC, &deadline);
     }
     reached = latch->count >= count;
     pthread_mutex_unlock(&latch->mutex);
