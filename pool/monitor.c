@@ -55,8 +55,11 @@ static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct s
         return;
     }
     sight->stuck = true;
-    if (apm__ring_count(&worker->work) > 0 || apm__ring_count(&worker->events) > 0)
+    if (apm__ring_count(&worker->work) > 0 || apm__ring_count(&worker->events) > 0) {
         sight->needy = true;
+        /* Workers that are awake may be too busy to come to stealing of their own accord. */
+        apm__atomic_store(&pool->rescue, 1, APM__RELAXED);
+    }
     /* The lock keeps the thread from ending between the question and the answer. */
     apm__os_mutex_lock(&pool->lock);
     bool exists = apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_RUNNING && worker->joinable;

@@ -187,9 +187,10 @@ struct apm__pool {
     int max_threads;
 
     /* atomic */
-    _Atomic uint32_t role;             /* 1: some thread has the polling role */
-    _Atomic uint64_t polled_ns;        /* when a worker last polled */
-    _Atomic uint32_t item_ns;          /* average time that an event takes, as measured lately */
+    _Atomic uint32_t role;      /* 1: some thread has the polling role */
+    _Atomic uint32_t rescue;    /* 1: a stuck worker's rings hold something; who next looks elsewhere takes it first */
+    _Atomic uint64_t polled_ns; /* when a worker last polled */
+    _Atomic uint32_t item_ns;   /* average time that an event takes, as measured lately */
     _Atomic uint32_t batch_sixteenths; /* average size of a batch, as measured lately, in sixteenths */
     _Atomic uint32_t spin_score;       /* whether spinning has been paying off */
 

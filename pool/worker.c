@@ -143,10 +143,27 @@ static bool park_idle(struct apm__worker *worker)
     return stay;
 }
 
+/* Takes what lies behind a stuck worker, if the monitor has seen such a one. */
+static bool rescue(struct apm__worker *worker)
+{
+    struct apm__work *work;
+    uint64_t event;
+    if (apm__atomic_load(&worker->pool->rescue, APM__RELAXED) == 0)
+        return false;
+    if (!steal(worker, &work, &event)) {
+        apm__atomic_store(&worker->pool->rescue, 0, APM__RELAXED);
+        return false;
+    }
+    run_stolen(worker, work, event);
+    return true;
+}
+
 /* Does something from where every worker looks, or sleeps until there may be something. False: the thread ends. */
 static bool look_elsewhere(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
+    if (rescue(worker))
+        return true;
     struct apm__work *work = apm__pool_take(pool);
     uint64_t event;
     if (work) {
