@@ -64,7 +64,8 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES: break;
     }
-    APM__CHECK(!"an operation on sockets");
+    const bool is_of_sockets = false;
+    APM__CHECK(is_of_sockets);
     return APM_ERROR_SOCKET_ERROR;
 }
 
