@@ -189,7 +189,7 @@ static void stir_and_unlock(struct apm__channel *channel, bool in, bool out)
     }
     bool perform_out = out && become_performer_locked(channel, &channel->out);
     bool perform_in = in && become_performer_locked(channel, &channel->in);
-    if (perform_out && perform_in) { /* this order: what is received may depend on a connect */
+    if (perform_out && perform_in) {      /* this order: what is received may depend on a connect */
         apm__slot_retain(&channel->slot); /* the last operation, and with it the channel, may go in between */
         perform_and_unlock(channel, &channel->out);
         apm__os_mutex_lock(&channel->lock);
@@ -217,6 +217,18 @@ static void admit_locked(struct apm__channel *channel, struct apm__operation *op
     append_locked(apm__direction_of(channel, operation), operation);
 }
 
+/*
+ * Whether what was found of the stream before says that an attempt would be in vain. It says nothing about a connect, a
+ * disconnect, or out-of-band data, which is not in the stream; those are always attempted.
+ */
+static bool depends_on_stream(const struct apm__operation *operation)
+{
+    enum apm__operation_kind kind = apm__kind_of(operation);
+    if (kind == APM__OPERATION_RECEIVE)
+        return !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND);
+    return kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_SEND;
+}
+
 void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation)
 {
     struct apm__direction *direction = apm__direction_of(channel, operation);
@@ -225,10 +237,7 @@ void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__oper
         apm__channel_unlock(channel);
         return;
     }
-    /* A connect or disconnect is always attempted: what was found of the direction before says nothing about it. */
-    enum apm__operation_kind kind = apm__kind_of(operation);
-    bool pointless = direction->drained && kind != APM__OPERATION_CONNECT && kind != APM__OPERATION_DISCONNECT;
-    if (pointless && watch_locked(channel, direction) == APM_ERROR_SUCCESS) {
+    if (direction->drained && depends_on_stream(operation) && watch_locked(channel, direction) == APM_ERROR_SUCCESS) {
         apm__channel_unlock(channel);
         return;
     }
