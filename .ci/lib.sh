@@ -6,15 +6,33 @@ failed=0
 skipped=0
 failures=()
 logs=$(mktemp -d)
+running=
+stop() {
+    if [ -n "$running" ]; then
+        kill "$running" 2>/dev/null || true
+        wait "$running" 2>/dev/null || true
+    fi
+    exit 143
+}
 trap 'rm -rf "$logs"' EXIT
+trap stop INT TERM
 
 # step name limit_s command...: runs the command, whose last line is a count, or else counts it as one case.
 step() {
-    local name=$1 limit_s=$2 log counts status=0 started=$SECONDS
+    local name=$1 limit_s=$2 log counts output tee status=0 started=$SECONDS
     shift 2
     log=$logs/${name//[^a-z0-9]/_}
     printf '\n===== %s\n' "$name"
-    timeout --kill-after=10 "$limit_s" "$@" 2>&1 </dev/null | tee "$log" || status=$?
+    # In the background, so that a signal to this script can end the step, too.
+    exec {output}> >(tee "$log")
+    tee=$!
+    timeout --kill-after=10 "$limit_s" "$@" >&"$output" 2>&1 </dev/null {output}>&- &
+    running=$!
+    exec {output}>&-
+    wait "$running" || status=$?
+    running=
+    # What a step has left behind may hold the pipe open; its words do not matter any more.
+    timeout 5 tail --pid="$tee" --follow /dev/null || kill "$tee" 2>/dev/null || true
 
     counts=$(tail --lines=1 "$log" | sed -n -E 's/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/\1 \2 \4/p')
     if [ -z "$counts" ]; then
