@@ -108,7 +108,7 @@ apm_error apm__os_resolve_address(apm_ip_address address, char *name, size_t nam
 
 apm_error apm__os_host_name(char *buffer, size_t size)
 {
-    if (size == 0)
+    if (!buffer || size == 0)
         return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
     buffer[0] = '\0';
     if (gethostname(buffer, size) != 0 || !memchr(buffer, '\0', size)) {
