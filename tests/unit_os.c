@@ -96,7 +96,7 @@ TEST(sockets_do_not_block_and_their_errors_are_translated)
 {
     apm__os_socket descriptor;
     size_t count;
-    char byte;
+    char byte = 0;
     CHECK_EQ(apm__os_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, 0, &descriptor),
              APM_ERROR_SUCCESS);
     CHECK_EQ(apm__os_socket_receive(descriptor, &byte, 1, 0, &count), APM_ERROR_NOT_CONNECTED);
