@@ -8,7 +8,6 @@
 
 enum {
     INDEX_BITS = 32 - APM__SLOT_KIND_BITS,
-    LINE_SIZE = 64, /* of the processor's cache: objects begin on one */
 #ifdef APM_DEBUG
     CACHE_LIMIT = 4,
 #else
@@ -82,7 +81,7 @@ static bool grow_locked(struct apm__slot_table *table)
     uint32_t count = apm__atomic_load(&table->slot_count, APM__RELAXED);
     if (count / APM__SLOT_CHUNK_SLOTS >= APM__SLOT_CHUNK_LIMIT)
         return false;
-    unsigned char *chunk = apm__os_allocate_aligned(LINE_SIZE, APM__SLOT_CHUNK_SLOTS * table->object_size);
+    unsigned char *chunk = apm__os_allocate_aligned(APM__LINE_SIZE, APM__SLOT_CHUNK_SLOTS * table->object_size);
     if (!chunk)
         return false;
     for (uint32_t i = APM__SLOT_CHUNK_SLOTS; i-- > 0;) {

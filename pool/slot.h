@@ -53,6 +53,7 @@ struct apm__slot {
 };
 
 enum {
+    APM__LINE_SIZE = 64,     /* of the processor's cache: objects begin on one */
     APM__SLOT_KIND_BITS = 6, /* of a handle; then 26 bits of index, then the generation */
     APM__SLOT_CHUNK_LIMIT = 4096,
 #ifdef APM_DEBUG
@@ -74,9 +75,12 @@ struct apm__slot_table {
     _Atomic(unsigned char *) chunks[APM__SLOT_CHUNK_LIMIT]; /* set once each, under lock */
 };
 
+/* Room for an object of `size` bytes, in whole lines. */
+#define APM__SLOT_SIZE(size) (((size) + APM__LINE_SIZE - 1) / APM__LINE_SIZE * APM__LINE_SIZE)
+
 #define APM__SLOT_TABLE(table_kind, type, prepare_slot)                               \
     {                                                                                 \
-        .kind = (table_kind), .object_size = sizeof(type), .prepare = (prepare_slot), \
+        .kind = (table_kind), .object_size = APM__SLOT_SIZE(sizeof(type)), .prepare = (prepare_slot), \
         .lock = APM__OS_MUTEX_INITIALIZER, .free_head = APM__SLOT_NONE                \
     }
 

@@ -60,11 +60,6 @@ static apm_error watch_locked(struct apm__watcher *watcher, struct apm__channel 
                             : apm__os_epoll_add(self->epoll, channel->descriptor, all, channel->key);
 }
 
-static void unwatch_locked(struct apm__watcher *watcher, struct apm__channel *channel)
-{
-    apm__os_epoll_remove(from_poller(&watcher->poller)->epoll, channel->descriptor);
-}
-
 apm_error apm__epoll_create(struct apm__poller **poller)
 {
     struct epoll_watcher *self = apm__os_allocate(sizeof *self);
@@ -82,7 +77,7 @@ apm_error apm__epoll_create(struct apm__poller **poller)
     self->watcher = (struct apm__watcher){
         .poller = {.wait = wait, .wake = wake, .dispatch = apm__readiness_dispatch, .destroy = destroy},
         .watch_locked = watch_locked,
-        .unwatch_locked = unwatch_locked,
+        .unwatch_locked = NULL,
         .keeps_watching = true};
     *poller = &self->watcher.poller;
     return APM_ERROR_SUCCESS;

@@ -9,7 +9,6 @@
 
 /* -- The descriptor ------------------------------------------------------------------------------------------------ */
 
-/* Takes the descriptor of a closed channel that nobody uses any more, for the caller to close outside the lock. */
 /* Sees to it that closing the descriptor does not wait, and resets a connection whose stream was cut short. */
 static void prepare_to_close_locked(const struct apm__channel *channel, apm__os_socket descriptor)
 {
@@ -36,8 +35,9 @@ apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel)
 
 void apm__outcome_unwatch_locked(struct apm__channel *channel)
 {
-    if (channel->watched)
-        apm__watcher_of(channel)->unwatch_locked(apm__watcher_of(channel), channel);
+    struct apm__watcher *watcher = apm__watcher_of(channel);
+    if (channel->watched && watcher->unwatch_locked)
+        watcher->unwatch_locked(watcher, channel);
     channel->watched = 0;
 }
 

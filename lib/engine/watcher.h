@@ -17,7 +17,10 @@ struct apm__watcher {
      */
     apm_error (*watch_locked)(struct apm__watcher *watcher, struct apm__channel *channel, uint32_t interest);
 
-    /* Ends that; late reports are recognised by their stale key. The channel's lock is held. */
+    /*
+     * Ends that, before the descriptor is closed; late reports are recognised by their stale key. The channel's lock is
+     * held. NULL: closing the descriptor is enough. (If a forked child still has it, epoll reports on, to a stale key.)
+     */
     void (*unwatch_locked)(struct apm__watcher *watcher, struct apm__channel *channel);
 
     /*
