@@ -204,7 +204,7 @@ bool apm__pool_clear_deadline(struct apm__pool *pool, struct apm__deadline *dead
 
 /* -- Life -- */
 
-apm_error apm__pool_start(struct apm__pool *pool, apm__poller_factory *factory)
+apm_error apm__pool_start(struct apm__pool *pool)
 {
     if (apm__process_is_forked_child())
         return APM_ERROR_INVALID_OPERATION;
@@ -219,7 +219,7 @@ apm_error apm__pool_start(struct apm__pool *pool, apm__poller_factory *factory)
         goto unlock;
     }
     apm__process_watch_forks();
-    error = factory(&pool->poller);
+    error = apm__poller_create(&pool->poller);
     if (error != APM_ERROR_SUCCESS)
         goto unlock;
     apm__deadline_heap_initialise(&pool->deadlines);

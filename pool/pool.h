@@ -52,9 +52,9 @@ struct apm__pool *apm__pool_default(void);
 
 /*
  * Has the pool running: makes its poller and threads if it does not yet. Any thread.
- * OUT_OF_MEMORY, or what the factory says; INVALID_OPERATION while it is being stopped.
+ * OUT_OF_MEMORY, or what apm__poller_create says; INVALID_OPERATION while it is being stopped, and in a forked child.
  */
-apm_error apm__pool_start(struct apm__pool *pool, apm__poller_factory *factory);
+apm_error apm__pool_start(struct apm__pool *pool);
 
 /* Whether the pool runs and takes new operations. */
 bool apm__pool_is_open(struct apm__pool *pool);
@@ -99,9 +99,6 @@ void apm__pool_end_wait(void);
  * `breakable` wait, one without limit that I/O alone cannot end, while callbacks that might end it could not run.
  */
 bool apm__pool_is_deadlocked(void);
-
-/* Called for each table whose free slots workers may have cached: they are given back when a worker ends. */
-void apm__pool_share_cache_of(struct apm__slot_table *table);
 
 /* -- Inside the pool ----------------------------------------------------------------------------------------------- */
 
@@ -150,7 +147,6 @@ struct apm__worker {
     struct apm__parker parker;
 
     /* owned by the worker */
-    struct apm__slot_cache cache;
     uint32_t turn;             /* work items run since the worker last looked elsewhere */
     struct apm__work *running; /* what it runs now, or NULL */
     uint64_t batch_started_ns;

@@ -9,9 +9,6 @@ static const int64_t idle_timeout_ns = 20000000000; /* after which a thread beyo
 static APM__THREAD_LOCAL struct apm__worker *current;
 static APM__THREAD_LOCAL bool abandoning;
 
-/* The tables whose free slots workers cache. Registered before the first worker starts. */
-static struct apm__slot_table *cached_tables[APM__KIND_LIMIT];
-
 struct apm__worker *apm__worker_current(void)
 {
     return current;
@@ -25,11 +22,6 @@ bool apm__pool_is_worker_thread(void)
 bool apm__pool_is_abandoning(void)
 {
     return abandoning;
-}
-
-void apm__pool_share_cache_of(struct apm__slot_table *table)
-{
-    cached_tables[table->kind] = table;
 }
 
 /* -- Running ------------------------------------------------------------------------------------------------------- */
@@ -230,10 +222,6 @@ static bool run_own(struct apm__worker *worker)
 static void leave(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
-    for (int kind = 0; kind < APM__KIND_LIMIT; kind++)
-        if (cached_tables[kind])
-            apm__slot_cache_flush(cached_tables[kind]);
-    apm__slot_cache_use(NULL);
     apm__parker_use(NULL);
     current = NULL;
     apm__os_mutex_lock(&pool->lock);
@@ -253,7 +241,6 @@ void apm__worker_main(void *argument)
     worker->batch_size = 0;
     worker->running = NULL;
     apm__parker_use(&worker->parker);
-    apm__slot_cache_use(&worker->cache);
     apm__monitor_notice(worker->pool);
     while (run_own(worker) || look_elsewhere(worker))
         continue;
