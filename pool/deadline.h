@@ -21,12 +21,20 @@ struct apm__deadline {
     void (*expire)(struct apm__deadline *deadline); /* called once it is due and disarmed, under no lock */
 };
 
+/* How late deadlines have been expired. */
+struct apm__lateness {
+    uint64_t expired; /* how many */
+    uint64_t total_ns;
+    uint64_t max_ns;
+};
+
 struct apm__deadline_heap {
     apm__os_mutex lock;             /* a leaf */
     struct apm__deadline **entries; /* guarded by lock, as are count and capacity */
     size_t count;
     size_t capacity;
-    _Atomic uint64_t next_due_ns; /* atomic: the earliest, or APM__DEADLINE_NEVER; written under lock */
+    struct apm__lateness lateness; /* guarded by lock; zero at first, and kept from one use of the heap to the next */
+    _Atomic uint64_t next_due_ns;  /* atomic: the earliest, or APM__DEADLINE_NEVER; written under lock */
 };
 
 void apm__deadline_heap_initialise(struct apm__deadline_heap *heap);
@@ -44,6 +52,9 @@ bool apm__deadline_clear(struct apm__deadline_heap *heap, struct apm__deadline *
 
 /* Expires all that is due at `now_ns`. Any thread; several may. */
 void apm__deadline_expire(struct apm__deadline_heap *heap, uint64_t now_ns);
+
+/* How many are armed, and how late those that have expired were. */
+size_t apm__deadline_count(struct apm__deadline_heap *heap, struct apm__lateness *lateness);
 
 static inline uint64_t apm__deadline_next(struct apm__deadline_heap *heap)
 {

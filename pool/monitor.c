@@ -38,9 +38,19 @@ struct sight {
     int blocked;  /* workers whose callbacks block */
 };
 
+/* Notes since when the worker has been at its item, for listings. */
+static void note_progress(struct apm__worker *worker, uint32_t progress)
+{
+    if (progress == apm__noted(&worker->noted_progress))
+        return;
+    apm__note(&worker->noted_ns, apm__os_monotonic_coarse_ns());
+    apm__note(&worker->noted_progress, progress);
+}
+
 static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct sight *sight)
 {
     uint32_t progress = apm__atomic_load(&worker->progress, APM__RELAXED);
+    note_progress(worker, progress);
     if (apm__atomic_load(&worker->state, APM__SEQ_CST) != APM__WORKER_RUNNING) {
         worker->stuck_ticks = 0;
         worker->seen_progress = progress - 1; /* not the same as whatever it runs next */
@@ -65,10 +75,13 @@ static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct s
     bool exists = apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_RUNNING && worker->joinable;
     uint64_t cpu_ns = exists ? apm__os_thread_cpu_ns(worker->thread) : 0;
     apm__os_mutex_unlock(&pool->lock);
+    bool blocked = false;
     if (worker->stuck_ticks++ == 0)
         worker->seen_cpu_ns = cpu_ns;
-    else if (cpu_ns - worker->seen_cpu_ns < (uint64_t)(worker->stuck_ticks - 1) * (TICK_NS / 4))
-        sight->blocked++;
+    else
+        blocked = cpu_ns - worker->seen_cpu_ns < (uint64_t)(worker->stuck_ticks - 1) * (TICK_NS / 4);
+    sight->blocked += blocked;
+    apm__note(&worker->verdict, apm__verdict(progress, blocked ? APM__FINDING_BLOCKED : APM__FINDING_COMPUTES));
 }
 
 static void find_a_thread(struct apm__pool *pool, const struct sight *sight)
@@ -76,7 +89,9 @@ static void find_a_thread(struct apm__pool *pool, const struct sight *sight)
     struct apm__parker *unpark;
     apm__os_mutex_lock(&pool->lock);
     int limit = apm__pool_wanted_locked(pool) + sight->blocked;
+    int threads = pool->threads;
     bool covered = apm__pool_wake_locked(pool, limit, &unpark);
+    apm__count(&pool->counters, APM__COUNT_THREADS_INJECTED, pool->threads > threads);
     if (!covered && apm__atomic_load(&pool->role, APM__RELAXED) == 0)
         apm__pool_have_a_waiter_poll_locked(pool, &unpark);
     apm__os_mutex_unlock(&pool->lock);
@@ -108,6 +123,7 @@ static void break_deadlock(struct apm__pool *pool, struct memory *memory)
     if (victim) {
         memory->locked = 0;
         apm__atomic_store(&victim->deadlocked, 1, APM__RELAXED);
+        apm__count(&pool->counters, APM__COUNT_DEADLOCKS, 1);
     }
     apm__os_mutex_unlock(&pool->lock);
     if (victim)

@@ -98,6 +98,7 @@ static struct apm__worker *find_structure_locked(struct apm__pool *pool)
     if (!worker)
         return NULL;
     worker->pool = pool;
+    worker->number = ++pool->structures;
     worker->next_worker = apm__atomic_load(&pool->workers, APM__RELAXED);
     apm__atomic_store(&pool->workers, worker, APM__RELEASE); /* pairs with the walks' acquire */
     return worker;
@@ -117,8 +118,10 @@ static bool create_worker_locked(struct apm__pool *pool)
     apm__pool_publish_locked(pool);
     worker->joinable = apm__os_thread_create(&worker->thread, "apm worker", apm__worker_main, apm__worker_exited,
                                              worker) == APM_ERROR_SUCCESS;
-    if (worker->joinable)
+    if (worker->joinable) {
+        apm__count(&pool->counters, APM__COUNT_THREADS_STARTED, 1);
         return true;
+    }
     worker->searching = false;
     apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
     pool->threads--;
@@ -143,6 +146,7 @@ bool apm__pool_wake_locked(struct apm__pool *pool, int limit, struct apm__parker
         worker->searching = true;
         apm__atomic_add(&pool->searching, 1, APM__SEQ_CST);
         pool->idle_count--;
+        apm__count(&pool->counters, APM__COUNT_WAKE_UPS, 1);
         apm__pool_publish_locked(pool);
         *unpark = &worker->parker;
         return true;
@@ -389,12 +393,14 @@ void apm__pool_stop(struct apm__pool *pool)
     while (worker) {
         struct apm__worker *next = worker->next_worker;
         pool->completed_before += apm__atomic_load(&worker->completed, APM__RELAXED);
+        apm__counters_move(&worker->counters, &pool->counters);
         apm__os_free(worker);
         worker = next;
     }
     pool->idle = NULL;
     pool->sleeper = NULL;
     pool->idle_count = 0;
+    pool->structures = 0;
     apm__atomic_store(&pool->searching, 0, APM__RELAXED);
     apm__pool_publish_locked(pool);
     apm__calls_finish(&pool->calls);

@@ -34,7 +34,9 @@
 #include <stdint.h>
 
 #include "apm/error.h"
+#include "apm/handle.h"
 #include "calls.h"
+#include "counters.h"
 #include "deadline.h"
 #include "deque.h"
 #include "os.h"
@@ -48,6 +50,9 @@
 
 struct apm__pool;
 struct apm__worker;
+
+/* The pool that a handle names. ARGUMENT if none; INVALID_OPERATION in a forked child. */
+apm_error apm__pool_resolve(apm_thread_pool handle, struct apm__pool **pool);
 
 /* The process-wide pool. It exists always; it runs from apm__pool_start to apm__pool_stop. */
 struct apm__pool *apm__pool_default(void);
@@ -142,6 +147,7 @@ struct apm__worker {
     /* immutable */
     struct apm__pool *pool;
     struct apm__worker *next_worker; /* all there ever were, for walks without a lock */
+    uint32_t number;                 /* from 1 on, in the order of their making */
 
     /* atomic: written by the worker, read by the monitor */
     _Atomic uint32_t state;    /* enum apm__worker_state */
@@ -163,18 +169,27 @@ struct apm__worker {
     uint32_t stuck_ticks; /* for how many ticks it has been at the same item */
     uint64_t seen_cpu_ns; /* the thread's processor time when that was first seen */
 
+    /* notes of the monitor (counters.h) */
+    _Atomic uint32_t noted_progress; /* the item that it saw last, and */
+    _Atomic uint64_t noted_ns;       /* when it first saw the worker at that one; coarse */
+    _Atomic uint64_t verdict;        /* what it found of a stuck worker: apm__verdict */
+
     /* atomic in itself; here, and not with the thread, so that a late unpark meets no freed memory */
     struct apm__parker parker;
 
     /* owned by the worker */
     bool searching;            /* looks for work, and has not found any yet; set by whoever wakes it while it is idle */
     uint32_t turn;             /* work items run since the worker last looked elsewhere */
-    struct apm__entry running; /* what it runs now, or zero */
     uint32_t blocking;         /* how many times the work has said that it begins to block elsewhere */
     uint64_t batch_started_ns;
     uint32_t batch_size;
 
     _Atomic uint64_t completed; /* work items run to their end; written by the worker */
+
+    /* notes of the worker (counters.h) */
+    struct apm__shared_entry running; /* the call that it runs now; its first word is 0 if it runs none */
+    _Atomic uint64_t wait_began_ns;   /* coarse; while it is WAITING */
+    struct apm__counters counters;
 
     struct apm__deque local; /* calls that its own work asked for with preference */
     struct apm__ring work;   /* calls */
@@ -205,6 +220,8 @@ struct apm__pool {
     uint64_t completed_before; /* work items run by workers that have been freed */
     int min_threads;           /* 0 until set: the number of processors */
     int max_threads;
+    uint32_t structures;           /* how many workers' structures have been made */
+    struct apm__counters counters; /* with those of workers that have been freed */
 
     struct apm__queue queue; /* completions; its taking end is guarded by lock */
     struct apm__calls calls; /* the program's items; its taking end is guarded by lock */
@@ -237,6 +254,19 @@ enum apm__monitor_state {
     APM__MONITOR_DORMANT, /* no worker runs; the first that does wakes it */
     APM__MONITOR_ENDING
 };
+
+/* What the monitor finds of a worker that has been at the same item for a tick or more. */
+enum apm__finding {
+    APM__FINDING_NONE,
+    APM__FINDING_COMPUTES,
+    APM__FINDING_BLOCKED /* its processor time stands still */
+};
+
+/* The finding together with the item that it is about, so that it goes out of date by itself. */
+static inline uint64_t apm__verdict(uint32_t progress, enum apm__finding finding)
+{
+    return (uint64_t)progress << 32 | (uint64_t)finding;
+}
 
 /*
  * Finds a thread for work that has come: one that looks for some already, an idle one, or a new one below `limit`

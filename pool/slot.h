@@ -123,6 +123,9 @@ static inline struct apm__slot *apm__slot_find(struct apm__slot_table *table, ui
     return apm__slot_at(table, (uint32_t)bits >> APM__SLOT_KIND_BITS);
 }
 
+/* The slot in whose memory the address is; NULL if it is in none of the table's. */
+struct apm__slot *apm__slot_containing(struct apm__slot_table *table, uintptr_t address);
+
 /* The bits that name the slot's present object. The caller holds a reference, or has just published it. */
 static inline uint64_t apm__slot_handle(const struct apm__slot_table *table, const struct apm__slot *slot)
 {

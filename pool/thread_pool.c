@@ -6,8 +6,7 @@
 #include "pool.h"
 #include "process.h"
 
-/* The pool that a handle names: so far only the default one, by the null handle. */
-static apm_error resolve(apm_thread_pool handle, struct apm__pool **pool)
+apm_error apm__pool_resolve(apm_thread_pool handle, struct apm__pool **pool)
 {
     *pool = apm__pool_default();
     if (apm__process_is_forked_child())
@@ -21,7 +20,7 @@ apm_error apm_thread_pool_queue_user_work_item(apm_thread_pool handle, apm_wait_
                                                bool prefer_local)
 {
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_resolve(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     return callback ? apm__pool_call(pool, callback, state, prefer_local) : APM_ERROR_ARGUMENT_NULL;
@@ -48,7 +47,7 @@ static void run_intrusive(struct apm__work *work)
 apm_error apm_thread_pool_queue_work_item(apm_thread_pool handle, apm_thread_pool_work_item *item, bool prefer_local)
 {
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_resolve(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     if (!item || !item->execute)
@@ -76,7 +75,7 @@ static int min_threads_locked(const struct apm__pool *pool)
 apm_error apm_thread_pool_set_min_threads(apm_thread_pool handle, int threads)
 {
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_resolve(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&pool->lock);
@@ -93,7 +92,7 @@ apm_error apm_thread_pool_set_min_threads(apm_thread_pool handle, int threads)
 apm_error apm_thread_pool_set_max_threads(apm_thread_pool handle, int threads)
 {
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_resolve(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&pool->lock);
@@ -114,7 +113,7 @@ static apm_error read_count(apm_thread_pool handle, int (*count_locked)(const st
         return APM_ERROR_ARGUMENT_NULL;
     *threads = 0;
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_resolve(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&pool->lock);
@@ -185,7 +184,7 @@ static apm_error read_items(apm_thread_pool handle, uint64_t (*read_locked)(stru
         return APM_ERROR_ARGUMENT_NULL;
     *count = 0;
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_resolve(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&pool->lock); /* keeps the workers' structures */

@@ -51,9 +51,10 @@ static void begin_item(struct apm__worker *worker)
 static void run_call(struct apm__worker *worker, struct apm__entry call)
 {
     begin_item(worker);
-    worker->running = call;
+    apm__note(&worker->running.first, call.first);
+    apm__note(&worker->running.second, call.second);
     ((apm__function *)(uintptr_t)call.first)((void *)(uintptr_t)call.second);
-    worker->running = (struct apm__entry){0};
+    apm__note(&worker->running.first, 0);
     while (worker->blocking > 0) /* the work has forgotten to say that it has ended */
         apm__pool_end_blocking();
     uint64_t completed = apm__atomic_load(&worker->completed, APM__RELAXED);
@@ -103,8 +104,10 @@ static bool steal(struct apm__worker *thief)
             count = 1;
         }
         APM__CHECK(pushed);
-        if (count > 0)
+        if (count > 0) {
+            apm__count(&thief->counters, APM__COUNT_STEALS, count);
             return true;
+        }
     }
     return false;
 }
@@ -127,6 +130,8 @@ static bool park_idle(struct apm__worker *worker)
 
     uint64_t since_ns = apm__os_monotonic_ns();
     bool stay = true;
+    if (idle)
+        apm__count(&worker->counters, APM__COUNT_SLEEPS, 1);
     for (bool still_idle = idle; still_idle && stay;) {
         apm__parker_park(&worker->parker, idle_timeout_ns);
         apm__os_mutex_lock(&pool->lock);
@@ -230,6 +235,7 @@ static void leave(struct apm__worker *worker)
     if (apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_IDLE)
         pool->idle_count--; /* together with `threads`: it does not count as running for a moment */
     pool->threads--;
+    apm__count(&pool->counters, APM__COUNT_THREADS_ENDED, 1);
     apm__pool_publish_locked(pool);
     apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
     apm__os_mutex_unlock(&pool->lock);
@@ -241,7 +247,7 @@ void apm__worker_main(void *argument)
     current = worker;
     worker->turn = 0;
     worker->batch_size = 0;
-    worker->running = (struct apm__entry){0};
+    apm__note(&worker->running.first, 0);
     apm__parker_use(&worker->parker);
     apm__monitor_notice(worker->pool);
     while (run_own(worker) || look_elsewhere(worker))
@@ -254,9 +260,9 @@ void apm__worker_exited(void *argument)
     struct apm__worker *worker = argument;
     struct apm__pool *pool = worker->pool;
     apm__os_log("apm: a callback ended its pool thread by pthread_exit or cancellation; callbacks must return");
-    if (worker->running.first == (uintptr_t)apm__work_run) {
+    if (apm__noted(&worker->running.first) == (uintptr_t)apm__work_run) {
         abandoning = true;
-        apm__work_run((void *)(uintptr_t)worker->running.second);
+        apm__work_run((void *)(uintptr_t)apm__noted(&worker->running.second));
     }
     leave(worker); /* what it had to run is taken by others */
     apm__pool_wake(pool);

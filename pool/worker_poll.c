@@ -46,6 +46,8 @@ static size_t poll_events(struct apm__worker *worker, int64_t timeout_ns)
     struct apm__pool *pool = worker->pool;
     uint64_t events[APM__BATCH_LIMIT];
     size_t count = pool->poller->wait(pool->poller, events, apm__worker_capacity(pool), timeout_ns);
+    apm__count(&worker->counters, APM__COUNT_POLLS, 1);
+    apm__count(&worker->counters, APM__COUNT_EVENTS, count);
     for (size_t i = 0; i < count; i++) {
         bool pushed = apm__ring_push(&worker->events, (struct apm__entry){.first = events[i]});
         APM__CHECK(pushed);
@@ -100,6 +102,7 @@ static bool shall_spin(struct apm__worker *worker)
 static void score_spin(struct apm__worker *worker, bool paid_off)
 {
     uint32_t score = apm__atomic_load(&worker->pool->spin_score, APM__RELAXED);
+    apm__count(&worker->counters, paid_off ? APM__COUNT_SPINS_PAID_OFF : APM__COUNT_SPINS_IN_VAIN, 1);
     if (paid_off)
         score = score < SPIN_PROBE + SPIN_SCORE_FULL ? score + 1 : score;
     else
@@ -185,6 +188,7 @@ static void sleep_in_poller(struct apm__worker *worker)
         return;
     }
     size_t count = 0;
+    apm__count(&worker->counters, APM__COUNT_SLEEPS, 1);
     if (apm__parker_begin_polling(&worker->parker, pool->poller)) {
         count = poll_events(worker, apm__worker_until(apm__deadline_next(&pool->deadlines)));
         apm__parker_end_polling(&worker->parker);

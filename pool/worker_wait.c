@@ -21,6 +21,7 @@ static void enter_wait(struct apm__worker *worker, bool breakable, bool blocked)
 {
     struct apm__pool *pool = worker->pool;
     struct apm__parker *unpark = NULL;
+    apm__note(&worker->wait_began_ns, apm__os_monotonic_coarse_ns());
     apm__os_mutex_lock(&pool->lock);
     apm__atomic_store(&worker->state, APM__WORKER_WAITING, APM__SEQ_CST);
     pool->waiting++;
@@ -70,6 +71,7 @@ void apm__pool_begin_wait(bool breakable)
         return;
     if (worker->blocking > 0)
         leave_wait(worker); /* a wait of the library in it can do more than one that blocks elsewhere */
+    apm__count(&worker->counters, APM__COUNT_WAITS, 1);
     enter_wait(worker, breakable, false);
 }
 
@@ -92,8 +94,10 @@ bool apm__pool_is_deadlocked(void)
 void apm__pool_begin_blocking(void)
 {
     struct apm__worker *worker = apm__worker_current();
-    if (worker && worker->blocking++ == 0)
+    if (worker && worker->blocking++ == 0) {
+        apm__count(&worker->counters, APM__COUNT_BLOCKS, 1);
         enter_wait(worker, false, true);
+    }
 }
 
 void apm__pool_end_blocking(void)
@@ -129,6 +133,8 @@ static void poll_while_waiting(struct apm__worker *worker, int64_t timeout_ns)
             timeout_ns = deadline_ns;
         count = pool->poller->wait(pool->poller, events, APM__BATCH_LIMIT, timeout_ns);
         apm__parker_end_polling(&worker->parker);
+        apm__count(&worker->counters, APM__COUNT_POLLS, 1);
+        apm__count(&worker->counters, APM__COUNT_EVENTS, count);
     }
     apm__os_mutex_lock(&pool->lock);
     pool->polling = NULL;

@@ -1,45 +1,40 @@
 /*
- * apm_cleanup: the orderly end of everything, and the list of what was forgotten. It is the only code that walks the
- * slot tables; every step has an end.
+ * apm_cleanup: the orderly end of everything, and the list of what was forgotten. Every step has an end.
  *
  * Lock: `lock` keeps a second cleanup out.
  */
 #include "apm/apm.h"
 #include "channel.h"
+#include "diagnostics.h"
 #include "engine.h"
 #include "event.h"
+#include "inventory.h"
 #include "operation.h"
 #include "process.h"
 #include "resolver.h"
 
+static const uint64_t list_after_ns = 1000000000; /* of waiting, where it has been asked for */
+
 static apm__os_mutex lock = APM__OS_MUTEX_INITIALIZER;
 
-static const char *const kind_names[] = {
-    [APM__OPERATION_ACCEPT] = "accept",
-    [APM__OPERATION_CONNECT] = "connect",
-    [APM__OPERATION_DISCONNECT] = "disconnect",
-    [APM__OPERATION_RECEIVE] = "receive",
-    [APM__OPERATION_SEND] = "send",
-    [APM__OPERATION_GET_HOST_ENTRY] = "get_host_entry",
-    [APM__OPERATION_GET_HOST_ADDRESSES] = "get_host_addresses",
-};
-
 /* -- Sockets -- */
+
+static void log_socket_locked(struct apm__channel *channel)
+{
+    struct apm__line line;
+    apm__line_begin(&line);
+    apm__line_add_endpoints_locked(&line, channel);
+    apm__os_log("apm: cleanup: socket %016llx%s was not closed", (unsigned long long)channel->key, line.text);
+}
 
 /* Closes each socket that is open; the number of them. An accept that completes meanwhile brings another one. */
 static size_t close_sockets(bool report)
 {
     size_t closed = 0;
-    struct apm__slot *slot;
-    for (uint32_t i = 0; (slot = apm__slot_at(&apm__channels, i)); i++) {
-        struct apm__channel *channel = (struct apm__channel *)slot;
-        apm__os_mutex_lock(&channel->lock);
-        if (channel->key == 0) {
-            apm__channel_unlock(channel);
-            continue;
-        }
+    struct apm__channel *channel;
+    for (uint32_t place = 0; (channel = apm__inventory_next_socket(&place));) {
         if (report)
-            apm__os_log("apm: cleanup: socket %016llx was not closed", (unsigned long long)channel->key);
+            log_socket_locked(channel);
         apm__engine_close_and_unlock(channel);
         closed++;
     }
@@ -47,16 +42,6 @@ static size_t close_sockets(bool report)
 }
 
 /* -- Results -- */
-
-/* The operation in the slot, with a reference, or NULL if there is none. */
-static struct apm__operation *hold(struct apm__slot *slot)
-{
-    struct apm__slot *held;
-    uint64_t bits = apm__slot_handle(&apm__operations, slot);
-    if (apm__slot_acquire(&apm__operations, bits, 0, &held) != APM_ERROR_SUCCESS)
-        return NULL;
-    return (struct apm__operation *)held;
-}
 
 /* Whether only the user's reference is left: completed, the callback returned, and no End or wait in progress. */
 static bool is_at_rest(const struct apm__operation *operation)
@@ -71,11 +56,8 @@ static bool is_at_rest(const struct apm__operation *operation)
 static bool rest_operations(void)
 {
     bool at_rest = true;
-    struct apm__slot *slot;
-    for (uint32_t i = 0; (slot = apm__slot_at(&apm__operations, i)); i++) {
-        struct apm__operation *operation = hold(slot);
-        if (!operation)
-            continue;
+    struct apm__operation *operation;
+    for (uint32_t place = 0; (operation = apm__inventory_next_operation(&place));) {
         uint64_t control = apm__atomic_load(&operation->slot.control, APM__ACQUIRE);
         if (!(control & APM__SLOT_SIGNALLED) && apm__atomic_load(&operation->owner, APM__RELAXED) == 0)
             operation->cancel(operation, APM_ERROR_OPERATION_ABORTED);
@@ -85,24 +67,27 @@ static bool rest_operations(void)
     return at_rest;
 }
 
+static void log_operation(struct apm__operation *operation, uint64_t now_ns)
+{
+    struct apm__line line;
+    apm__line_begin(&line);
+    apm__line_add_operation(&line, operation);
+    apm__os_log("apm: cleanup: %s was begun %llu ms ago and not ended", line.text,
+                apm__age_ms(now_ns, operation->begun_ns));
+#ifdef APM_DEBUG
+    apm__os_log("apm: cleanup:   it was begun at %p", operation->begun_at);
+#endif
+}
+
 /* Ends what nobody has ended. Everything is at rest. */
 static void end_operations(void)
 {
     uint64_t now_ns = apm__os_monotonic_ns();
-    struct apm__slot *slot;
-    for (uint32_t i = 0; (slot = apm__slot_at(&apm__operations, i)); i++) {
-        struct apm__operation *operation = hold(slot);
-        if (!operation)
-            continue;
-        uint64_t before = apm__atomic_or(&slot->control, APM__SLOT_CLOSED, APM__ACQ_REL);
+    struct apm__operation *operation;
+    for (uint32_t place = 0; (operation = apm__inventory_next_operation(&place));) {
+        uint64_t before = apm__atomic_or(&operation->slot.control, APM__SLOT_CLOSED, APM__ACQ_REL);
         if (!(before & APM__SLOT_CLOSED)) {
-            unsigned long long age_ms = (now_ns - operation->begun_ns) / 1000000;
-            apm__os_log("apm: cleanup: %s of socket %016llx was begun %llu ms ago and not ended",
-                        kind_names[apm__atomic_load(&operation->kind, APM__RELAXED)],
-                        (unsigned long long)apm__atomic_load(&operation->owner, APM__RELAXED), age_ms);
-#ifdef APM_DEBUG
-            apm__os_log("apm: cleanup:   it was begun at %p", operation->begun_at);
-#endif
+            log_operation(operation, now_ns);
             apm__operation_release(operation); /* the user's */
         }
         apm__operation_release(operation);
@@ -115,17 +100,16 @@ static void end_operations(void)
 static bool close_events(struct apm__slot_table *table)
 {
     bool all = true;
-    struct apm__slot *slot;
-    for (uint32_t i = 0; (slot = apm__slot_at(table, i)); i++) {
+    uint64_t bits;
+    for (uint32_t place = 0; (bits = apm__inventory_next_handle(table, &place));) {
         struct apm__slot *held;
-        uint64_t bits = apm__slot_handle(table, slot);
         if (apm__slot_acquire(table, bits, 0, &held) != APM_ERROR_SUCCESS)
             continue;
-        uint64_t control = apm__atomic_load(&slot->control, APM__ACQUIRE);
+        uint64_t control = apm__atomic_load(&held->control, APM__ACQUIRE);
         uint64_t at_rest = control & APM__SLOT_CLOSED ? 1 : 2; /* the creator's, unless closed, and ours */
         if ((control & APM__SLOT_REFERENCES) > at_rest) {
             all = false;
-        } else if (!(apm__atomic_or(&slot->control, APM__SLOT_CLOSED, APM__ACQ_REL) & APM__SLOT_CLOSED)) {
+        } else if (!(apm__atomic_or(&held->control, APM__SLOT_CLOSED, APM__ACQ_REL) & APM__SLOT_CLOSED)) {
             apm__os_log("apm: cleanup: event %016llx was not closed", (unsigned long long)bits);
             apm__event_release(table, held);
         }
@@ -141,9 +125,16 @@ static bool is_late(uint64_t end_ns)
     return apm__os_monotonic_ns() >= end_ns;
 }
 
+static void log_pending_if_wanted(void)
+{
+    if (apm__diagnostics_are_wanted())
+        apm__diagnostics_log_pending();
+}
+
 /* Closes and cancels everything until nothing moves any more; false if the time is up. */
 static bool come_to_rest(uint64_t end_ns)
 {
+    uint64_t patience_ns = apm__os_monotonic_ns() + list_after_ns;
     bool first = true;
     for (;;) {
         size_t closed = close_sockets(first);
@@ -152,6 +143,10 @@ static bool come_to_rest(uint64_t end_ns)
             return true;
         if (is_late(end_ns))
             return false;
+        if (is_late(patience_ns)) {
+            log_pending_if_wanted();
+            patience_ns = UINT64_MAX;
+        }
         apm__parker_park(apm__parker_current(), 1000000); /* callbacks return when they return */
     }
 }
@@ -176,6 +171,8 @@ apm_error apm_cleanup(int timeout_ms)
     if (manual && automatic)
         error = APM_ERROR_SUCCESS;
 reopen:
+    if (error == APM_ERROR_TIMED_OUT)
+        log_pending_if_wanted();
     apm__pool_reopen(pool);
     apm__os_mutex_unlock(&lock);
     return error;

@@ -1,0 +1,289 @@
+/*
+ * Seeing inside: the counters of a pool with those of its operations, and the listing of what is pending. Any thread.
+ *
+ * A line is written into memory of the thread's own, and whatever it is about is let go of, before the program's
+ * function gets it: that may call anything, and take its time.
+ */
+#include "apm/diagnostics.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "diagnostics.h"
+#include "event.h"
+#include "inventory.h"
+#include "process.h"
+#include "resolver.h"
+#include "statistics.h"
+
+/* -- Counters -- */
+
+static int64_t *count_of_kind(struct apm_thread_pool_statistics *statistics, uint32_t kind)
+{
+    switch ((enum apm__operation_kind)kind) {
+    case APM__OPERATION_ACCEPT: return &statistics->pending_accepts;
+    case APM__OPERATION_CONNECT: return &statistics->pending_connects;
+    case APM__OPERATION_DISCONNECT: return &statistics->pending_disconnects;
+    case APM__OPERATION_RECEIVE: return &statistics->pending_receives;
+    case APM__OPERATION_SEND: return &statistics->pending_sends;
+    case APM__OPERATION_GET_HOST_ENTRY:
+    case APM__OPERATION_GET_HOST_ADDRESSES: return &statistics->pending_look_ups;
+    default: return &statistics->pending_others;
+    }
+}
+
+static void count_operations(const struct apm__pool *pool, struct apm_thread_pool_statistics *statistics)
+{
+    struct apm__operation *operation;
+    for (uint32_t place = 0; (operation = apm__inventory_next_operation(&place));) {
+        uint64_t control = apm__atomic_load(&operation->slot.control, APM__RELAXED);
+        if (operation->pool != pool)
+            control = APM__SLOT_SIGNALLED | APM__SLOT_CLOSED; /* none of this pool's */
+        if (!(control & APM__SLOT_SIGNALLED))
+            (*count_of_kind(statistics, apm__atomic_load(&operation->kind, APM__RELAXED)))++;
+        else if (!(control & APM__SLOT_CLOSED))
+            statistics->results_completed++;
+        apm__operation_release(operation);
+    }
+}
+
+static void count_sockets(const struct apm__pool *pool, struct apm_thread_pool_statistics *statistics)
+{
+    struct apm__channel *channel;
+    for (uint32_t place = 0; (channel = apm__inventory_next_socket(&place));) {
+        statistics->sockets_open += channel->pool == pool;
+        apm__channel_unlock(channel);
+    }
+}
+
+apm_error apm_thread_pool_statistics(apm_thread_pool handle, struct apm_thread_pool_statistics *statistics)
+{
+    struct apm__pool *pool;
+    if (!statistics)
+        return APM_ERROR_ARGUMENT_NULL;
+    *statistics = (struct apm_thread_pool_statistics){0};
+    apm_error error = apm__pool_resolve(handle, &pool);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    apm__pool_read_statistics(pool, statistics);
+    count_operations(pool, statistics);
+    count_sockets(pool, statistics);
+    return APM_ERROR_SUCCESS;
+}
+
+/* -- The listing -- */
+
+/* Where lines go: to the program's function, or to standard error. */
+struct output {
+    apm_diagnostics_write_callback *write;
+    void *state;
+};
+
+static void put(const struct output *output, const struct apm__line *line)
+{
+    if (output->write)
+        output->write(line->text, output->state);
+    else
+        apm__os_log("apm: pending: %s", line->text);
+}
+
+/* What the worker runs: an operation's callback, or a call or item of the program's. */
+static void add_call(struct apm__line *line, struct apm__entry call)
+{
+    bool is_work = call.first == (uintptr_t)apm__work_run;
+    struct apm__operation *operation = is_work ? apm__inventory_find_operation(call.second) : NULL;
+    if (operation) {
+        apm__line_add(line, "callback 0x%llx of ", (unsigned long long)(uintptr_t)operation->callback);
+        apm__line_add_operation(line, operation);
+        apm__operation_release(operation);
+    } else if (is_work) {
+        apm__line_add(line, "work item at 0x%llx", (unsigned long long)call.second);
+    } else {
+        apm__line_add(line, "work item 0x%llx with state 0x%llx", (unsigned long long)call.first,
+                      (unsigned long long)call.second);
+    }
+}
+
+static void add_worker(struct apm__line *line, const struct apm__worker_view *view, uint64_t now_ns)
+{
+    static const char *const findings[] = {
+        [APM__FINDING_NONE] = "",
+        [APM__FINDING_COMPUTES] = ", computing",
+        [APM__FINDING_BLOCKED] = ", blocked",
+    };
+    apm__line_add(line, "worker %u: ", view->number);
+    add_call(line, view->call);
+    apm__line_add(line, ", running for %llu ms", view->call_ns ? apm__age_ms(now_ns, view->call_ns) : 0);
+    if (view->state == APM__WORKER_WAITING)
+        apm__line_add(line, ", %s for %llu ms", view->blocked ? "blocking elsewhere" : "waiting in the library",
+                      apm__age_ms(now_ns, view->wait_ns));
+    else
+        apm__line_add(line, "%s", findings[view->finding]);
+}
+
+static void list_pool(const struct output *output, struct apm__pool *pool)
+{
+    enum { AT_ONCE = 32 };
+    struct apm__worker_view views[AT_ONCE];
+    struct apm__line line;
+    size_t count;
+    for (uint32_t below = UINT32_MAX; (count = apm__pool_view_workers(pool, below, views, AT_ONCE)) > 0;) {
+        uint64_t now_ns = apm__os_monotonic_ns();
+        for (size_t i = 0; i < count; i++) {
+            if (views[i].call.first == 0)
+                continue;
+            apm__line_begin(&line);
+            add_worker(&line, &views[i], now_ns);
+            put(output, &line);
+        }
+        below = views[count - 1].number;
+    }
+    struct apm_thread_pool_statistics statistics = {0};
+    apm__pool_read_statistics(pool, &statistics);
+    long long queued = statistics.queued_callbacks + statistics.queued_items + statistics.queued_taken +
+                       statistics.queued_local;
+    if (queued == 0)
+        return;
+    apm__line_begin(&line);
+    apm__line_add(&line, "queue: %lld callbacks and work items wait for a thread", queued);
+    put(output, &line);
+}
+
+static void list_sockets(const struct output *output)
+{
+    struct apm__channel *channel;
+    for (uint32_t place = 0; (channel = apm__inventory_next_socket(&place));) {
+        struct apm__line line;
+        apm__line_begin(&line);
+        apm__line_add(&line, "socket %016llx: %s", (unsigned long long)channel->key,
+                      channel->listening   ? "listening"
+                      : channel->connected ? "connected"
+                                           : "open");
+        apm__line_add_endpoints_locked(&line, channel);
+        apm__channel_unlock(channel);
+        put(output, &line);
+    }
+}
+
+/* Where a pending operation of a socket is; false if it has not been admitted. */
+static bool add_place(struct apm__line *line, struct apm__operation *operation)
+{
+    struct apm__channel *channel = operation->place_owner;
+    if (apm__atomic_load(&operation->owner, APM__RELAXED) == 0) {
+        apm__line_add(line, ", with the resolver");
+        return true;
+    }
+    static const char *const places[] = {
+        [APM__PLACE_NOWHERE] = "",
+        [APM__PLACE_QUEUED] = ", queued",
+        [APM__PLACE_RUNNING] = ", being performed",
+        [APM__PLACE_DETACHED] = ", completing",
+    };
+    apm__os_mutex_lock(&channel->lock);
+    uint8_t place = operation->place;
+    apm__channel_unlock(channel);
+    apm__line_add(line, "%s", places[place]);
+    return place != APM__PLACE_NOWHERE;
+}
+
+/* What keeps the operation; false if there is nothing of it to be waited for, or to be ended. */
+static bool add_operation(struct apm__line *line, struct apm__operation *operation, uint64_t now_ns)
+{
+    uint64_t control = apm__atomic_load(&operation->slot.control, APM__ACQUIRE);
+    bool completed = control & APM__SLOT_SIGNALLED;
+    bool returned = control & APM__OPERATION_RETURNED;
+    if (completed && returned && (control & APM__SLOT_CLOSED))
+        return false;
+    apm__line_add_operation(line, operation);
+    apm__line_add(line, ": result %016llx, begun %llu ms ago",
+                  (unsigned long long)apm__operation_handle(operation).bits, apm__age_ms(now_ns, operation->begun_ns));
+    if (!completed && !add_place(line, operation))
+        return false;
+    if (completed)
+        apm__line_add(line, ", completed%s%s", control & APM__SLOT_CLOSED ? "" : " and not ended",
+                      returned ? "" : ", its callback has not returned");
+    if (operation->callback)
+        apm__line_add(line, ", callback 0x%llx", (unsigned long long)(uintptr_t)operation->callback);
+    if (!completed && (control & APM__SLOT_CLOSED))
+        apm__line_add(line, ", a thread waits in its End");
+    else if (!completed && (control & APM__SLOT_HAS_WAITERS))
+        apm__line_add(line, ", a thread waits for it");
+    return true;
+}
+
+static void list_operations(const struct output *output)
+{
+    uint64_t now_ns = apm__os_monotonic_ns();
+    struct apm__operation *operation;
+    for (uint32_t place = 0; (operation = apm__inventory_next_operation(&place));) {
+        struct apm__line line;
+        apm__line_begin(&line);
+        bool pending = add_operation(&line, operation, now_ns);
+        apm__operation_release(operation);
+        if (pending)
+            put(output, &line);
+    }
+    size_t look_ups = apm__resolver_busy();
+    if (look_ups > 0) {
+        struct apm__line line;
+        apm__line_begin(&line);
+        apm__line_add(&line, "resolver: %zu threads are in the system's resolver", look_ups);
+        put(output, &line);
+    }
+}
+
+/* Objects that are listed while somebody waits for them. */
+static const struct {
+    struct apm__slot_table *table;
+    const char *name;
+} waitables[] = {
+    {&apm__manual_reset_events, "manual-reset event"},
+    {&apm__auto_reset_events, "auto-reset event"},
+};
+
+static void list_waitables(const struct output *output, struct apm__slot_table *table, const char *name)
+{
+    uint64_t bits;
+    for (uint32_t place = 0; (bits = apm__inventory_next_handle(table, &place));) {
+        /* Nothing is held: all is read in one step, and said of the handle that it gives. */
+        struct apm__slot *slot = apm__slot_find(table, bits);
+        uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
+        uint64_t waits = (control & APM__SLOT_REFERENCES) - (control & APM__SLOT_CLOSED ? 0 : 1);
+        if (!(control & APM__SLOT_HAS_WAITERS) || waits > APM__SLOT_REFERENCES ||
+            apm__slot_generation(control) != apm__slot_generation(bits))
+            continue;
+        struct apm__line line;
+        apm__line_begin(&line);
+        apm__line_add(&line, "%s %016llx: threads wait for it: %llu%s", name, (unsigned long long)bits,
+                      (unsigned long long)waits, control & APM__SLOT_CLOSED ? "; it is closed" : "");
+        put(output, &line);
+    }
+}
+
+static void list_all(const struct output *output)
+{
+    list_pool(output, apm__pool_default());
+    list_sockets(output);
+    list_operations(output);
+    for (size_t i = 0; i < sizeof waitables / sizeof waitables[0]; i++)
+        list_waitables(output, waitables[i].table, waitables[i].name);
+}
+
+apm_error apm_diagnostics_write_pending(apm_diagnostics_write_callback *write, void *state)
+{
+    if (apm__process_is_forked_child())
+        return APM_ERROR_INVALID_OPERATION;
+    list_all(&(struct output){write, state});
+    return APM_ERROR_SUCCESS;
+}
+
+void apm__diagnostics_log_pending(void)
+{
+    list_all(&(struct output){0});
+}
+
+bool apm__diagnostics_are_wanted(void)
+{
+    const char *wanted = apm__os_environment("APM_DIAGNOSTICS");
+    return wanted && strcmp(wanted, "pending") == 0;
+}

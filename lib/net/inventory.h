@@ -1,0 +1,53 @@
+/*
+ * The inventory: walks over the slot tables, for the end of everything and for listings, and what is said of an object
+ * there. It is the only code that walks the tables.
+ *
+ * A walk goes by place, 0 at first, and meets every object that is there from its beginning to its end; one that comes
+ * or goes meanwhile is met or not. It holds no lock from one object to the next, and no more of an object than it gives
+ * to the caller. Any thread, and several at once.
+ */
+#ifndef APM__INVENTORY_H
+#define APM__INVENTORY_H
+
+#include <stdint.h>
+
+#include "channel.h"
+#include "operation.h"
+#include "slot.h"
+
+/* The next operation, with a reference for the caller; NULL at the end. */
+struct apm__operation *apm__inventory_next_operation(uint32_t *place);
+
+/* The next open socket's channel, locked; NULL at the end. */
+struct apm__channel *apm__inventory_next_socket(uint32_t *place);
+
+/* The next object of a table that is in use, and its handle's bits; nothing is held. 0 at the end. */
+uint64_t apm__inventory_next_handle(struct apm__slot_table *table, uint32_t *place);
+
+/* The operation whose callback this work is, with a reference for the caller, if it is one and still there; or NULL. */
+struct apm__operation *apm__inventory_find_operation(uint64_t work);
+
+/* -- What is said of it -- */
+
+/* A line that is being written. What does not fit is left out. */
+struct apm__line {
+    char text[384];
+    size_t used;
+};
+
+void apm__line_begin(struct apm__line *line);
+void apm__line_add(struct apm__line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Such as `receive of socket 0000000100000041`. */
+void apm__line_add_operation(struct apm__line *line, struct apm__operation *operation);
+
+/* Such as `127.0.0.1:7000 -> 127.0.0.1:40312`, as far as the socket has endpoints. The channel is locked. */
+void apm__line_add_endpoints_locked(struct apm__line *line, struct apm__channel *channel);
+
+/* How long ago a time of the monotonic clock was, which may be a coarse one. */
+static inline unsigned long long apm__age_ms(uint64_t now_ns, uint64_t then_ns)
+{
+    return now_ns > then_ns ? (now_ns - then_ns) / 1000000 : 0;
+}
+
+#endif
