@@ -46,17 +46,10 @@ static bool is_available(uint64_t word, const struct apm__thread *thread)
     return !thread || word / ONE > thread->phase;
 }
 
-static uint64_t take(uint64_t word, const struct apm__thread *thread)
-{
-    (void)thread;
-    return word;
-}
-
 const struct apm__wait_kind apm__wait_barrier = {
     .word = offsetof(struct apm__waitable, word),
     .guard = APM__WAITABLE_GUARD,
     .is_available = is_available,
-    .take = take,
 };
 
 static apm_error announce_step(uint64_t word, uint64_t ended, uint64_t *changed)

@@ -26,17 +26,10 @@ static bool is_available(uint64_t word, const struct apm__thread *thread)
     return count_of(word) == 0;
 }
 
-static uint64_t take(uint64_t word, const struct apm__thread *thread)
-{
-    (void)thread;
-    return word;
-}
-
 const struct apm__wait_kind apm__wait_countdown_event = {
     .word = offsetof(struct apm__waitable, word),
     .guard = APM__WAITABLE_GUARD,
     .is_available = is_available,
-    .take = take,
 };
 
 static uint64_t word_with(int count)

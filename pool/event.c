@@ -17,12 +17,6 @@ static bool is_signalled(uint64_t word, const struct apm__thread *thread)
     return (word & APM__SLOT_SIGNALLED) != 0;
 }
 
-static uint64_t keep_signal(uint64_t word, const struct apm__thread *thread)
-{
-    (void)thread;
-    return word;
-}
-
 static uint64_t take_signal(uint64_t word, const struct apm__thread *thread)
 {
     (void)thread;
@@ -54,7 +48,6 @@ const struct apm__wait_kind apm__wait_manual_reset = {
     .word = offsetof(struct apm__slot, control),
     .guard = APM__SLOT_HAS_WAITERS,
     .is_available = is_signalled,
-    .take = keep_signal,
     .begin_signal = begin_signal,
 };
 
@@ -70,7 +63,6 @@ const struct apm__wait_kind apm__wait_result = {
     .word = offsetof(struct apm__slot, control),
     .guard = APM__SLOT_HAS_WAITERS,
     .is_available = is_signalled,
-    .take = keep_signal,
 };
 
 /* -- The public functions -- */

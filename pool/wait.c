@@ -30,7 +30,7 @@ static enum attempt try_take(struct apm__slot *slot)
     _Atomic uint64_t *word = apm__wait_word_of(slot);
     uint64_t found = apm__atomic_load(word, APM__ACQUIRE);
     while (kind->is_available(found, &this_thread)) {
-        uint64_t changed = kind->take(found, &this_thread);
+        uint64_t changed = kind->take ? kind->take(found, &this_thread) : found;
         if (changed == found)
             return TAKEN;
         if (found & kind->guard)

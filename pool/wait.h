@@ -62,7 +62,7 @@ struct apm__wait_kind {
     /* Whether the thread can have it; with NULL, whether there is any thread that can. */
     bool (*is_available)(uint64_t word, const struct apm__thread *thread);
 
-    /* The word after the thread, which can have it, has taken it. */
+    /* The word after the thread, which can have it, has taken it; NULL if a wait takes nothing. */
     uint64_t (*take)(uint64_t word, const struct apm__thread *thread);
 
     /* Called on the thread that has taken it, under no lock, when its wait is over; or NULL. */

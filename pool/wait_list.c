@@ -91,10 +91,11 @@ bool apm__wait_is_available_locked(struct apm__slot *slot, const struct apm__thr
 
 void apm__wait_take_locked(struct apm__slot *slot, const struct apm__thread *thread)
 {
+    const struct apm__wait_kind *kind = kinds[slot->kind];
     _Atomic uint64_t *word = apm__wait_word_of(slot);
     uint64_t found = apm__atomic_load(word, APM__ACQUIRE);
     /* The control word's references change under every lock. */
-    while (!apm__atomic_replace(word, &found, kinds[slot->kind]->take(found, thread), APM__ACQ_REL))
+    while (kind->take && !apm__atomic_replace(word, &found, kind->take(found, thread), APM__ACQ_REL))
         continue;
 }
 

@@ -115,7 +115,7 @@ static const struct {
     struct apm__slot_table *table;
     const char *name;
 } waitables[] = {
-    {&apm__manual_reset_events, "event"},       {&apm__auto_reset_events, "event"}, {&apm__semaphores, "semaphore"},
+    {&apm__manual_reset_events, "event"},        {&apm__auto_reset_events, "event"}, {&apm__semaphores, "semaphore"},
     {&apm__countdown_events, "countdown event"}, {&apm__barriers, "barrier"},        {&apm__mutexes, "mutex"},
 };
 
