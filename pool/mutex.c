@@ -215,5 +215,18 @@ apm_error apm_mutex_release_mutex(apm_mutex mutex)
 
 apm_error apm_mutex_close(apm_mutex mutex)
 {
-    return apm__waitable_close(&apm__mutexes, mutex.bits);
+    struct apm__slot *slot;
+    apm_error error = apm__slot_acquire(&apm__mutexes, mutex.bits, 0, &slot);
+    if (error != APM_ERROR_SUCCESS)
+        return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_SUCCESS : error;
+    error = apm__waitable_close(&apm__mutexes, mutex.bits);
+    struct apm__mutex *closed = (struct apm__mutex *)slot;
+    if (is_mine(closed) && is_disposed(slot)) { /* nobody else can want it: it need not wait for the thread's end */
+        apm__wait_step *step;
+        closed->recursion = 1;
+        apm_error released = begin_release(slot, &step);
+        APM__CHECK(released == APM_ERROR_SUCCESS && apm__wait_change(slot, step, 0) == APM_ERROR_SUCCESS);
+    }
+    apm__waitable_release(slot);
+    return error;
 }

@@ -252,6 +252,17 @@ TEST(a_mutex_that_is_closed_while_it_is_owned_is_disposed_for_everybody)
     CHECK_SUCCESS(apm_mutex_close(mutex));
 }
 
+TEST(closing_an_owned_mutex_for_which_nobody_waits_leaves_nothing_to_release)
+{
+    apm_mutex mutex = mutex_create(true);
+
+    CHECK_SUCCESS(apm_mutex_wait_one(mutex, 0));
+    CHECK_SUCCESS(apm_mutex_close(mutex));
+    CHECK_ERROR(apm_mutex_release_mutex(mutex), APM_ERROR_OBJECT_DISPOSED);
+    CHECK_ERROR(apm_mutex_wait_one(mutex, 0), APM_ERROR_OBJECT_DISPOSED);
+    CHECK_SUCCESS(apm_mutex_close(mutex));
+}
+
 TEST(a_mutex_that_is_closed_while_a_thread_waits_still_goes_to_it)
 {
     apm_mutex mutex = mutex_create(true);

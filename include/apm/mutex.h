@@ -51,7 +51,8 @@ APM_API APM_MUST_CHECK apm_error apm_mutex_wait_one(apm_mutex mutex, int timeout
 APM_API apm_error apm_mutex_release_mutex(apm_mutex mutex);
 
 /*
- * Closes the mutex. Closing it again succeeds and does nothing.
+ * Closes the mutex. Closing it again succeeds and does nothing. A mutex for which nobody waits is released by that if
+ * the calling thread owns it.
  *
  * Threads  any. Waits in progress go on: the owner can still release it, or abandon it.
  * Blocks   never.
