@@ -292,12 +292,16 @@ apm_error apm__wait_signal_and_wait(struct apm__slot *signal, struct apm__slot *
     bool linked = false;
     apm__wait_lock_gate(&locks);
     apm__wait_lock(&locks, signal);
-    if (slot)
+    if (slot) {
         apm__wait_lock(&locks, slot);
+        apm__wait_guard_locked(slot); /* before others can know of the signal: what they do to the slot comes after */
+    }
     uint64_t before;
     error = apm__wait_change_locked(&locks, signal, step, 1, &before);
     if (error == APM_ERROR_SUCCESS)
         linked = take_or_link_locked(&waiter, timeout_ns != 0);
+    else if (slot)
+        apm__wait_unguard_locked(slot);
     apm__wait_unlock(&locks);
     if (error != APM_ERROR_SUCCESS)
         return error == APM_ERROR_SEMAPHORE_FULL ? APM_ERROR_INVALID_OPERATION : error; /* as .NET has it here */

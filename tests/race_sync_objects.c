@@ -204,7 +204,9 @@ static void take_and_give_back(void *argument)
             }
             continue;
         }
-        objects->guarded += index == 1;
+        if (index == 1) {
+            objects->guarded++;
+        }
         give_back(objects, index);
     }
 }
