@@ -116,6 +116,19 @@ TEST(a_countdown_event_is_set_when_its_count_is_zero_evt_020)
     CHECK_EQ(count, 0);
 }
 
+TEST(the_count_of_a_countdown_event_never_exceeds_the_largest_int)
+{
+    apm_countdown_event event = countdown_create(INT32_MAX);
+    bool added = true;
+
+    CHECK_ERROR(apm_countdown_event_add_count(event, 1), APM_ERROR_INVALID_OPERATION);
+    CHECK_ERROR(apm_countdown_event_try_add_count(event, 1, &added), APM_ERROR_INVALID_OPERATION);
+    CHECK(!added);
+    CHECK_SUCCESS(apm_countdown_event_signal(event, INT32_MAX, &added));
+    CHECK(added);
+    CHECK_SUCCESS(apm_countdown_event_close(event));
+}
+
 TEST(the_wait_handle_of_a_countdown_event_is_signalled_with_it_evt_030)
 {
     apm_countdown_event event = countdown_create(1);

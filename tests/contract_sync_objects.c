@@ -56,20 +56,6 @@ TEST(what_is_no_semaphore_mutex_or_countdown_event_is_refused)
     CHECK_ERROR(apm_semaphore_wait_one(semaphore, 0), APM_ERROR_OBJECT_DISPOSED);
 }
 
-TEST(the_count_of_a_countdown_event_never_exceeds_the_largest_int)
-{
-    apm_countdown_event event;
-    bool added = true;
-
-    CHECK_SUCCESS(apm_countdown_event_create(INT32_MAX, &event));
-    CHECK_ERROR(apm_countdown_event_add_count(event, 1), APM_ERROR_INVALID_OPERATION);
-    CHECK_ERROR(apm_countdown_event_try_add_count(event, 1, &added), APM_ERROR_INVALID_OPERATION);
-    CHECK(!added);
-    CHECK_SUCCESS(apm_countdown_event_signal(event, INT32_MAX, &added));
-    CHECK(added);
-    CHECK_SUCCESS(apm_countdown_event_close(event));
-}
-
 /* -- Waiters ----------------------------------------------------------------------------------------------------- */
 
 /* A thread that waits once, for one handle or for all of several, and ends still owning what it has got. */
@@ -215,6 +201,32 @@ TEST(a_mutex_that_was_taken_several_times_is_abandoned_as_a_whole_also_by_pthrea
     CHECK_SUCCESS(apm_mutex_release_mutex(mutex));
     CHECK_ERROR(apm_mutex_release_mutex(mutex), APM_ERROR_APPLICATION);
     CHECK_SUCCESS(apm_mutex_close(mutex));
+}
+
+static void take_three_and_release_one(void *argument)
+{
+    apm_mutex *mutexes = argument;
+
+    CHECK_SUCCESS(apm_mutex_wait_one(mutexes[0], PATIENCE_MS));
+    CHECK_SUCCESS(apm_mutex_wait_one(mutexes[1], PATIENCE_MS));
+    CHECK_SUCCESS(apm_mutex_wait_one(mutexes[2], PATIENCE_MS));
+    CHECK_SUCCESS(apm_mutex_release_mutex(mutexes[1]));
+}
+
+TEST(a_thread_that_ends_abandons_every_mutex_that_it_owns_and_no_other)
+{
+    apm_mutex mutexes[3] = {mutex_create(false), mutex_create(false), mutex_create(false)};
+    struct thread thread;
+
+    thread_start(&thread, take_three_and_release_one, mutexes);
+    thread_join(&thread);
+    CHECK_ERROR(apm_mutex_wait_one(mutexes[0], 0), APM_ERROR_ABANDONED_MUTEX);
+    CHECK_SUCCESS(apm_mutex_wait_one(mutexes[1], 0));
+    CHECK_ERROR(apm_mutex_wait_one(mutexes[2], 0), APM_ERROR_ABANDONED_MUTEX);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_SUCCESS(apm_mutex_release_mutex(mutexes[i]));
+        CHECK_SUCCESS(apm_mutex_close(mutexes[i]));
+    }
 }
 
 TEST(a_wait_all_takes_a_mutex_once_more_that_its_thread_owns)

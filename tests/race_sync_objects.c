@@ -163,6 +163,59 @@ TEST(a_wait_all_that_cannot_have_all_never_takes_a_part)
     objects_close(&objects);
 }
 
+struct token {
+    apm_semaphore semaphore;
+    apm_manual_reset_event set;
+    _Atomic int holders;
+    _Atomic bool over;
+};
+
+static void hold_and_release(struct token *token)
+{
+    CHECK_EQ(atomic_fetch_add(&token->holders, 1), 0);
+    atomic_fetch_sub(&token->holders, 1);
+    CHECK_SUCCESS(apm_semaphore_release(token->semaphore, 1, NULL));
+}
+
+static void take_it_alone(void *argument)
+{
+    struct token *token = argument;
+
+    while (!atomic_load(&token->over)) {
+        if (apm_semaphore_wait_one(token->semaphore, 0) == APM_ERROR_SUCCESS) {
+            hold_and_release(token);
+        }
+    }
+}
+
+TEST(a_wait_for_one_and_a_wait_for_all_never_get_the_same_token)
+{
+    struct token token = {.semaphore = semaphore_create(1, 1)};
+    apm_wait_handle handles[2];
+    struct thread thread;
+    int64_t deadline_ms = race_deadline_ms();
+    size_t taken = 0;
+
+    CHECK_SUCCESS(apm_manual_reset_event_create(true, &token.set));
+    handles[0] = apm_semaphore_to_wait_handle(token.semaphore);
+    handles[1] = apm_manual_reset_event_to_wait_handle(token.set);
+    thread_start(&thread, take_it_alone, &token);
+    while (harness_now_ms() < deadline_ms) {
+        for (int i = 0; i < 1000; i++) {
+            if (apm_wait_handle_wait_all(handles, 2, 0) == APM_ERROR_SUCCESS) {
+                taken++;
+                hold_and_release(&token);
+            }
+        }
+    }
+    atomic_store(&token.over, true);
+    thread_join(&thread);
+    CHECK(taken > 0);
+    CHECK_SUCCESS(apm_semaphore_wait_one(token.semaphore, 0));
+    CHECK_SUCCESS(apm_semaphore_close(token.semaphore));
+    CHECK_SUCCESS(apm_manual_reset_event_close(token.set));
+}
+
 static void give_back(struct objects *objects, size_t index)
 {
     int previous = 99;
