@@ -132,7 +132,10 @@ const struct apm__wait_kind apm__wait_mutex = {
     .begin_signal = begin_release,
 };
 
-/* Called when a thread ends that has owned a mutex. */
+/*
+ * Called when a thread ends that has owned a mutex. A worker that has ended may be joined under its pool's lock, so
+ * nothing here takes that: releasing a waiter unparks it and no more.
+ */
 static void abandon_all(void)
 {
     struct apm__thread *thread = apm__thread_current();
