@@ -9,6 +9,7 @@
 static struct apm__pool default_pool = {
     .lock = APM__OS_MUTEX_INITIALIZER,
     .max_threads = APM__MAX_THREADS,
+    .queue = APM__QUEUE_INITIALIZER(default_pool.queue),
 };
 
 static apm__os_mutex start_lock = APM__OS_MUTEX_INITIALIZER; /* one start or stop at a time; before any pool's lock */
@@ -33,33 +34,23 @@ struct apm__poller *apm__pool_poller(struct apm__pool *pool)
     return pool->poller;
 }
 
-/* -- The global queue -- */
+/* -- The queue -- */
 
-void apm__pool_append_locked(struct apm__pool *pool, struct apm__work *work)
+uint32_t apm__pool_take(struct apm__pool *pool, struct apm__worker *worker, uint32_t limit)
 {
-    work->next = NULL;
-    if (pool->queue_tail)
-        pool->queue_tail->next = work;
-    else
-        pool->queue_head = work;
-    pool->queue_tail = work;
-    apm__atomic_add(&pool->queued, 1, APM__SEQ_CST);
-}
-
-struct apm__work *apm__pool_take(struct apm__pool *pool)
-{
-    if (apm__atomic_load(&pool->queued, APM__RELAXED) == 0)
-        return NULL; /* what is put there later wakes a thread of its own accord */
+    uint32_t taken = 0;
+    struct apm__work *work;
+    if (apm__queue_count(&pool->queue) == 0)
+        return 0;
     apm__os_mutex_lock(&pool->lock);
-    struct apm__work *work = pool->queue_head;
-    if (work) {
-        pool->queue_head = work->next;
-        if (!work->next)
-            pool->queue_tail = NULL;
-        apm__atomic_subtract(&pool->queued, 1, APM__SEQ_CST);
+    while (taken < limit && (work = apm__queue_take_locked(&pool->queue))) {
+        bool pushed = apm__ring_push(&worker->work, (uint64_t)(uintptr_t)work);
+        APM__CHECK(pushed);
+        taken++;
     }
     apm__os_mutex_unlock(&pool->lock);
-    return work;
+    apm__queue_forget(&pool->queue, taken);
+    return taken;
 }
 
 /* -- Waking -- */
@@ -68,6 +59,14 @@ int apm__pool_wanted_locked(struct apm__pool *pool)
 {
     int wanted = (pool->min_threads ? pool->min_threads : pool->processors) + pool->waiting;
     return wanted < pool->max_threads ? wanted : pool->max_threads;
+}
+
+void apm__pool_publish_locked(struct apm__pool *pool)
+{
+    int growth = apm__pool_wanted_locked(pool) - pool->threads;
+    int wakeable = pool->idle_count + (growth > 0 ? growth : 0);
+    apm__atomic_store(&pool->wakeable, (uint32_t)wakeable, APM__SEQ_CST);
+    apm__atomic_store(&pool->running, (uint32_t)(pool->threads - pool->idle_count - pool->waiting), APM__SEQ_CST);
 }
 
 /* A structure for one more thread: one that is free, or a new one. */
@@ -100,35 +99,38 @@ static bool create_worker_locked(struct apm__pool *pool)
     /* All before the thread starts: it looks at its own fields without the lock. */
     apm__atomic_store(&worker->state, APM__WORKER_RUNNING, APM__SEQ_CST);
     worker->searching = true;
-    pool->searching++;
+    apm__atomic_add(&pool->searching, 1, APM__SEQ_CST);
     pool->threads++;
+    apm__pool_publish_locked(pool);
     worker->joinable = apm__os_thread_create(&worker->thread, "apm worker", apm__worker_main, apm__worker_exited,
                                              worker) == APM_ERROR_SUCCESS;
     if (worker->joinable)
         return true;
     worker->searching = false;
-    pool->searching--;
+    apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
     pool->threads--;
     apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
+    apm__pool_publish_locked(pool);
     return false;
 }
 
 bool apm__pool_wake_locked(struct apm__pool *pool, int limit, struct apm__parker **unpark)
 {
     *unpark = NULL;
-    if (pool->searching > 0)
+    if (apm__atomic_load(&pool->searching, APM__SEQ_CST) > 0)
         return true; /* it will find the work, and wake the next one if there is more */
     struct apm__worker *worker = pool->idle;
     if (worker) {
         pool->idle = worker->next_idle;
-        apm__atomic_subtract(&pool->idle_count, 1, APM__RELAXED);
     } else {
         worker = pool->sleeper;
         pool->sleeper = NULL;
     }
     if (worker) {
         worker->searching = true;
-        pool->searching++;
+        apm__atomic_add(&pool->searching, 1, APM__SEQ_CST);
+        pool->idle_count--;
+        apm__pool_publish_locked(pool);
         *unpark = &worker->parker;
         return true;
     }
@@ -147,33 +149,71 @@ void apm__pool_wake(struct apm__pool *pool)
         apm__parker_unpark(unpark);
 }
 
+void apm__pool_wake_for_queue(struct apm__pool *pool)
+{
+    if (apm__atomic_load(&pool->searching, APM__SEQ_CST) > 0 || apm__atomic_load(&pool->wakeable, APM__SEQ_CST) == 0)
+        return;
+    uint64_t expected_ns = (uint64_t)apm__queue_count(&pool->queue) * apm__atomic_load(&pool->item_ns, APM__RELAXED);
+    if (apm__atomic_load(&pool->running, APM__SEQ_CST) == 0 || expected_ns > APM__WAKE_NS)
+        apm__pool_wake(pool);
+}
+
 bool apm__pool_is_worth_helping(struct apm__pool *pool, struct apm__worker *worker)
 {
     /* Waking a thread costs about 8 us of processor time, and some 25 us until it runs. */
     const uint64_t worth_ns = 100000;
-    uint64_t items = (uint64_t)apm__ring_count(&worker->events) + apm__ring_count(&worker->work);
+    uint64_t items = (uint64_t)apm__ring_count(&worker->events) + apm__ring_count(&worker->work) +
+                     apm__deque_count(&worker->local);
     return pool->processors > 1 && items > 1 && items * apm__atomic_load(&pool->item_ns, APM__RELAXED) > worth_ns;
 }
 
-/* Puts work where every worker sees it. */
-static void submit_globally(struct apm__pool *pool, struct apm__work *work)
+/* -- Submitting -- */
+
+/* The calling thread, if it is a worker of the pool and will come to what it has soon. */
+static struct apm__worker *own_worker(struct apm__pool *pool)
 {
-    struct apm__parker *unpark;
-    apm__os_mutex_lock(&pool->lock);
-    apm__pool_append_locked(pool, work);
-    apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
-    apm__os_mutex_unlock(&pool->lock);
-    if (unpark)
-        apm__parker_unpark(unpark);
+    struct apm__worker *worker = apm__worker_current();
+    /* A worker that polls in the middle of a wait runs nothing soon. Relaxed: it is the thread's own state. */
+    if (!worker || worker->pool != pool || apm__atomic_load(&worker->state, APM__RELAXED) != APM__WORKER_RUNNING)
+        return NULL;
+    return worker;
 }
 
 void apm__pool_submit(struct apm__pool *pool, struct apm__work *work)
 {
-    struct apm__worker *worker = apm__worker_current();
-    /* A worker that polls in the middle of a wait runs nothing soon. Relaxed: it is the thread's own state. */
-    if (!worker || worker->pool != pool || apm__atomic_load(&worker->state, APM__RELAXED) != APM__WORKER_RUNNING ||
-        !apm__ring_push(&worker->work, (uint64_t)(uintptr_t)work))
-        submit_globally(pool, work);
+    struct apm__worker *worker = own_worker(pool);
+    if (worker && apm__ring_push(&worker->work, (uint64_t)(uintptr_t)work))
+        return;
+    apm__queue_put(&pool->queue, work);
+    apm__pool_wake_for_queue(pool);
+}
+
+apm_error apm__pool_queue(struct apm__pool *pool, struct apm__work *work, bool prefer_local)
+{
+    struct apm__worker *worker = prefer_local && apm__pool_is_open(pool) ? own_worker(pool) : NULL;
+    if (worker && apm__deque_put(&worker->local, work))
+        return APM_ERROR_SUCCESS;
+    for (;;) {
+        apm_error error = apm__pool_start(pool);
+        if (error != APM_ERROR_SUCCESS)
+            return error;
+        /* Announced first: who closes the pool and then finds it quiet has been seen here, or sees this. */
+        apm__queue_admit(&pool->queue);
+        if (apm__atomic_load(&pool->phase, APM__SEQ_CST) == APM__POOL_OPEN)
+            break;
+        apm__queue_forget(&pool->queue, 1);
+    }
+    apm__queue_link(&pool->queue, work);
+    apm__pool_wake_for_queue(pool);
+    return APM_ERROR_SUCCESS;
+}
+
+bool apm__pool_is_quiet(struct apm__pool *pool)
+{
+    apm__os_mutex_lock(&pool->lock);
+    bool quiet = pool->threads == pool->idle_count && apm__queue_count(&pool->queue) == 0;
+    apm__os_mutex_unlock(&pool->lock);
+    return quiet;
 }
 
 /* -- Deadlines -- */
@@ -204,7 +244,7 @@ bool apm__pool_clear_deadline(struct apm__pool *pool, struct apm__deadline *dead
 
 /* -- Life -- */
 
-apm_error apm__pool_start(struct apm__pool *pool, apm__poller_factory *factory)
+apm_error apm__pool_start(struct apm__pool *pool)
 {
     if (apm__process_is_forked_child())
         return APM_ERROR_INVALID_OPERATION;
@@ -219,7 +259,7 @@ apm_error apm__pool_start(struct apm__pool *pool, apm__poller_factory *factory)
         goto unlock;
     }
     apm__process_watch_forks();
-    error = factory(&pool->poller);
+    error = apm__poller_create(&pool->poller);
     if (error != APM_ERROR_SUCCESS)
         goto unlock;
     apm__deadline_heap_initialise(&pool->deadlines);
@@ -254,7 +294,7 @@ void apm__pool_close(struct apm__pool *pool)
 {
     apm__os_mutex_lock(&start_lock);
     if (apm__pool_is_open(pool))
-        apm__atomic_store(&pool->phase, APM__POOL_CLOSED, APM__RELEASE);
+        apm__atomic_store(&pool->phase, APM__POOL_CLOSED, APM__SEQ_CST);
     apm__os_mutex_unlock(&start_lock);
 }
 
@@ -287,17 +327,21 @@ void apm__pool_stop(struct apm__pool *pool)
         goto unlock;
     end_workers(pool);
     apm__monitor_end(pool);
-    APM__CHECK(pool->threads == 0 && pool->queue_head == NULL);
+    APM__CHECK(pool->threads == 0 && apm__queue_count(&pool->queue) == 0);
+    apm__os_mutex_lock(&pool->lock);
     struct apm__worker *worker = apm__atomic_exchange(&pool->workers, NULL, APM__RELAXED);
     while (worker) {
         struct apm__worker *next = worker->next_worker;
+        pool->completed_before += apm__atomic_load(&worker->completed, APM__RELAXED);
         apm__os_free(worker);
         worker = next;
     }
     pool->idle = NULL;
     pool->sleeper = NULL;
-    pool->searching = 0;
-    apm__atomic_store(&pool->idle_count, 0, APM__RELAXED);
+    pool->idle_count = 0;
+    apm__atomic_store(&pool->searching, 0, APM__RELAXED);
+    apm__pool_publish_locked(pool);
+    apm__os_mutex_unlock(&pool->lock);
     pool->poller->destroy(pool->poller);
     pool->poller = NULL;
     apm__deadline_heap_finish(&pool->deadlines);

@@ -61,4 +61,22 @@ static inline bool apm__ring_take(struct apm__ring *ring, uint64_t *entry)
     }
 }
 
+/* Takes the older half of the entries, at least one, at most `limit`; the number of them. Any thread. */
+static inline uint32_t apm__ring_take_half(struct apm__ring *ring, uint64_t *entries, uint32_t limit)
+{
+    uint32_t head = apm__atomic_load(&ring->head, APM__ACQUIRE);
+    for (;;) {
+        uint32_t tail = apm__atomic_load(&ring->tail, APM__ACQUIRE);
+        int32_t count = (int32_t)(tail - head);
+        if (count <= 0)
+            return 0;
+        uint32_t wanted = ((uint32_t)count + 1) / 2;
+        wanted = wanted < limit ? wanted : limit;
+        for (uint32_t i = 0; i < wanted; i++)
+            entries[i] = apm__atomic_load(&ring->entries[(head + i) & APM__RING_MASK], APM__RELAXED);
+        if (apm__atomic_replace(&ring->head, &head, head + wanted, APM__ACQ_REL))
+            return wanted;
+    }
+}
+
 #endif

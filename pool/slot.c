@@ -3,6 +3,9 @@
  *
  * Locks: a table's lock, a leaf, guards its free list and its growth. Looking a handle up takes no lock: chunks are
  * only ever added, and the pointer to one is published before any handle into it exists.
+ *
+ * Each thread keeps some free slots of each kind for itself, and takes and gives them in batches, so that allocating
+ * needs a lock only now and then. It gives them back when it ends.
  */
 #include "slot.h"
 
@@ -11,7 +14,7 @@ enum {
 #ifdef APM_DEBUG
     CACHE_LIMIT = 4,
 #else
-    CACHE_LIMIT = 128,
+    CACHE_LIMIT = 64, /* slots that a thread keeps at most */
 #endif
 };
 
@@ -25,18 +28,15 @@ _Static_assert((unsigned)APM__KIND_LIMIT <= 1u << APM__SLOT_KIND_BITS, "each kin
 _Static_assert((uint64_t)APM__SLOT_CHUNK_LIMIT *APM__SLOT_CHUNK_SLOTS <= (uint64_t)1 << INDEX_BITS,
                "each slot has its index");
 
-static APM__THREAD_LOCAL struct apm__slot_cache *thread_cache;
+/* The calling thread's free slots of a kind, linked by next_free; `table` is NULL until it has had some. */
+struct cache {
+    struct apm__slot_table *table;
+    uint32_t head;
+    uint32_t count;
+};
 
-void apm__slot_cache_use(struct apm__slot_cache *cache)
-{
-    if (cache) {
-        for (int kind = 0; kind < APM__KIND_LIMIT; kind++) {
-            cache->kinds[kind].head = APM__SLOT_NONE;
-            cache->kinds[kind].count = 0;
-        }
-    }
-    thread_cache = cache;
-}
+static APM__THREAD_LOCAL struct cache caches[APM__KIND_LIMIT];
+static APM__THREAD_LOCAL bool will_flush; /* the thread's end has been asked to give the slots back */
 
 /* -- Finding -- */
 
@@ -97,52 +97,91 @@ static bool grow_locked(struct apm__slot_table *table)
     return true;
 }
 
-/* Moves up to `wanted` slots into the thread's cache. */
-static void refill_cache(struct apm__slot_table *table, uint32_t wanted)
+static void push_cached(struct cache *cache, struct apm__slot *slot)
 {
-    apm__os_mutex_lock(&table->lock);
-    if (table->free_head == APM__SLOT_NONE)
-        grow_locked(table);
-    while (wanted-- > 0 && table->free_head != APM__SLOT_NONE) {
-        struct apm__slot *slot = apm__slot_at(table, table->free_head);
-        table->free_head = slot->next_free;
-        slot->next_free = thread_cache->kinds[table->kind].head;
-        thread_cache->kinds[table->kind].head = slot->index;
-        thread_cache->kinds[table->kind].count++;
-    }
-    apm__os_mutex_unlock(&table->lock);
+    slot->next_free = cache->head;
+    cache->head = slot->index;
+    cache->count++;
 }
 
-static struct apm__slot *take_cached(struct apm__slot_table *table)
+static struct apm__slot *pop_cached(struct cache *cache)
 {
-    if (thread_cache->kinds[table->kind].count == 0)
-        refill_cache(table, CACHE_LIMIT / 2);
-    if (thread_cache->kinds[table->kind].count == 0)
-        return NULL;
-    struct apm__slot *slot = apm__slot_at(table, thread_cache->kinds[table->kind].head);
-    thread_cache->kinds[table->kind].head = slot->next_free;
-    thread_cache->kinds[table->kind].count--;
+    struct apm__slot *slot = apm__slot_at(cache->table, cache->head);
+    cache->head = slot->next_free;
+    cache->count--;
     return slot;
 }
 
-static struct apm__slot *take_shared(struct apm__slot_table *table)
+static void push_shared_locked(struct apm__slot_table *table, struct apm__slot *slot)
 {
-    struct apm__slot *slot = NULL;
+    slot->next_free = table->free_head;
+    table->free_head = slot->index;
+}
+
+/* NULL if there is none, and no memory for more. */
+static struct apm__slot *pop_shared_locked(struct apm__slot_table *table)
+{
+    if (table->free_head == APM__SLOT_NONE && !grow_locked(table))
+        return NULL;
+    struct apm__slot *slot = apm__slot_at(table, table->free_head);
+    table->free_head = slot->next_free;
+    return slot;
+}
+
+/* Gives slots back until `keep` are left. */
+static void shrink_cache(struct cache *cache, uint32_t keep)
+{
+    apm__os_mutex_lock(&cache->table->lock);
+    while (cache->count > keep)
+        push_shared_locked(cache->table, pop_cached(cache));
+    apm__os_mutex_unlock(&cache->table->lock);
+}
+
+static void flush_caches(void)
+{
+    will_flush = false;
+    for (int kind = 0; kind < APM__KIND_LIMIT; kind++)
+        if (caches[kind].count > 0)
+            shrink_cache(&caches[kind], 0);
+}
+
+/* The cache of the table's kind, made ready for slots to be put in; NULL if the thread's end would lose them. */
+static struct cache *open_cache(struct apm__slot_table *table)
+{
+    struct cache *cache = &caches[table->kind];
+    if (!will_flush)
+        will_flush = apm__os_at_thread_exit(flush_caches);
+    if (!will_flush)
+        return NULL;
+    if (cache->count == 0)
+        cache->head = APM__SLOT_NONE;
+    cache->table = table;
+    return cache;
+}
+
+static struct apm__slot *allocate_and_refill(struct apm__slot_table *table)
+{
+    struct cache *cache = open_cache(table);
     apm__os_mutex_lock(&table->lock);
-    if (table->free_head != APM__SLOT_NONE || grow_locked(table)) {
-        slot = apm__slot_at(table, table->free_head);
-        table->free_head = slot->next_free;
-    }
+    struct apm__slot *slot = pop_shared_locked(table);
+    for (int i = 1; cache && i < CACHE_LIMIT / 2 && table->free_head != APM__SLOT_NONE; i++)
+        push_cached(cache, pop_shared_locked(table));
     apm__os_mutex_unlock(&table->lock);
     return slot;
 }
 
 struct apm__slot *apm__slot_allocate(struct apm__slot_table *table)
 {
-    struct apm__slot *slot = thread_cache ? take_cached(table) : take_shared(table);
+    struct cache *cache = &caches[table->kind];
+    struct apm__slot *slot = cache->count > 0 ? pop_cached(cache) : allocate_and_refill(table);
     if (slot)
         slot->waiters = NULL;
     return slot;
+}
+
+uint32_t apm__slot_cached(const struct apm__slot_table *table)
+{
+    return caches[table->kind].count;
 }
 
 void apm__slot_publish(struct apm__slot *slot, uint32_t references, uint32_t flags)
@@ -154,25 +193,6 @@ void apm__slot_publish(struct apm__slot *slot, uint32_t references, uint32_t fla
     apm__atomic_store(&slot->control, generation << 32 | flags | references, APM__RELEASE);
 }
 
-static void give_shared(struct apm__slot_table *table, uint32_t keep)
-{
-    apm__os_mutex_lock(&table->lock);
-    while (thread_cache->kinds[table->kind].count > keep) {
-        struct apm__slot *slot = apm__slot_at(table, thread_cache->kinds[table->kind].head);
-        thread_cache->kinds[table->kind].head = slot->next_free;
-        thread_cache->kinds[table->kind].count--;
-        slot->next_free = table->free_head;
-        table->free_head = slot->index;
-    }
-    apm__os_mutex_unlock(&table->lock);
-}
-
-void apm__slot_cache_flush(struct apm__slot_table *table)
-{
-    if (thread_cache && thread_cache->kinds[table->kind].count > 0)
-        give_shared(table, 0);
-}
-
 void apm__slot_free(struct apm__slot_table *table, struct apm__slot *slot)
 {
     uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
@@ -180,15 +200,14 @@ void apm__slot_free(struct apm__slot_table *table, struct apm__slot *slot)
     APM__ASSERT(slot->waiters == NULL);
     if (apm__slot_generation(control) == last_generation)
         return; /* retired: no generation is left that a stale handle could not have */
-    if (!thread_cache) {
+    struct cache *cache = caches[table->kind].count > 0 ? &caches[table->kind] : open_cache(table);
+    if (!cache) {
         apm__os_mutex_lock(&table->lock);
-        slot->next_free = table->free_head;
-        table->free_head = slot->index;
+        push_shared_locked(table, slot);
         apm__os_mutex_unlock(&table->lock);
         return;
     }
-    slot->next_free = thread_cache->kinds[table->kind].head;
-    thread_cache->kinds[table->kind].head = slot->index;
-    if (++thread_cache->kinds[table->kind].count > CACHE_LIMIT)
-        give_shared(table, CACHE_LIMIT / 2);
+    push_cached(cache, slot);
+    if (cache->count > CACHE_LIMIT)
+        shrink_cache(cache, CACHE_LIMIT / 2);
 }

@@ -39,6 +39,7 @@ enum apm__slot_kind {
     APM__KIND_OPERATION = 2,
     APM__KIND_MANUAL_RESET_EVENT = 3,
     APM__KIND_AUTO_RESET_EVENT = 4,
+    APM__KIND_WORK_ITEM = 5, /* never named by a handle */
     APM__KIND_LIMIT
 };
 
@@ -78,23 +79,14 @@ struct apm__slot_table {
 /* Room for an object of `size` bytes, in whole lines. */
 #define APM__SLOT_SIZE(size) (((size) + APM__LINE_SIZE - 1) / APM__LINE_SIZE * APM__LINE_SIZE)
 
-#define APM__SLOT_TABLE(table_kind, type, prepare_slot)                               \
-    {                                                                                 \
+#define APM__SLOT_TABLE(table_kind, type, prepare_slot)                                               \
+    {                                                                                                 \
         .kind = (table_kind), .object_size = APM__SLOT_SIZE(sizeof(type)), .prepare = (prepare_slot), \
-        .lock = APM__OS_MUTEX_INITIALIZER, .free_head = APM__SLOT_NONE                \
+        .lock = APM__OS_MUTEX_INITIALIZER, .free_head = APM__SLOT_NONE                                \
     }
 
-/* A thread's own free slots, by kind, so that workers need no lock to allocate. Owned by the thread. */
-struct apm__slot_cache {
-    struct {
-        uint32_t head;
-        uint32_t count;
-    } kinds[APM__KIND_LIMIT];
-};
-
-/* Makes `cache`, or none if NULL, the calling thread's. Before it goes it must be flushed, table by table. */
-void apm__slot_cache_use(struct apm__slot_cache *cache);
-void apm__slot_cache_flush(struct apm__slot_table *table);
+/* The number of free slots that the calling thread keeps for itself; it gives them back when it ends. */
+uint32_t apm__slot_cached(const struct apm__slot_table *table);
 
 /*
  * Takes a free slot; NULL if there is no memory. The object behind the head is as its last user left it, or zero. No

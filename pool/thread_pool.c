@@ -3,6 +3,7 @@
  */
 #include "apm/thread_pool.h"
 
+#include "item.h"
 #include "pool.h"
 #include "process.h"
 
@@ -14,6 +15,56 @@ static apm_error resolve(apm_thread_pool handle, struct apm__pool **pool)
         return APM_ERROR_INVALID_OPERATION;
     return apm_thread_pool_is_null(handle) ? APM_ERROR_SUCCESS : APM_ERROR_ARGUMENT;
 }
+
+/* -- Work items -- */
+
+apm_error apm_thread_pool_queue_user_work_item(apm_thread_pool handle, apm_wait_callback *callback, void *state,
+                                               bool prefer_local)
+{
+    struct apm__pool *pool;
+    apm_error error = resolve(handle, &pool);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    return callback ? apm__item_queue(pool, callback, state, prefer_local) : APM_ERROR_ARGUMENT_NULL;
+}
+
+/* How the reserved words of a public item are used. */
+struct intrusive {
+    struct apm__work work;
+    _Atomic uint32_t queued; /* 1: the pool has it */
+};
+
+_Static_assert(sizeof(struct intrusive) <= sizeof(void *) * 3, "the reserved words");
+
+static void run_intrusive(struct apm__work *work)
+{
+    if (apm__pool_is_abandoning())
+        return; /* it has begun, and may be gone */
+    apm_thread_pool_work_item *item = (apm_thread_pool_work_item *)(void *)work;
+    /* Release pairs with the acquire of who queues it again: the queue's use of it is over. */
+    apm__atomic_store(&((struct intrusive *)(void *)item)->queued, 0, APM__RELEASE);
+    item->execute(item);
+}
+
+apm_error apm_thread_pool_queue_work_item(apm_thread_pool handle, apm_thread_pool_work_item *item, bool prefer_local)
+{
+    struct apm__pool *pool;
+    apm_error error = resolve(handle, &pool);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    if (!item || !item->execute)
+        return APM_ERROR_ARGUMENT_NULL;
+    struct intrusive *intrusive = (struct intrusive *)(void *)item;
+    if (apm__atomic_exchange(&intrusive->queued, 1, APM__ACQUIRE) != 0)
+        return APM_ERROR_INVALID_OPERATION;
+    intrusive->work.run = run_intrusive;
+    error = apm__pool_queue(pool, &intrusive->work, prefer_local);
+    if (error != APM_ERROR_SUCCESS)
+        apm__atomic_store(&intrusive->queued, 0, APM__RELEASE);
+    return error;
+}
+
+/* -- Size -- */
 
 static int min_threads_locked(const struct apm__pool *pool)
 {
@@ -30,10 +81,12 @@ apm_error apm_thread_pool_set_min_threads(apm_thread_pool handle, int threads)
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&pool->lock);
-    if (threads < 1 || threads > pool->max_threads)
+    if (threads < 0 || threads > pool->max_threads) {
         error = APM_ERROR_ARGUMENT_OUT_OF_RANGE;
-    else
-        pool->min_threads = threads;
+    } else {
+        pool->min_threads = threads > 0 ? threads : 1;
+        apm__pool_publish_locked(pool);
+    }
     apm__os_mutex_unlock(&pool->lock);
     return error;
 }
@@ -45,10 +98,12 @@ apm_error apm_thread_pool_set_max_threads(apm_thread_pool handle, int threads)
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&pool->lock);
-    if (threads < 1 || threads > APM__MAX_THREADS || threads < pool->min_threads)
+    if (threads < 1 || threads < pool->min_threads) {
         error = APM_ERROR_ARGUMENT_OUT_OF_RANGE;
-    else
-        pool->max_threads = threads;
+    } else {
+        pool->max_threads = threads < APM__MAX_THREADS ? threads : APM__MAX_THREADS;
+        apm__pool_publish_locked(pool);
+    }
     apm__os_mutex_unlock(&pool->lock);
     return error;
 }
@@ -79,6 +134,12 @@ static int thread_count_locked(const struct apm__pool *pool)
     return pool->threads;
 }
 
+static int available_locked(const struct apm__pool *pool)
+{
+    int available = pool->max_threads - (pool->threads - pool->idle_count);
+    return available > 0 ? available : 0;
+}
+
 apm_error apm_thread_pool_min_threads(apm_thread_pool handle, int *threads)
 {
     return read_count(handle, min_threads_locked, threads);
@@ -92,6 +153,68 @@ apm_error apm_thread_pool_max_threads(apm_thread_pool handle, int *threads)
 apm_error apm_thread_pool_thread_count(apm_thread_pool handle, int *threads)
 {
     return read_count(handle, thread_count_locked, threads);
+}
+
+apm_error apm_thread_pool_available_threads(apm_thread_pool handle, int *threads)
+{
+    return read_count(handle, available_locked, threads);
+}
+
+/* -- Counts -- */
+
+static uint64_t pending_locked(struct apm__pool *pool)
+{
+    uint64_t count = apm__queue_count(&pool->queue);
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
+         worker = worker->next_worker)
+        count += apm__ring_count(&worker->work) + (uint64_t)apm__deque_count(&worker->local);
+    return count;
+}
+
+static uint64_t completed_locked(struct apm__pool *pool)
+{
+    uint64_t count = pool->completed_before;
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
+         worker = worker->next_worker)
+        count += apm__atomic_load(&worker->completed, APM__RELAXED);
+    return count;
+}
+
+static apm_error read_items(apm_thread_pool handle, uint64_t (*read_locked)(struct apm__pool *), int64_t *count)
+{
+    if (!count)
+        return APM_ERROR_ARGUMENT_NULL;
+    *count = 0;
+    struct apm__pool *pool;
+    apm_error error = resolve(handle, &pool);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    apm__os_mutex_lock(&pool->lock); /* keeps the workers' structures */
+    *count = (int64_t)read_locked(pool);
+    apm__os_mutex_unlock(&pool->lock);
+    return APM_ERROR_SUCCESS;
+}
+
+apm_error apm_thread_pool_pending_work_item_count(apm_thread_pool handle, int64_t *count)
+{
+    return read_items(handle, pending_locked, count);
+}
+
+apm_error apm_thread_pool_completed_work_item_count(apm_thread_pool handle, int64_t *count)
+{
+    return read_items(handle, completed_locked, count);
+}
+
+/* -- The calling thread -- */
+
+void apm_thread_pool_blocking_begin(void)
+{
+    apm__pool_begin_blocking();
+}
+
+void apm_thread_pool_blocking_end(void)
+{
+    apm__pool_end_blocking();
 }
 
 bool apm_thread_pool_is_pool_thread(void)

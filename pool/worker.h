@@ -32,7 +32,20 @@ bool apm__worker_poll_now(struct apm__worker *worker);
 /* Waits in the poller, spinning first where that pays off, until there may be something. The role is given back. */
 void apm__worker_poll_until_something(struct apm__worker *worker);
 
-/* Stops searching without having found anything, under the pool's lock. False if there is work after all. */
+/* How many items to take at once: what can be run soon, so that the rest stays where every thread can get it. */
+uint32_t apm__worker_capacity(struct apm__pool *pool);
+
+/* Puts all work that the calling worker has to run into the queue, without waking anybody. */
+void apm__worker_share_all(struct apm__worker *worker);
+
+/* Notes that a batch begins, and what the one before it took. */
+void apm__worker_begin_batch(struct apm__worker *worker, uint32_t size);
+
+/*
+ * Makes the worker idle, for the caller to put it where it can be woken. False if there is work after all, or the pool
+ * is being stopped. The caller holds the pool's lock; once it is released it calls apm__worker_become_running, at once
+ * if this was false, or else when the worker has been woken and is no longer counted as idle.
+ */
 bool apm__worker_become_idle_locked(struct apm__worker *worker);
 void apm__worker_become_running(struct apm__worker *worker);
 

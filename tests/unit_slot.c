@@ -1,6 +1,8 @@
 /*
  * Slots: what a handle means before, during and after its object's life.
  */
+#include <threads.h>
+
 #include "harness.h"
 #include "slot.h"
 
@@ -134,19 +136,28 @@ TEST(many_slots_have_different_handles_that_all_find_their_slot)
     }
 }
 
-TEST(a_thread_cache_gives_its_slots_back_when_it_is_flushed)
+static uint32_t cached_by_thread;
+
+static int use_a_slot(void *unused)
 {
-    struct apm__slot_cache cache;
     struct apm__slot *slot;
-    apm__slot_cache_use(&cache);
+    (void)unused;
     create(&slot);
     destroy(slot);
-    CHECK(cache.kinds[APM__KIND_SOCKET].count > 0);
-    apm__slot_cache_flush(&table);
-    CHECK_EQ(cache.kinds[APM__KIND_SOCKET].count, 0);
-    apm__slot_cache_use(NULL);
-    create(&slot);
-    destroy(slot);
+    cached_by_thread = apm__slot_cached(&table);
+    return 0;
+}
+
+TEST(a_thread_keeps_free_slots_and_gives_them_back_when_it_ends)
+{
+    thrd_t thread;
+    CHECK_EQ(thrd_create(&thread, use_a_slot, NULL), thrd_success);
+    CHECK_EQ(thrd_join(thread, NULL), thrd_success);
+    CHECK(cached_by_thread > 0);
+    uint32_t free_slots = 0;
+    for (uint32_t index = table.free_head; index != APM__SLOT_NONE; index = apm__slot_at(&table, index)->next_free)
+        free_slots++;
+    CHECK_EQ(free_slots, apm__atomic_load(&table.slot_count, APM__RELAXED));
 }
 
 TEST_MAIN()

@@ -1,15 +1,12 @@
 /*
- * The choice of an engine, and the pool's start with it. Any thread.
+ * The choice of an engine. Any thread.
  */
-#include "engine.h"
-
 #include <string.h>
 
-#include "process.h"
 #include "watcher.h"
 
 /* Makes the poller that APM_ENGINE names: epoll where there is one, poll otherwise. */
-static apm_error create_poller(struct apm__poller **poller)
+apm_error apm__poller_create(struct apm__poller **poller)
 {
     const char *name = apm__os_environment("APM_ENGINE");
     if (name && strcmp(name, "poll") == 0)
@@ -20,15 +17,4 @@ static apm_error create_poller(struct apm__poller **poller)
     }
     apm_error error = apm__epoll_create(poller);
     return error == APM_ERROR_NOT_SUPPORTED ? apm__poll_create(poller) : error;
-}
-
-apm_error apm__engine_start_pool(struct apm__pool *pool)
-{
-    if (apm__process_is_forked_child())
-        return APM_ERROR_INVALID_OPERATION;
-    if (apm__pool_is_open(pool))
-        return APM_ERROR_SUCCESS;
-    apm__pool_share_cache_of(&apm__operations);
-    apm__pool_share_cache_of(&apm__channels);
-    return apm__pool_start(pool, create_poller);
 }

@@ -11,9 +11,6 @@
 #include "channel.h"
 #include "operation.h"
 
-/* Has the pool running, with the engine that APM_ENGINE names: epoll, the default, or poll. See apm__pool_start. */
-apm_error apm__engine_start_pool(struct apm__pool *pool);
-
 /*
  * Admits an operation to its channel and starts it. The caller holds the channel's lock, which this releases, and owns
  * the operation, which belongs to the engine from then on: it may have completed by the time this returns.

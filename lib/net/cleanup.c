@@ -148,7 +148,7 @@ static bool come_to_rest(uint64_t end_ns)
     for (;;) {
         size_t closed = close_sockets(first);
         first = false;
-        if (rest_operations() && closed == 0)
+        if (rest_operations() && closed == 0 && apm__pool_is_quiet(apm__pool_default()))
             return true;
         if (is_late(end_ns))
             return false;

@@ -69,7 +69,7 @@ static apm_error begin(enum apm__operation_kind kind, const char *name, apm_asyn
     struct apm__pool *pool = apm__pool_default();
     struct apm__operation_origin origin = {.kind = kind, .pool = pool, .cancel = cancel};
     struct apm__operation *operation;
-    apm_error error = apm__engine_start_pool(pool);
+    apm_error error = apm__pool_start(pool);
     if (error == APM_ERROR_SUCCESS)
         error = apm__operation_create(&origin, callback, state, result, &operation);
     if (error != APM_ERROR_SUCCESS)

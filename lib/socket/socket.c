@@ -13,7 +13,7 @@ static apm_error create(apm_address_family family, apm_socket_type type, apm_pro
         return APM_ERROR_ARGUMENT_NULL;
     *socket = (apm_socket)APM_NULL_HANDLE;
     struct apm__pool *pool = apm__pool_default();
-    apm_error error = apm__engine_start_pool(pool);
+    apm_error error = apm__pool_start(pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_socket descriptor;

@@ -98,6 +98,12 @@ int apm__os_processor_count(void);
 bool apm__os_at_fork_in_child(void (*hook)(void));
 
 /*
+ * Has `hook` called when the calling thread ends (not when the process does). False if it cannot be promised. A hook
+ * that has been called may be set again, also by what runs while the thread ends. One hook a thread.
+ */
+bool apm__os_at_thread_exit(void (*hook)(void));
+
+/*
  * Blocks while *word holds `expected`, until a wake of the same address, or `timeout_ns` nanoseconds (negative: no
  * limit). It may also return for no reason. False if the time is up.
  */

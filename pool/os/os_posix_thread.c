@@ -182,6 +182,29 @@ bool apm__os_at_fork_in_child(void (*hook)(void))
     return pthread_atfork(NULL, NULL, hook) == 0;
 }
 
+static pthread_key_t exit_key;
+static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
+static bool has_exit_key;
+static APM__THREAD_LOCAL void (*exit_hook)(void);
+
+static void run_exit_hook(void *unused)
+{
+    (void)unused; /* the key's value only says that there is a hook */
+    exit_hook();
+}
+
+static void create_exit_key(void)
+{
+    has_exit_key = pthread_key_create(&exit_key, run_exit_hook) == 0;
+}
+
+bool apm__os_at_thread_exit(void (*hook)(void))
+{
+    pthread_once(&exit_key_once, create_exit_key);
+    exit_hook = hook;
+    return has_exit_key && pthread_setspecific(exit_key, &has_exit_key) == 0;
+}
+
 /* -- Clock and environment -- */
 
 static uint64_t read_clock(clockid_t clock)
