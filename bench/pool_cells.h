@@ -27,8 +27,12 @@ uint64_t pool_intrusive_fork_join(uint64_t items);
 /* Producers, in pool_produce.c. Queues items with the numbers `first` to `first + count - 1`. */
 typedef void pool_produce(uint64_t first, uint64_t count);
 
-/* So many items are queued before their completion is waited for: enough that waiting is nothing, and little memory. */
-#define POOL_BATCH_ITEMS 500000u
+/*
+ * So many items are queued before their completion is waited for. Enough of them make the waiting nothing; what a peer
+ * has to keep, where the producer is ahead of it, is the other side of that. Set before the first cell.
+ */
+extern uint64_t pool_batch_items;
+#define POOL_BATCH_ITEMS_MOST 10000000
 
 uint64_t pool_produce_by_one(pool_produce *produce, uint64_t items);
 uint64_t pool_produce_by_four(pool_produce *produce, uint64_t items);

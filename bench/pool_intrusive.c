@@ -60,8 +60,8 @@ static void prepare_producer_nodes(void)
 {
     if (producer_nodes != NULL)
         return;
-    producer_nodes = create_nodes(POOL_BATCH_ITEMS);
-    for (uint64_t i = 0; i < POOL_BATCH_ITEMS; i++) {
+    producer_nodes = create_nodes(pool_batch_items);
+    for (uint64_t i = 0; i < pool_batch_items; i++) {
         producer_nodes[i].item.execute = count;
         producer_nodes[i].number = i;
     }

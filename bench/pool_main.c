@@ -28,11 +28,13 @@ struct options {
 static _Noreturn void refuse(void)
 {
     fprintf(stderr,
-            "usage: %s workers [CELL | mix | blocking] [--seconds S] [--warmup S] [--limit S]\n"
+            "usage: %s workers [CELL | mix | blocking] [option]...\n"
             "Prints a line `cell ns_per_item cpu_ns_per_item` for each cell, or `cell figure value` for mix and\n"
-            "blocking. --seconds: measured time of a cell (default 0.5, mix 5), or the limit of each part of\n"
-            "blocking (40). --limit: how long to wait for items that do not come (60). Exit status: 0, 1 if an item "
-            "was lost or ran twice, 2 for wrong arguments.\n",
+            "blocking. Exit status: 0, 1 if an item was lost or ran twice, 2 for wrong arguments.\n"
+            "  --seconds S  measured time of a cell (default 0.5, mix 5), or the limit of each part of blocking (40)\n"
+            "  --warmup S   unmeasured time before it (0.3)\n"
+            "  --batch N    items that a producer queues before they are waited for (500000)\n"
+            "  --limit S    how long to wait for items that do not come (60)\n",
             pool_peer.program);
     fprintf(stderr, "cells:");
     for (size_t i = 0; i < pool_cell_count; i++)
@@ -57,6 +59,7 @@ static double parse_number(const char *text, double least, double most)
 static struct options parse(int argument_count, char **arguments)
 {
     static const struct option long_options[] = {
+        {"batch", required_argument, NULL, 'b'},
         {"seconds", required_argument, NULL, 's'},
         {"warmup", required_argument, NULL, 'w'},
         {"limit", required_argument, NULL, 'l'},
@@ -70,6 +73,8 @@ static struct options parse(int argument_count, char **arguments)
             options.seconds = parse_number(optarg, 0.001, 3600);
         else if (letter == 'w')
             options.warmup_s = parse_number(optarg, 0.001, 3600);
+        else if (letter == 'b')
+            pool_batch_items = (uint64_t)parse_number(optarg, 1, POOL_BATCH_ITEMS_MOST);
         else if (letter == 'l')
             pool_count_limit_ns = (uint64_t)(parse_number(optarg, 0.001, 3600) * 1e9);
         else

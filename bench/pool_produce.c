@@ -17,6 +17,8 @@
 
 #define PRODUCERS 4u
 
+uint64_t pool_batch_items = 500000;
+
 static pthread_barrier_t barrier;
 static bool are_started;
 static struct {
@@ -26,7 +28,7 @@ static struct {
 
 static uint64_t batch_of(uint64_t left)
 {
-    return left < POOL_BATCH_ITEMS ? left : POOL_BATCH_ITEMS;
+    return left < pool_batch_items ? left : pool_batch_items;
 }
 
 uint64_t pool_produce_by_one(pool_produce *produce, uint64_t items)

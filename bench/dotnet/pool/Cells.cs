@@ -41,7 +41,7 @@ internal static class Cells
 
     private static readonly AutoResetEvent answered = new(false);
     private static readonly ManualResetEventSlim answeredSlim = new(false);
-    private static readonly CountNode[] nodes = new CountNode[Producers.BatchItems];
+    private static readonly CountNode[] nodes = new CountNode[Producers.BatchItems]; // after the options
 
     private static void Produce(ulong first, ulong items)
     {

@@ -1,5 +1,5 @@
 // .NET's ThreadPool in the pool benchmark: command line, warm-up, measuring and output as in pool_main.c.
-// usage: pool_dotnet workers [CELL | mix | blocking] [--seconds S] [--warmup S]
+// usage: pool_dotnet workers [CELL | mix | blocking] [--seconds S] [--warmup S] [--batch N]
 
 using System;
 using System.Globalization;
@@ -23,7 +23,7 @@ internal static class PoolMain
         CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
         if (!Parse(arguments))
         {
-            Console.Error.WriteLine("usage: pool_dotnet workers [CELL | mix | blocking] [--seconds S] [--warmup S]");
+            Console.Error.WriteLine("usage: pool_dotnet workers [CELL | mix | blocking] [--seconds S] [--warmup S] [--batch N]");
             return 2;
         }
         ThreadPool.SetMinThreads(workers, workers);
@@ -65,6 +65,8 @@ internal static class PoolMain
                 seconds = value;
             else if (arguments[next] == "--warmup")
                 warmupSeconds = value;
+            else if (arguments[next] == "--batch")
+                Producers.BatchItems = (ulong)value;
             else
                 return false;
         }

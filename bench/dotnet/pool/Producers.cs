@@ -7,7 +7,8 @@ namespace Apm.Bench;
 
 internal static class Producers
 {
-    public const ulong BatchItems = 500000;
+    public static ulong BatchItems = 500000;
+
     private const int Threads = 4;
 
     private static readonly Barrier barrier = new(Threads + 1);
