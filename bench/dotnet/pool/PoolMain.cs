@@ -23,7 +23,8 @@ internal static class PoolMain
         CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
         if (!Parse(arguments))
         {
-            Console.Error.WriteLine("usage: pool_dotnet workers [CELL | mix | blocking] [--seconds S] [--warmup S] [--batch N]");
+            Console.Error.WriteLine("usage: pool_dotnet workers [CELL | mix | blocking] [--seconds S] [--warmup S] " +
+                                    "[--batch N]");
             return 2;
         }
         ThreadPool.SetMinThreads(workers, workers);
