@@ -57,11 +57,10 @@ static uint64_t fork_join(uint64_t items)
 {
     uint64_t trees;
     struct pool_fork root = pool_fork_root(items, &trees);
-    struct pool_total before = pool_count_total();
 
     pool_queue(branch, to_state(pool_fork_pack(root)), false);
     pool_drain();
-    pool_count_wait(before, trees * POOL_FORK_ITEMS, trees << POOL_FORK_DEPTH);
+    pool_count_wait(trees * POOL_FORK_ITEMS, trees << POOL_FORK_DEPTH);
     return trees * POOL_FORK_ITEMS;
 }
 
@@ -80,13 +79,11 @@ static void answer_slim(void *state)
 
 static uint64_t play(pool_work *work, enum pool_signal signal, uint64_t items)
 {
-    struct pool_total before = pool_count_total();
-
     for (uint64_t i = 0; i < items; i++) {
         pool_queue(work, to_state(i), false);
         pool_signal_wait(signal);
     }
-    pool_count_wait(before, items, items * (items - 1) / 2);
+    pool_count_wait(items, items * (items - 1) / 2);
     return items;
 }
 

@@ -17,8 +17,14 @@
 uint64_t pool_count_limit_ns = 60 * NANOSECONDS_PER_SECOND;
 _Thread_local struct pool_count *pool_count_own;
 
+struct total {
+    uint64_t items;
+    uint64_t sum;
+};
+
 static struct pool_count places[PLACES];
 static atomic_uint places_taken;
+static struct total expected; /* the main thread's */
 
 struct pool_count *pool_count_take(void)
 {
@@ -32,9 +38,9 @@ struct pool_count *pool_count_take(void)
     return pool_count_own;
 }
 
-struct pool_total pool_count_total(void)
+static struct total read_total(void)
 {
-    struct pool_total total = {0, 0};
+    struct total total = {0, 0};
     unsigned taken = atomic_load(&places_taken);
 
     for (unsigned i = 0; i < taken && i < PLACES; i++) {
@@ -45,19 +51,21 @@ struct pool_total pool_count_total(void)
     return total;
 }
 
-void pool_count_wait(struct pool_total before, uint64_t items, uint64_t sum)
+void pool_count_wait(uint64_t items, uint64_t sum)
 {
     uint64_t start_ns = clock_now_ns();
-    struct pool_total now = pool_count_total();
+    struct total now = read_total();
 
-    while (now.items - before.items < items && clock_now_ns() - start_ns < pool_count_limit_ns) {
+    expected.items += items;
+    expected.sum += sum;
+    while (now.items < expected.items && clock_now_ns() - start_ns < pool_count_limit_ns) {
         nanosleep(&(struct timespec){.tv_nsec = LOOK_INTERVAL_NS}, NULL);
-        now = pool_count_total();
+        now = read_total();
     }
-    if (now.items - before.items == items && now.sum - before.sum == sum)
+    if (now.items == expected.items && now.sum == expected.sum)
         return;
     fprintf(stderr,
             "pool benchmark: %" PRIu64 " items with sum %" PRIu64 " have run, not %" PRIu64 " with %" PRIu64 "\n",
-            now.items - before.items, now.sum - before.sum, items, sum);
+            now.items, now.sum, expected.items, expected.sum);
     exit(1);
 }

@@ -17,11 +17,6 @@ struct pool_count {
     _Atomic uint64_t sum;
 };
 
-struct pool_total {
-    uint64_t items;
-    uint64_t sum;
-};
-
 extern _Thread_local struct pool_count *pool_count_own;
 
 /* Gives the calling thread its counters. */
@@ -35,19 +30,18 @@ static inline void pool_count_add(uint64_t number)
     uint64_t items = atomic_load_explicit(&own->items, memory_order_relaxed) + 1;
 
     atomic_store_explicit(&own->sum, sum, memory_order_relaxed);
-    /* Pairs with the acquire in pool_count_total: whoever sees the item counted sees its number added. */
+    /* Pairs with the acquire in read_total: whoever sees the item counted sees its number added. */
     atomic_store_explicit(&own->items, items, memory_order_release);
 }
-
-struct pool_total pool_count_total(void);
 
 /* How long pool_count_wait waits for items that do not come. Set before it is called. */
 extern uint64_t pool_count_limit_ns;
 
 /*
- * Waits until `items` more than in `before` have run, and checks their number and sum. Ends the process with status 1
- * if either is wrong, or if the items do not come.
+ * Waits until so many items more have run than it has waited for before, and checks their number and sum. Ends the
+ * process with status 1 if either is wrong, or if the items do not come. As it counts from the beginning, an item that
+ * runs once more after its batch is noticed by the next call; with 0 items, the last one. The main thread only.
  */
-void pool_count_wait(struct pool_total before, uint64_t items, uint64_t sum);
+void pool_count_wait(uint64_t items, uint64_t sum);
 
 #endif

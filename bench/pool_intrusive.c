@@ -117,10 +117,9 @@ uint64_t pool_intrusive_fork_join(uint64_t items)
 {
     uint64_t trees;
     struct pool_fork root = pool_fork_root(items, &trees);
-    struct pool_total before = pool_count_total();
 
     queue_fork(root, false);
     pool_drain();
-    pool_count_wait(before, trees * POOL_FORK_ITEMS, trees << POOL_FORK_DEPTH);
+    pool_count_wait(trees * POOL_FORK_ITEMS, trees << POOL_FORK_DEPTH);
     return trees * POOL_FORK_ITEMS;
 }

@@ -161,6 +161,7 @@ int main(int argument_count, char **arguments)
     } else {
         run_cells(&options);
     }
+    pool_count_wait(0, 0);
     fflush(stdout);
     /* The pools' threads still run; nothing of theirs is to be taken down under them. */
     _Exit(0);

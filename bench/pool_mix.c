@@ -149,13 +149,12 @@ static void report(size_t count)
 
 void pool_mix(int workers, double seconds)
 {
-    struct pool_total before = pool_count_total();
     size_t count = prepare(workers, seconds);
 
     calibrate();
     prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul); /* only this thread's: the workers exist by now */
     queue_all(count);
-    pool_count_wait(before, count, (uint64_t)count * (count - 1) / 2);
+    pool_count_wait(count, (uint64_t)count * (count - 1) / 2);
     report(count);
     free(records);
 }

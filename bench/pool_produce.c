@@ -35,10 +35,9 @@ uint64_t pool_produce_by_one(pool_produce *produce, uint64_t items)
 {
     for (uint64_t left = items; left > 0; left -= batch_of(left)) {
         uint64_t batch = batch_of(left);
-        struct pool_total before = pool_count_total();
         produce(0, batch);
         pool_drain();
-        pool_count_wait(before, batch, batch * (batch - 1) / 2);
+        pool_count_wait(batch, batch * (batch - 1) / 2);
     }
     return items;
 }
@@ -79,12 +78,11 @@ uint64_t pool_produce_by_four(pool_produce *produce, uint64_t items)
         start_producers();
     for (uint64_t left = items; left > 0; left -= batch_of(left)) {
         uint64_t batch = batch_of(left);
-        struct pool_total before = pool_count_total();
         job.produce = produce;
         job.items = batch;
         pthread_barrier_wait(&barrier);
         pthread_barrier_wait(&barrier);
-        pool_count_wait(before, batch, batch * (batch - 1) / 2);
+        pool_count_wait(batch, batch * (batch - 1) / 2);
     }
     return items;
 }

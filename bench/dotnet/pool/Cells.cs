@@ -67,16 +67,14 @@ internal static class Cells
     private static ulong ForkJoin(ulong items)
     {
         ulong trees = items / Fork.TreeItems + 1;
-        Total before = Count.Read();
         Fork root = new(Fork.TreeDepth, true, (uint)(trees - 1));
         ThreadPool.UnsafeQueueUserWorkItem(static bits => Branch(bits), root.Bits, preferLocal: false);
-        Count.Wait(before, trees * Fork.TreeItems, trees << Fork.TreeDepth);
+        Count.Wait(trees * Fork.TreeItems, trees << Fork.TreeDepth);
         return trees * Fork.TreeItems;
     }
 
     private static ulong PingPong(ulong items)
     {
-        Total before = Count.Read();
         for (ulong i = 0; i < items; i++)
         {
             ThreadPool.UnsafeQueueUserWorkItem(static number =>
@@ -86,13 +84,12 @@ internal static class Cells
             }, i, preferLocal: false);
             answered.WaitOne();
         }
-        Count.Wait(before, items, items * (items - 1) / 2);
+        Count.Wait(items, items * (items - 1) / 2);
         return items;
     }
 
     private static ulong PingPongSlim(ulong items)
     {
-        Total before = Count.Read();
         for (ulong i = 0; i < items; i++)
         {
             ThreadPool.UnsafeQueueUserWorkItem(static number =>
@@ -103,7 +100,7 @@ internal static class Cells
             answeredSlim.Wait();
             answeredSlim.Reset();
         }
-        Count.Wait(before, items, items * (items - 1) / 2);
+        Count.Wait(items, items * (items - 1) / 2);
         return items;
     }
 
@@ -140,10 +137,9 @@ internal static class Cells
     private static ulong ForkJoinOfNodes(ulong items)
     {
         ulong trees = items / Fork.TreeItems + 1;
-        Total before = Count.Read();
         Fork root = new(Fork.TreeDepth, true, (uint)(trees - 1));
         ThreadPool.UnsafeQueueUserWorkItem(new ForkNode(root), preferLocal: false);
-        Count.Wait(before, trees * Fork.TreeItems, trees << Fork.TreeDepth);
+        Count.Wait(trees * Fork.TreeItems, trees << Fork.TreeDepth);
         return trees * Fork.TreeItems;
     }
 }

@@ -9,8 +9,6 @@ using System.Threading;
 
 namespace Apm.Bench;
 
-internal readonly record struct Total(ulong Items, ulong Sum);
-
 internal static class Count
 {
     private const uint LookIntervalUs = 100;
@@ -27,6 +25,7 @@ internal static class Count
     [ThreadStatic] private static Own? own;
     private static readonly Own?[] all = new Own?[4096];
     private static int taken;
+    private static (ulong Items, ulong Sum) expected; // the main thread's
 
     // An item with this number has run.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -44,7 +43,7 @@ internal static class Count
         return own;
     }
 
-    public static Total Read()
+    private static (ulong Items, ulong Sum) Read()
     {
         ulong items = 0, sum = 0;
         for (int i = 0; i < Volatile.Read(ref taken); i++)
@@ -54,23 +53,25 @@ internal static class Count
             items += Volatile.Read(ref other.Items);
             sum += Volatile.Read(ref other.Sum);
         }
-        return new Total(items, sum);
+        return (items, sum);
     }
 
-    // Waits until so many items more have run, and ends the process with status 1 if their number or sum is wrong.
-    public static void Wait(Total before, ulong items, ulong sum)
+    // Waits until so many items more have run than it has waited for before, and ends the process with status 1 if
+    // their number or sum is wrong. The main thread only.
+    public static void Wait(ulong items, ulong sum)
     {
         long start = Stopwatch.GetTimestamp();
-        Total now = Read();
-        while (now.Items - before.Items < items && Stopwatch.GetElapsedTime(start) < waitLimit)
+        (ulong Items, ulong Sum) now = Read();
+        expected = (expected.Items + items, expected.Sum + sum);
+        while (now.Items < expected.Items && Stopwatch.GetElapsedTime(start) < waitLimit)
         {
             Native.Sleep(LookIntervalUs);
             now = Read();
         }
-        if (now.Items - before.Items == items && now.Sum - before.Sum == sum)
+        if (now == expected)
             return;
-        Console.Error.WriteLine($"pool_dotnet: {now.Items - before.Items} items with sum {now.Sum - before.Sum} " +
-                                $"have run, not {items} with {sum}");
+        Console.Error.WriteLine($"pool_dotnet: {now.Items} items with sum {now.Sum} have run, not {expected.Items} " +
+                                $"with {expected.Sum}");
         Environment.Exit(1);
     }
 }

@@ -98,10 +98,9 @@ internal static class Mix
     {
         Calibrate();
         Prepare(workers, seconds);
-        Total before = Count.Read();
         Native.SleepPrecisely();
         QueueAll();
-        Count.Wait(before, (ulong)records.Length, (ulong)records.Length * ((ulong)records.Length - 1) / 2);
+        Count.Wait((ulong)records.Length, (ulong)records.Length * ((ulong)records.Length - 1) / 2);
 
         Record[] brief = Array.FindAll(records, static record => !record.IsLong);
         double[] waits = Array.ConvertAll(brief, static record => (record.StartedNs - record.QueuedNs) / 1e3);

@@ -90,6 +90,7 @@ internal static class PoolMain
             double cpu = Native.CpuNs() - cpuStart;
             Console.WriteLine($"{name} {wall / items:F1} {cpu / items:F1}");
         }
+        Count.Wait(0, 0);
         if (!found)
             Console.Error.WriteLine($"pool_dotnet: there is no cell {what}");
         return found ? 0 : 2;

@@ -21,9 +21,8 @@ internal static class Producers
         for (ulong left = count; left > 0; left -= Math.Min(left, BatchItems))
         {
             ulong batch = Math.Min(left, BatchItems);
-            Total before = Count.Read();
             produceItems(0, batch);
-            Count.Wait(before, batch, batch * (batch - 1) / 2);
+            Count.Wait(batch, batch * (batch - 1) / 2);
         }
         return count;
     }
@@ -35,11 +34,10 @@ internal static class Producers
         for (ulong left = count; left > 0; left -= Math.Min(left, BatchItems))
         {
             ulong batch = Math.Min(left, BatchItems);
-            Total before = Count.Read();
             (produce, items) = (produceItems, batch);
             barrier.SignalAndWait();
             barrier.SignalAndWait();
-            Count.Wait(before, batch, batch * (batch - 1) / 2);
+            Count.Wait(batch, batch * (batch - 1) / 2);
         }
         return count;
     }
