@@ -29,7 +29,7 @@ TEST(what_is_no_semaphore_mutex_or_countdown_event_is_refused)
     apm_countdown_event no_countdown = APM_NULL_HANDLE;
     apm_semaphore semaphore = semaphore_create(0, 1);
     apm_mutex other_kind = {semaphore.bits};
-    apm_countdown_event invented = {UINT64_C(0x7123456789abcdc7)};
+    apm_countdown_event invented = {UINT64_C(0x7123456789abcdc8)};
     bool flag = true;
 
     CHECK_ERROR(apm_semaphore_create(0, 1, NULL), APM_ERROR_ARGUMENT_NULL);

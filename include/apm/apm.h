@@ -7,6 +7,7 @@
 #include "apm/async_result.h"
 #include "apm/barrier.h"
 #include "apm/countdown_event.h"
+#include "apm/delegate.h"
 #include "apm/dns.h"
 #include "apm/error.h"
 #include "apm/handle.h"
