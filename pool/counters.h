@@ -53,13 +53,11 @@ static inline uint64_t apm__counters_read(struct apm__counters *counters, enum a
     return apm__noted(&counters->values[which]);
 }
 
-/* Adds a set to another one, and empties it. The caller is the writer of both. */
-static inline void apm__counters_move(struct apm__counters *from, struct apm__counters *to)
+/* Makes them zero again, while nobody writes. */
+static inline void apm__counters_clear(struct apm__counters *counters)
 {
-    for (int which = 0; which < APM__COUNTERS; which++) {
-        apm__count(to, (enum apm__counter)which, apm__counters_read(from, (enum apm__counter)which));
-        apm__note(&from->values[which], 0);
-    }
+    for (int which = 0; which < APM__COUNTERS; which++)
+        apm__note(&counters->values[which], 0);
 }
 
 #endif

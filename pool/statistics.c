@@ -29,8 +29,6 @@ static void add_worker_locked(struct apm__worker *worker, struct apm__counters *
     statistics->queued_taken += apm__ring_count(&worker->work);
     statistics->queued_local += apm__deque_count(&worker->local);
     statistics->queued_events += apm__ring_count(&worker->events);
-    /* Acquire pairs with the release when an item has been run: who counts it sees what it did. */
-    statistics->items_completed += apm__atomic_load(&worker->completed, APM__ACQUIRE);
     for (int which = 0; which < APM__COUNTERS; which++)
         apm__count(sum, (enum apm__counter)which, apm__counters_read(&worker->counters, (enum apm__counter)which));
 }
@@ -61,7 +59,7 @@ void apm__pool_read_statistics(struct apm__pool *pool, struct apm_thread_pool_st
     statistics->threads_running = pool->threads - pool->idle_count - pool->waiting;
     statistics->queued_callbacks = apm__queue_count(&pool->queue);
     statistics->queued_items = (int64_t)apm__calls_count(&pool->calls);
-    statistics->items_completed = pool->completed_before;
+    statistics->items_completed = apm__pool_completed(pool);
     for (int which = 0; which < APM__COUNTERS; which++)
         apm__count(&sum, (enum apm__counter)which, apm__counters_read(&pool->counters, (enum apm__counter)which));
     for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
@@ -86,6 +84,8 @@ static struct apm__worker_view view_locked(struct apm__worker *worker)
         .finding = finding_of(worker),
         .blocked = worker->blocked,
         .wait_ns = apm__noted(&worker->wait_began_ns),
+        .waits_for = apm__noted(&worker->waits_for),
+        .waits_for_count = apm__noted(&worker->waits_for_count),
     };
     uint32_t progress = apm__atomic_load(&worker->progress, APM__ACQUIRE);
     view.call = apm__entry_read(&worker->running);

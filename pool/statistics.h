@@ -21,6 +21,8 @@ struct apm__worker_view {
     struct apm__entry call;       /* what it runs; zero if it runs none. The memory behind it may be gone. */
     uint64_t call_ns;             /* since when, at the latest; 0: it has begun since the monitor looked last */
     uint64_t wait_ns;             /* WAITING: since when; coarse */
+    uint64_t waits_for;           /* WAITING: bits of what it waits for, of several objects the first's; or 0 */
+    uint32_t waits_for_count;     /* how many objects these are */
 };
 
 /*

@@ -75,6 +75,15 @@ void apm__pool_begin_wait(bool breakable)
     enter_wait(worker, breakable, false);
 }
 
+void apm__pool_note_wait(uint64_t bits, size_t count)
+{
+    struct apm__worker *worker = apm__worker_current();
+    if (!worker)
+        return;
+    apm__note(&worker->waits_for, bits);
+    apm__note(&worker->waits_for_count, (uint32_t)count);
+}
+
 void apm__pool_end_wait(void)
 {
     struct apm__worker *worker = apm__worker_current();

@@ -1,6 +1,7 @@
 /*
  * The listing of what is pending: that it names what is there, and nothing else.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,6 +177,18 @@ TEST(a_name_that_is_being_looked_up_is_with_the_resolver)
 
 /* -- Work -------------------------------------------------------------------------------------------------------- */
 
+static void check_says_what_is_waited_for(struct listing *listing, apm_manual_reset_event event)
+{
+    char text[128];
+    size_t found = 0;
+
+    snprintf(text, sizeof text, " ms for manual-reset event %016llx", (unsigned long long)event.bits);
+    for (size_t i = 0; i < listing->count; i++) {
+        found += strstr(listing->lines[i], text) != NULL;
+    }
+    CHECK_EQ(found, 1);
+}
+
 TEST(each_item_that_runs_is_listed_with_what_it_does_and_those_that_wait_are_counted)
 {
     struct guest stuck = GUEST_INITIALIZER;
@@ -213,6 +226,7 @@ TEST(each_item_that_runs_is_listed_with_what_it_does_and_those_that_wait_are_cou
         }
     }
     CHECK_EQ(find_lines(&listing, "worker ", &line), 3);
+    check_says_what_is_waited_for(&listing, waiting.event);
     line_of_handle(&listing, "manual-reset event", waiting.event.bits, ": threads wait for it: 1");
     line_that_begins(&listing, "queue: 1 callbacks and work items wait for a thread");
     CHECK_EQ(listing.count, 5);
@@ -298,6 +312,58 @@ TEST(an_item_may_list_and_finds_itself)
     LATCH_AWAIT(&lister.done, 1);
     check_says_address(line_that_begins(&lister.listing, "worker "), ": work item ",
                        (const void *)(uintptr_t)list_in_callback);
+}
+
+/* -- Pools ------------------------------------------------------------------------------------------------------- */
+
+TEST(what_runs_and_waits_on_a_pool_of_the_programs_is_listed_with_that_pool)
+{
+    struct guest guest = GUEST_INITIALIZER;
+    struct latch done = LATCH_INITIALIZER;
+    struct listing listing;
+    apm_thread_pool pool;
+    const char *line;
+    char text[128];
+
+    CHECK_SUCCESS(apm_thread_pool_create(1, 1, &pool));
+    CHECK_SUCCESS(apm_thread_pool_queue_user_work_item(pool, guest_stay, &guest, false));
+    LATCH_AWAIT(&guest.entered, 1);
+    CHECK_SUCCESS(apm_thread_pool_queue_user_work_item(pool, count_latch, &done, false));
+    list_pending(&listing);
+    CHECK_EQ(listing.count, 2);
+    line = line_that_begins(&listing, "worker 1 of pool ");
+    snprintf(text, sizeof text, " of pool %016llx: work item ", (unsigned long long)pool.bits);
+    check_says(line, text);
+    line_of_handle(&listing, "queue of pool", pool.bits, ": 1 callbacks and work items wait for a thread");
+    guest_let_go(&guest);
+    CHECK_SUCCESS(apm_thread_pool_destroy(pool, PATIENCE_MS));
+    list_pending(&listing);
+    CHECK_EQ(listing.count, 0);
+}
+
+static void *stay_and_return(void *state)
+{
+    guest_stay(state);
+    return NULL;
+}
+
+TEST(an_invocation_is_listed_with_its_function_and_counted)
+{
+    struct guest guest = GUEST_INITIALIZER;
+    struct listing listing;
+    apm_async_result result;
+    const char *line;
+
+    CHECK_SUCCESS(apm_delegate_begin_invoke(default_pool, stay_and_return, &guest, NULL, NULL, &result));
+    LATCH_AWAIT(&guest.entered, 1);
+    CHECK_EQ(statistics_now().pending_invokes, 1);
+    list_pending(&listing);
+    line = line_that_begins(&listing, "invoke of function ");
+    check_says_address(line, "function ", (const void *)(uintptr_t)stay_and_return);
+    guest_let_go(&guest);
+    CHECK_SUCCESS(apm_delegate_end_invoke(stay_and_return, result, NULL));
+    CHECK_EQ(statistics_now().pending_invokes, 0);
+    await_nothing(&listing);
 }
 
 LIBRARY_TEST_MAIN()

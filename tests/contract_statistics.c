@@ -52,6 +52,28 @@ TEST(a_forked_child_is_refused)
     join_child(fork_child(ask_in_child, NULL));
 }
 
+TEST(each_pool_has_its_own_numbers_and_a_new_one_begins_with_none)
+{
+    struct latch done = LATCH_INITIALIZER;
+    apm_thread_pool pool;
+    statistics_t now;
+
+    for (size_t round = 0; round < 2; round++) { /* the second may get the memory of the first */
+        CHECK_SUCCESS(apm_thread_pool_create(1, 1, &pool));
+        CHECK_SUCCESS(apm_thread_pool_statistics(pool, &now));
+        CHECK_EQ(now.threads_started, 0);
+        CHECK_EQ(now.items_completed, 0);
+        CHECK_EQ(now.polls, 0);
+        CHECK_SUCCESS(apm_thread_pool_queue_user_work_item(pool, count_latch, &done, false));
+        LATCH_AWAIT(&done, round + 1);
+        CHECK_SUCCESS(apm_thread_pool_statistics(pool, &now));
+        CHECK_EQ(now.threads_started, 1);
+        CHECK_EQ(statistics_now().threads_started, 0);
+        CHECK_SUCCESS(apm_thread_pool_destroy(pool, PATIENCE_MS));
+        CHECK_ERROR(apm_thread_pool_statistics(pool, &now), APM_ERROR_OBJECT_DISPOSED);
+    }
+}
+
 /* -- Items ------------------------------------------------------------------------------------------------------- */
 
 TEST(items_are_counted_while_they_wait_and_once_they_have_returned)

@@ -33,7 +33,7 @@ TEST(operations_are_counted_by_kind_while_they_are_pending)
     CHECK_EQ(now.pending_accepts, ACCEPTS);
     CHECK_EQ(now.pending_receives, RECEIVES);
     CHECK_EQ(now.pending_sends, 1);
-    CHECK_EQ(now.pending_connects + now.pending_disconnects + now.pending_look_ups + now.pending_others, 0);
+    CHECK_EQ(now.pending_connects + now.pending_disconnects + now.pending_look_ups + now.pending_invokes, 0);
     CHECK_EQ(now.results_completed, 0);
 
     apm_socket_close(listener);

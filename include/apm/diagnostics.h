@@ -45,7 +45,7 @@ struct apm_thread_pool_statistics {
     int64_t pending_receives;
     int64_t pending_sends;
     int64_t pending_look_ups; /* of names, begun as such */
-    int64_t pending_others;
+    int64_t pending_invokes;  /* of delegates */
 
     int64_t results_completed; /* operations that have completed and have not been ended */
     int64_t sockets_open;      /* of the pool */
@@ -82,8 +82,8 @@ struct apm_thread_pool_statistics {
  *          about 10 ns each, and holds nobody up.
  * Blocks   never.
  * Failure  *statistics is all zero.
- * Errors   APM_ERROR_ARGUMENT_NULL `statistics` is NULL; APM_ERROR_ARGUMENT no pool; APM_ERROR_INVALID_OPERATION in a
- *          child after fork.
+ * Errors   APM_ERROR_ARGUMENT_NULL `statistics` is NULL; APM_ERROR_ARGUMENT no pool; APM_ERROR_OBJECT_DISPOSED the pool
+ *          has been destroyed; APM_ERROR_INVALID_OPERATION in a child after fork.
  */
 APM_API APM_MUST_CHECK apm_error apm_thread_pool_statistics(apm_thread_pool pool,
                                                             struct apm_thread_pool_statistics *statistics);
@@ -100,7 +100,7 @@ typedef void apm_diagnostics_write_callback(const char *line, void *state);
  * - each operation that has not completed, whose callback has not returned, or that has not been ended: its socket and
  *   result, its age, what it waits for, and its callback;
  * - the system's resolver, while it is at work;
- * - each event that threads wait for.
+ * - each event, semaphore, mutex, countdown event or barrier that threads wait for.
  *
  * `write` is called once for each line, in the calling thread, and under no lock: it may call any function of the
  * library, and what it changes may be listed or not. If it is NULL the lines go to standard error. The text is meant

@@ -10,11 +10,12 @@
 #include <string.h>
 
 #include "diagnostics.h"
-#include "event.h"
 #include "inventory.h"
+#include "pools.h"
 #include "process.h"
 #include "resolver.h"
 #include "statistics.h"
+#include "waitable.h"
 
 /* -- Counters -- */
 
@@ -28,8 +29,9 @@ static int64_t *count_of_kind(struct apm_thread_pool_statistics *statistics, uin
     case APM__OPERATION_SEND: return &statistics->pending_sends;
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES: return &statistics->pending_look_ups;
-    default: return &statistics->pending_others;
+    case APM__OPERATION_INVOKE: break;
     }
+    return &statistics->pending_invokes;
 }
 
 static void count_operations(const struct apm__pool *pool, struct apm_thread_pool_statistics *statistics)
@@ -62,12 +64,13 @@ apm_error apm_thread_pool_statistics(apm_thread_pool handle, struct apm_thread_p
     if (!statistics)
         return APM_ERROR_ARGUMENT_NULL;
     *statistics = (struct apm_thread_pool_statistics){0};
-    apm_error error = apm__pool_resolve(handle, &pool);
+    apm_error error = apm__pool_acquire(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__pool_read_statistics(pool, statistics);
     count_operations(pool, statistics);
     count_sockets(pool, statistics);
+    apm__pool_release(pool);
     return APM_ERROR_SUCCESS;
 }
 
@@ -104,21 +107,38 @@ static void add_call(struct apm__line *line, struct apm__entry call)
     }
 }
 
-static void add_worker(struct apm__line *line, const struct apm__worker_view *view, uint64_t now_ns)
+/* What a worker waits for, if it is a wait for objects. */
+static void add_wait(struct apm__line *line, const struct apm__worker_view *view)
+{
+    if (view->blocked || view->waits_for_count == 0 || view->waits_for == 0)
+        return;
+    apm__line_add(line, " for ");
+    if (view->waits_for_count > 1)
+        apm__line_add(line, "%u objects, the first of them ", view->waits_for_count);
+    apm__line_add_object(line, view->waits_for);
+}
+
+static void add_worker(struct apm__line *line, const struct apm__pool *pool, const struct apm__worker_view *view,
+                       uint64_t now_ns)
 {
     static const char *const findings[] = {
         [APM__FINDING_NONE] = "",
         [APM__FINDING_COMPUTES] = ", computing",
         [APM__FINDING_BLOCKED] = ", blocked",
     };
-    apm__line_add(line, "worker %u: ", view->number);
+    apm__line_add(line, "worker %u", view->number);
+    if (pool->slot)
+        apm__line_add(line, " of pool %016llx", (unsigned long long)apm__slot_bits(pool->slot));
+    apm__line_add(line, ": ");
     add_call(line, view->call);
     apm__line_add(line, ", running for %llu ms", view->call_ns ? apm__age_ms(now_ns, view->call_ns) : 0);
-    if (view->state == APM__WORKER_WAITING)
-        apm__line_add(line, ", %s for %llu ms", view->blocked ? "blocking elsewhere" : "waiting in the library",
-                      apm__age_ms(now_ns, view->wait_ns));
-    else
+    if (view->state != APM__WORKER_WAITING) {
         apm__line_add(line, "%s", findings[view->finding]);
+        return;
+    }
+    apm__line_add(line, ", %s for %llu ms", view->blocked ? "blocking elsewhere" : "waiting in the library",
+                  apm__age_ms(now_ns, view->wait_ns));
+    add_wait(line, view);
 }
 
 static void list_pool(const struct output *output, struct apm__pool *pool)
@@ -133,7 +153,7 @@ static void list_pool(const struct output *output, struct apm__pool *pool)
             if (views[i].call.first == 0)
                 continue;
             apm__line_begin(&line);
-            add_worker(&line, &views[i], now_ns);
+            add_worker(&line, pool, &views[i], now_ns);
             put(output, &line);
         }
         below = views[count - 1].number;
@@ -145,7 +165,10 @@ static void list_pool(const struct output *output, struct apm__pool *pool)
     if (queued == 0)
         return;
     apm__line_begin(&line);
-    apm__line_add(&line, "queue: %lld callbacks and work items wait for a thread", queued);
+    apm__line_add(&line, "queue");
+    if (pool->slot)
+        apm__line_add(&line, " of pool %016llx", (unsigned long long)apm__slot_bits(pool->slot));
+    apm__line_add(&line, ": %lld callbacks and work items wait for a thread", queued);
     put(output, &line);
 }
 
@@ -169,8 +192,9 @@ static void list_sockets(const struct output *output)
 static bool add_place(struct apm__line *line, struct apm__operation *operation)
 {
     struct apm__channel *channel = operation->place_owner;
-    if (apm__atomic_load(&operation->owner, APM__RELAXED) == 0) {
-        apm__line_add(line, ", with the resolver");
+    if (apm_socket_is_null(apm__operation_socket(operation))) {
+        bool is_invoke = apm__atomic_load(&operation->kind, APM__RELAXED) == APM__OPERATION_INVOKE;
+        apm__line_add(line, "%s", is_invoke ? "" : ", with the resolver");
         return true;
     }
     static const char *const places[] = {
@@ -232,41 +256,46 @@ static void list_operations(const struct output *output)
     }
 }
 
-/* Objects that are listed while somebody waits for them. */
-static const struct {
-    struct apm__slot_table *table;
-    const char *name;
-} waitables[] = {
-    {&apm__manual_reset_events, "manual-reset event"},
-    {&apm__auto_reset_events, "auto-reset event"},
-};
+/* How many threads wait for an object; a guess, since nothing is held. */
+static uint64_t count_waits(const struct apm__slot *slot, uint64_t control)
+{
+    uint64_t held = control & APM__SLOT_CLOSED ? 0 : 1; /* the creator's reference */
+    if (slot->kind == APM__KIND_MUTEX && apm__mutex_is_owned(slot))
+        held++;
+    uint64_t references = control & APM__SLOT_REFERENCES;
+    return references > held ? references - held : 0;
+}
 
-static void list_waitables(const struct output *output, struct apm__slot_table *table, const char *name)
+static void list_waitables(const struct output *output, const struct apm__waitable_kind *kind)
 {
     uint64_t bits;
-    for (uint32_t place = 0; (bits = apm__inventory_next_handle(table, &place));) {
-        /* Nothing is held: all is read in one step, and said of the handle that it gives. */
-        struct apm__slot *slot = apm__slot_find(table, bits);
+    for (uint32_t place = 0; (bits = apm__inventory_next_handle(kind->table, &place));) {
+        struct apm__slot *slot = apm__slot_find(kind->table, bits);
         uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
-        uint64_t waits = (control & APM__SLOT_REFERENCES) - (control & APM__SLOT_CLOSED ? 0 : 1);
-        if (!(control & APM__SLOT_HAS_WAITERS) || waits > APM__SLOT_REFERENCES ||
-            apm__slot_generation(control) != apm__slot_generation(bits))
+        uint64_t waits = count_waits(slot, control);
+        if (waits == 0 || !apm__wait_is_guarded(slot) || apm__slot_generation(control) != apm__slot_generation(bits))
             continue;
         struct apm__line line;
         apm__line_begin(&line);
-        apm__line_add(&line, "%s %016llx: threads wait for it: %llu%s", name, (unsigned long long)bits,
-                      (unsigned long long)waits, control & APM__SLOT_CLOSED ? "; it is closed" : "");
+        apm__line_add_object(&line, bits);
+        apm__line_add(&line, ": threads wait for it: %llu%s", (unsigned long long)waits,
+                      control & APM__SLOT_CLOSED ? "; it is closed" : "");
         put(output, &line);
     }
 }
 
 static void list_all(const struct output *output)
 {
-    list_pool(output, apm__pool_default());
+    struct apm__pool *next;
+    for (struct apm__pool *pool = apm__pool_default(); pool; pool = next) {
+        list_pool(output, pool);
+        next = apm__pool_next(pool);
+        apm__pool_release(pool);
+    }
     list_sockets(output);
     list_operations(output);
-    for (size_t i = 0; i < sizeof waitables / sizeof waitables[0]; i++)
-        list_waitables(output, waitables[i].table, waitables[i].name);
+    for (size_t i = 0; i < APM__WAITABLE_KINDS; i++)
+        list_waitables(output, &apm__waitable_kinds[i]);
 }
 
 apm_error apm_diagnostics_write_pending(apm_diagnostics_write_callback *write, void *state)

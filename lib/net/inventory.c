@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "waitable.h"
+
 static const char *const kind_names[] = {
     [APM__OPERATION_ACCEPT] = "accept",
     [APM__OPERATION_CONNECT] = "connect",
@@ -14,6 +16,16 @@ static const char *const kind_names[] = {
     [APM__OPERATION_SEND] = "send",
     [APM__OPERATION_GET_HOST_ENTRY] = "get_host_entry",
     [APM__OPERATION_GET_HOST_ADDRESSES] = "get_host_addresses",
+    [APM__OPERATION_INVOKE] = "invoke",
+};
+
+const struct apm__waitable_kind apm__waitable_kinds[APM__WAITABLE_KINDS] = {
+    {&apm__manual_reset_events, "manual-reset event"},
+    {&apm__auto_reset_events, "auto-reset event"},
+    {&apm__semaphores, "semaphore"},
+    {&apm__mutexes, "mutex"},
+    {&apm__countdown_events, "countdown event"},
+    {&apm__barriers, "barrier"},
 };
 
 /* -- Walks -- */
@@ -85,10 +97,24 @@ void apm__line_add(struct apm__line *line, const char *format, ...)
 
 void apm__line_add_operation(struct apm__line *line, struct apm__operation *operation)
 {
-    unsigned long long owner = apm__atomic_load(&operation->owner, APM__RELAXED);
-    apm__line_add(line, "%s", kind_names[apm__atomic_load(&operation->kind, APM__RELAXED)]);
-    if (owner != 0)
-        apm__line_add(line, " of socket %016llx", owner);
+    uint32_t kind = apm__atomic_load(&operation->kind, APM__RELAXED);
+    apm_socket socket = apm__operation_socket(operation);
+    apm__line_add(line, "%s", kind_names[kind]);
+    if (!apm_socket_is_null(socket))
+        apm__line_add(line, " of socket %016llx", (unsigned long long)socket.bits);
+    else if (kind == APM__OPERATION_INVOKE)
+        apm__line_add(line, " of function 0x%llx",
+                      (unsigned long long)apm__atomic_load(&operation->owner, APM__RELAXED));
+}
+
+void apm__line_add_object(struct apm__line *line, uint64_t bits)
+{
+    uint32_t kind = bits & ((1u << APM__SLOT_KIND_BITS) - 1);
+    const char *name = kind == APM__KIND_SOCKET ? "socket" : kind == APM__KIND_OPERATION ? "result" : "object";
+    for (size_t i = 0; i < APM__WAITABLE_KINDS; i++)
+        if (apm__waitable_kinds[i].table->kind == (enum apm__slot_kind)kind)
+            name = apm__waitable_kinds[i].name;
+    apm__line_add(line, "%s %016llx", name, (unsigned long long)bits);
 }
 
 static void add_endpoint(struct apm__line *line, const char *before, apm_endpoint endpoint)

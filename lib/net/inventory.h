@@ -27,6 +27,16 @@ uint64_t apm__inventory_next_handle(struct apm__slot_table *table, uint32_t *pla
 /* The operation whose callback this work is, with a reference for the caller, if it is one and still there; or NULL. */
 struct apm__operation *apm__inventory_find_operation(uint64_t work);
 
+/* The objects that are waited for and closed, and what they are called. */
+struct apm__waitable_kind {
+    struct apm__slot_table *table;
+    const char *name;
+};
+
+enum { APM__WAITABLE_KINDS = 6 };
+
+extern const struct apm__waitable_kind apm__waitable_kinds[APM__WAITABLE_KINDS];
+
 /* -- What is said of it -- */
 
 /* A line that is being written. What does not fit is left out. */
@@ -40,6 +50,9 @@ void apm__line_add(struct apm__line *line, const char *format, ...) __attribute_
 
 /* Such as `receive of socket 0000000100000041`. */
 void apm__line_add_operation(struct apm__line *line, struct apm__operation *operation);
+
+/* Such as `manual-reset event 0000000100000003`. */
+void apm__line_add_object(struct apm__line *line, uint64_t bits);
 
 /* Such as `127.0.0.1:7000 -> 127.0.0.1:40312`, as far as the socket has endpoints. The channel is locked. */
 void apm__line_add_endpoints_locked(struct apm__line *line, struct apm__channel *channel);
