@@ -9,6 +9,8 @@
  */
 #include "pool.h"
 
+#include "probe.h"
+
 enum {
     TICK_NS = 2000000,
     DORMANT_AFTER = 4,   /* ticks without a running worker */
@@ -92,6 +94,7 @@ static void find_a_thread(struct apm__pool *pool, const struct sight *sight)
     int threads = pool->threads;
     bool covered = apm__pool_wake_locked(pool, limit, &unpark);
     apm__count(&pool->counters, APM__COUNT_THREADS_INJECTED, pool->threads > threads);
+    APM__PROBE3(inject, pool, sight->blocked, pool->threads - threads);
     if (!covered && apm__atomic_load(&pool->role, APM__RELAXED) == 0)
         apm__pool_have_a_waiter_poll_locked(pool, &unpark);
     apm__os_mutex_unlock(&pool->lock);

@@ -5,6 +5,7 @@
 #include "worker.h"
 
 #include "check.h"
+#include "probe.h"
 
 static const int64_t idle_timeout_ns = 20000000000; /* after which a thread beyond the minimum ends, as in .NET */
 
@@ -65,7 +66,9 @@ static void run_call(struct apm__worker *worker, struct apm__entry call)
     begin_item(worker);
     apm__note(&worker->running.first, call.first);
     apm__note(&worker->running.second, call.second);
+    APM__PROBE2(item_start, call.first, call.second);
     ((apm__function *)(uintptr_t)call.first)((void *)(uintptr_t)call.second);
+    APM__PROBE2(item_end, call.first, call.second);
     apm__note(&worker->running.first, 0);
     end_blocking(worker);
     uint64_t completed = apm__atomic_load(&worker->completed, APM__RELAXED);
@@ -117,6 +120,7 @@ static bool steal(struct apm__worker *thief)
         APM__CHECK(pushed);
         if (count > 0) {
             apm__count(&thief->counters, APM__COUNT_STEALS, count);
+            APM__PROBE3(steal, thief->number, victim->number, count);
             return true;
         }
     }

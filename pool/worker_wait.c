@@ -2,6 +2,7 @@
  * What a worker does in a wait of the library: it tells the pool, has itself covered, and where nobody can take over
  * polls meanwhile. Any thread may call; on one that is no worker these do nothing but park. See pool.h.
  */
+#include "probe.h"
 #include "worker.h"
 
 void apm__pool_have_a_waiter_poll_locked(struct apm__pool *pool, struct apm__parker **unpark)
@@ -140,7 +141,9 @@ static void poll_while_waiting(struct apm__worker *worker, int64_t timeout_ns)
         int64_t deadline_ns = apm__worker_until(apm__deadline_next(&pool->deadlines));
         if (deadline_ns >= 0 && (timeout_ns < 0 || deadline_ns < timeout_ns))
             timeout_ns = deadline_ns;
+        APM__PROBE2(park, &worker->parker, timeout_ns);
         count = pool->poller->wait(pool->poller, events, APM__BATCH_LIMIT, timeout_ns);
+        APM__PROBE2(poll, count, timeout_ns);
         apm__parker_end_polling(&worker->parker);
         apm__count(&worker->counters, APM__COUNT_POLLS, 1);
         apm__count(&worker->counters, APM__COUNT_EVENTS, count);

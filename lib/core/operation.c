@@ -5,6 +5,7 @@
 
 #include "apm/dns.h"
 #include "check.h"
+#include "probe.h"
 #include "wait.h"
 
 static void run_callback(struct apm__work *work);
@@ -68,6 +69,7 @@ apm_error apm__operation_create(const struct apm__operation_origin *origin, apm_
     if (result)
         *result = apm__operation_handle(operation);
     *created = operation;
+    APM__PROBE3(begin, operation, origin->kind, origin->owner);
     return APM_ERROR_SUCCESS;
 }
 
@@ -121,7 +123,9 @@ static void run_callback(struct apm__work *work)
     struct apm__operation *operation = from_work(work);
     if (!apm__pool_is_abandoning()) {
         current = operation;
+        APM__PROBE2(callback_start, operation, operation->callback);
         operation->callback(apm__operation_handle(operation));
+        APM__PROBE2(callback_end, operation, operation->callback);
     }
     current = NULL;
     drop_runtime_reference(operation);
@@ -129,6 +133,7 @@ static void run_callback(struct apm__work *work)
 
 void apm__operation_complete(struct apm__operation *operation)
 {
+    APM__PROBE3(complete, operation, operation->error, operation->transferred);
     /* Release: the outcome is written. Acquire: whoever armed a deadline has done so, or sees SIGNALLED. */
     uint64_t before = apm__atomic_or(&operation->slot.control, APM__SLOT_SIGNALLED, APM__ACQ_REL);
     APM__CHECK(!(before & APM__SLOT_SIGNALLED));
