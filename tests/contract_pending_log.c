@@ -101,6 +101,9 @@ TEST(cleanup_lists_sockets_that_were_not_closed_and_results_that_were_not_ended)
              (unsigned long long)pair.socket.bits);
     check_says(text, expected);
     check_says(text, " ms ago and not ended");
+#ifdef APM_DEBUG
+    check_says(text, "apm: cleanup:   it was begun at ");
+#endif
     raw_close(pair.peer);
 }
 

@@ -55,7 +55,9 @@ apm_error apm__operation_create(const struct apm__operation_origin *origin, apm_
     operation->pool = pool;
     operation->begun_ns = apm__pool_is_worker_thread() ? apm__pool_recent_ns(pool) : apm__os_monotonic_coarse_ns();
 #ifdef APM_DEBUG
-    operation->begun_at = __builtin_return_address(0);
+    size_t callers = apm__os_callers(operation->begun_at, APM__CALLERS);
+    while (callers < APM__CALLERS)
+        operation->begun_at[callers++] = NULL;
 #endif
     operation->place_owner = origin->place_owner;
     operation->cancel = origin->cancel;

@@ -97,9 +97,10 @@ static void report_operation(struct apm__operation *operation, uint64_t now_ns)
     apm__line_add_operation(&line, operation);
     apm__os_log("apm: cleanup: %s was begun %llu ms ago and not ended", line.text,
                 apm__age_ms(now_ns, operation->begun_ns));
-#ifdef APM_DEBUG
-    apm__os_log("apm: cleanup:   it was begun at %p", operation->begun_at);
-#endif
+    apm__line_begin(&line);
+    apm__line_add_callers(&line, operation);
+    if (line.used > 0)
+        apm__os_log("apm: cleanup:   it was begun %s", line.text);
 }
 
 /* Ends what nobody has ended. */

@@ -232,6 +232,7 @@ static bool add_operation(struct apm__line *line, struct apm__operation *operati
         apm__line_add(line, ", a thread waits in its End");
     else if (!completed && (control & APM__SLOT_HAS_WAITERS))
         apm__line_add(line, ", a thread waits for it");
+    apm__line_add_callers(line, operation);
     return true;
 }
 

@@ -107,6 +107,20 @@ void apm__line_add_operation(struct apm__line *line, struct apm__operation *oper
                       (unsigned long long)apm__atomic_load(&operation->owner, APM__RELAXED));
 }
 
+void apm__line_add_callers(struct apm__line *line, struct apm__operation *operation)
+{
+#ifdef APM_DEBUG
+    for (size_t i = 0; i < APM__CALLERS && operation->begun_at[i]; i++) {
+        char text[256];
+        apm__os_describe_address(operation->begun_at[i], text, sizeof text);
+        apm__line_add(line, "%s%s", i > 0 ? " < " : line->used > 0 ? ", at " : "at ", text);
+    }
+#else
+    (void)line;
+    (void)operation;
+#endif
+}
+
 void apm__line_add_object(struct apm__line *line, uint64_t bits)
 {
     uint32_t kind = bits & ((1u << APM__SLOT_KIND_BITS) - 1);

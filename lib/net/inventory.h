@@ -41,7 +41,7 @@ extern const struct apm__waitable_kind apm__waitable_kinds[APM__WAITABLE_KINDS];
 
 /* A line that is being written. What does not fit is left out. */
 struct apm__line {
-    char text[384];
+    char text[480];
     size_t used;
 };
 
@@ -50,6 +50,9 @@ void apm__line_add(struct apm__line *line, const char *format, ...) __attribute_
 
 /* Such as `receive of socket 0000000100000041`. */
 void apm__line_add_operation(struct apm__line *line, struct apm__operation *operation);
+
+/* Where it was begun: in debug builds, and where the system can tell. */
+void apm__line_add_callers(struct apm__line *line, struct apm__operation *operation);
 
 /* Such as `manual-reset event 0000000100000003`. */
 void apm__line_add_object(struct apm__line *line, uint64_t bits);

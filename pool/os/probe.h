@@ -1,6 +1,6 @@
 /*
- * Probes: places in the library that a tracer can hook into while the program runs (USDT). docs/diagnostics.md has their
- * names and arguments, and shows how to use them.
+ * Probes: places in the library that a tracer can hook into while the program runs (USDT). docs/diagnostics.md has
+ * their names and arguments, and shows how to use them.
  *
  * Where <sys/sdt.h> was there when the library was built, a probe is one instruction that does nothing, and a note in
  * the program that says where its arguments are; elsewhere it is nothing at all. So arguments are what the code has at
