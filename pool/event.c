@@ -59,6 +59,25 @@ void apm__event_release(struct apm__slot_table *table, struct apm__slot *slot)
         apm__slot_free(table, slot);
 }
 
+apm_error apm__event_acquire(uint64_t bits, struct apm__slot **slot)
+{
+    apm_error error = apm__slot_acquire(&apm__manual_reset_events, bits, 0, slot);
+    return error == APM_ERROR_ARGUMENT ? apm__slot_acquire(&apm__auto_reset_events, bits, 0, slot) : error;
+}
+
+void apm__event_forget(struct apm__slot *slot)
+{
+    /* Relaxed: the flag does not change while there is a reference. */
+    bool automatic = (apm__atomic_load(&slot->control, APM__RELAXED) & APM__SLOT_AUTO_RESET) != 0;
+    apm__event_release(automatic ? &apm__auto_reset_events : &apm__manual_reset_events, slot);
+}
+
+void apm__event_set_and_release(struct apm__slot *slot)
+{
+    apm__wait_signal(slot);
+    apm__event_forget(slot);
+}
+
 apm_error apm_manual_reset_event_create(bool initial_state, apm_manual_reset_event *event)
 {
     return create(&apm__manual_reset_events, initial_state, 0, event ? &event->bits : NULL);

@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "apm/error.h"
+#include "apm/handle.h"
 #include "deadline.h"
 #include "os.h"
 #include "parker.h"
@@ -46,6 +47,9 @@ struct apm__work {
 
 struct apm__pool;
 struct apm__worker;
+
+/* The pool that a handle names. ARGUMENT if none; INVALID_OPERATION in a forked child. */
+apm_error apm__pool_resolve(apm_thread_pool handle, struct apm__pool **pool);
 
 /* The process-wide pool. It exists always; it runs from apm__pool_start to apm__pool_stop. */
 struct apm__pool *apm__pool_default(void);

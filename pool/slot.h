@@ -39,6 +39,8 @@ enum apm__slot_kind {
     APM__KIND_OPERATION = 2,
     APM__KIND_MANUAL_RESET_EVENT = 3,
     APM__KIND_AUTO_RESET_EVENT = 4,
+    APM__KIND_TIMER = 10,
+    APM__KIND_REGISTERED_WAIT = 11,
     APM__KIND_LIMIT
 };
 

@@ -6,8 +6,8 @@
 #include "pool.h"
 #include "process.h"
 
-/* The pool that a handle names: so far only the default one, by the null handle. */
-static apm_error resolve(apm_thread_pool handle, struct apm__pool **pool)
+/* So far only the default pool, which the null handle names. */
+apm_error apm__pool_resolve(apm_thread_pool handle, struct apm__pool **pool)
 {
     *pool = apm__pool_default();
     if (apm__process_is_forked_child())
@@ -26,7 +26,7 @@ static int min_threads_locked(const struct apm__pool *pool)
 apm_error apm_thread_pool_set_min_threads(apm_thread_pool handle, int threads)
 {
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_resolve(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&pool->lock);
@@ -41,7 +41,7 @@ apm_error apm_thread_pool_set_min_threads(apm_thread_pool handle, int threads)
 apm_error apm_thread_pool_set_max_threads(apm_thread_pool handle, int threads)
 {
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_resolve(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&pool->lock);
@@ -60,7 +60,7 @@ static apm_error read_count(apm_thread_pool handle, int (*count_locked)(const st
         return APM_ERROR_ARGUMENT_NULL;
     *threads = 0;
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_resolve(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&pool->lock);

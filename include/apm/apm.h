@@ -11,6 +11,7 @@
 #include "apm/ip_address.h"
 #include "apm/socket.h"
 #include "apm/thread_pool.h"
+#include "apm/timer.h"
 #include "apm/version.h"
 #include "apm/wait_handle.h"
 

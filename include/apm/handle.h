@@ -38,5 +38,7 @@ APM_DECLARE_HANDLE(apm_wait_handle);
 APM_DECLARE_HANDLE(apm_manual_reset_event);
 APM_DECLARE_HANDLE(apm_auto_reset_event);
 APM_DECLARE_HANDLE(apm_thread_pool);
+APM_DECLARE_HANDLE(apm_timer);
+APM_DECLARE_HANDLE(apm_registered_wait_handle);
 
 #endif

@@ -11,6 +11,7 @@
 #include "operation.h"
 #include "process.h"
 #include "resolver.h"
+#include "timer.h"
 
 static apm__os_mutex lock = APM__OS_MUTEX_INITIALIZER;
 
@@ -142,13 +143,14 @@ static bool is_late(uint64_t end_ns)
 }
 
 /* Closes and cancels everything until nothing moves any more; false if the time is up. */
-static bool come_to_rest(uint64_t end_ns)
+static bool come_to_rest(struct apm__pool *pool, uint64_t end_ns)
 {
     bool first = true;
     for (;;) {
+        bool timers_gone = apm__timer_end_all(pool, first);
         size_t closed = close_sockets(first);
         first = false;
-        if (rest_operations() && closed == 0)
+        if (rest_operations() && closed == 0 && timers_gone)
             return true;
         if (is_late(end_ns))
             return false;
@@ -167,7 +169,7 @@ apm_error apm_cleanup(int timeout_ms)
     apm_error error = APM_ERROR_TIMED_OUT;
     apm__os_mutex_lock(&lock);
     apm__pool_close(pool);
-    if (!come_to_rest(end_ns) || !apm__resolver_stop(end_ns))
+    if (!come_to_rest(pool, end_ns) || !apm__resolver_stop(end_ns))
         goto reopen;
     apm__pool_stop(pool);
     end_operations();
