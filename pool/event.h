@@ -10,8 +10,8 @@ extern struct apm__slot_table apm__manual_reset_events;
 extern struct apm__slot_table apm__auto_reset_events;
 
 /*
- * Takes a reference to the event that the bits of a wait handle name. The errors of apm__slot_acquire; ARGUMENT also for
- * what is no event.
+ * Takes a reference to the event that the bits of a wait handle name. The errors of apm__slot_acquire; ARGUMENT also
+ * for what is no event.
  */
 apm_error apm__event_acquire(uint64_t bits, struct apm__slot **slot);
 

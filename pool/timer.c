@@ -3,8 +3,8 @@
  *
  * A timer is a slot, a deadline of its pool, and one work item. It is ARMED until its time has come, then DUE until a
  * worker takes it up, and then ARMED for the next period or DISARMED. The worker arms it before it calls the callback,
- * and gives the work item up before that: so the next callback can be submitted while this one runs, and overlap it, and
- * there never is more than one that is due and has not begun. Nothing is counted, queued or allocated for it.
+ * and gives the work item up before that: so the next callback can be submitted while this one runs, and overlap it,
+ * and there never is more than one that is due and has not begun. Nothing is counted, queued or allocated for it.
  *
  * Invariants, all under the timer's lock:
  *  1. ARMED: the heap has the deadline, at the timer's time or before, or an expiry of it is on its way to the lock. An
