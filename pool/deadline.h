@@ -22,7 +22,8 @@
 struct apm__deadline {
     uint64_t due_ns;
     uint32_t position;                              /* place in the heap plus one; 0 is not armed */
-    uint32_t reserved;                              /* 1: its place is there also while it is not armed */
+    bool reserved;                                  /* its place is there also while it is not armed */
+    bool placed;                                    /* for alarm.h; guarded by the lock of its owner */
     void (*expire)(struct apm__deadline *deadline); /* called once it is due and disarmed, under no lock */
 };
 

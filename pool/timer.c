@@ -7,24 +7,23 @@
  * and there never is more than one that is due and has not begun. Nothing is counted, queued or allocated for it.
  *
  * Invariants, all under the timer's lock:
- *  1. ARMED: the heap has the deadline, at the timer's time or before, or an expiry of it is on its way to the lock. An
- *     expiry that finds that the time has not come puts the deadline back; so arming for later leaves the heap alone.
- *     Whether the timer fires is decided here, by state and time; the heap only sees to it that somebody asks.
+ *  1. ARMED: the alarm (alarm.h) is placed at the timer's time or before, or its expiry is on the way to the lock.
+ *     Whether the timer fires is decided here, by state and time; the alarm only sees to it that somebody asks.
  *  2. DUE: the work item is in the pool's hands. When it runs and the timer is not due, somebody has changed or closed
  *     it meanwhile, and nothing happens.
  *  3. A callback begins only on a timer that is not closed, and is counted in `running` from that decision until it has
  *     returned. The event of apm_timer_close_and_signal is set by whoever finds, closed, that `running` is 0.
  *
- * References to the slot: the creator's, until close; one for the deadline's place in the heap, which its expiry takes
- * over; one for the work item in the pool's hands, which the callback takes over. With the last one the slot is free,
- * and with it the deadline's reserved place.
+ * References to the slot: the creator's, until close; one for the alarm, which its expiry takes over; one for the work
+ * item in the pool's hands, which the callback takes over. With the last one the slot is free, and with it the
+ * deadline's reserved place.
  *
  * Locks: a timer's lock comes before the pool's and the heap's; no other lock is held when it is taken.
  */
 #include "timer.h"
 
+#include "alarm.h"
 #include "apm/timer.h"
-#include "check.h"
 #include "event.h"
 
 enum state {
@@ -36,7 +35,7 @@ enum state {
 struct timer {
     struct apm__slot slot; /* first: the table's view */
     struct apm__work work;
-    struct apm__deadline deadline; /* its time is written under the lock */
+    struct apm__deadline deadline; /* an alarm, under the lock */
 
     /* immutable */
     apm_timer_callback *callback;
@@ -51,7 +50,6 @@ struct timer {
     struct apm__slot *event; /* to be set when no callback runs any more; NULL unless closed */
     uint32_t running;        /* callbacks */
     uint8_t state;           /* enum state */
-    bool placed;             /* invariant 1: the heap, or an expiry, has it at the deadline's time */
     bool queued;             /* the work item is in the pool's hands */
     bool closed;
 };
@@ -72,16 +70,13 @@ static void prepare(struct apm__slot *slot)
 
 static struct apm__slot_table timers = APM__SLOT_TABLE(APM__KIND_TIMER, struct timer, prepare);
 
-/* Held while a timer is admitted to its pool; who has closed the pool, and then takes it, sees all that were. */
-static apm__os_mutex admission = APM__OS_MUTEX_INITIALIZER;
-
 static _Atomic int64_t active; /* timers that are not DISARMED; a number to look at */
 
 static void release(struct timer *timer)
 {
     if (!apm__slot_release(&timer->slot))
         return;
-    apm__deadline_unreserve(&timer->pool->deadlines, &timer->deadline);
+    apm__alarm_dismiss(timer->pool, &timer->deadline);
     apm__slot_free(&timers, &timer->slot);
 }
 
@@ -95,26 +90,18 @@ static void set_state_locked(struct timer *timer, enum state state)
     timer->state = (uint8_t)state;
 }
 
-/* Has somebody ask at `due_ns`. The caller has a reference. */
+/* Has somebody ask at `due_ns`. The caller has a reference, and the lock keeps whoever asks from giving one back. */
 static void place_locked(struct timer *timer)
 {
-    if (timer->placed && timer->deadline.due_ns <= timer->due_ns)
-        return; /* somebody asks before, and places it anew */
-    bool was_armed;
-    apm__slot_retain(&timer->slot); /* the place's */
-    apm_error error = apm__pool_set_deadline(timer->pool, &timer->deadline, timer->due_ns, &was_armed);
-    APM__CHECK(error == APM_ERROR_SUCCESS); /* the place is reserved */
-    if (was_armed)
-        release(timer);
-    timer->placed = true;
+    if (apm__alarm_place(timer->pool, &timer->deadline, timer->due_ns))
+        apm__slot_retain(&timer->slot);
 }
 
 static void disarm_locked(struct timer *timer)
 {
     set_state_locked(timer, DISARMED);
-    if (apm__pool_clear_deadline(timer->pool, &timer->deadline))
-        release(timer); /* the place's; the caller has another */
-    timer->placed = false;
+    if (apm__alarm_withdraw(timer->pool, &timer->deadline))
+        release(timer); /* the alarm's; the caller has another */
 }
 
 /* True: the caller has to submit the work, once it has released the lock; the reference for that is taken. */
@@ -151,7 +138,7 @@ static void expire(struct apm__deadline *deadline)
     struct timer *timer = (struct timer *)(void *)((unsigned char *)deadline - offsetof(struct timer, deadline));
     bool submit = false;
     apm__os_mutex_lock(&timer->lock);
-    timer->placed = false;
+    apm__alarm_rung(&timer->deadline);
     if (timer->state == ARMED) {
         if (apm__os_monotonic_ns() >= timer->due_ns)
             submit = become_due_locked(timer);
@@ -224,19 +211,6 @@ static bool is_time(int64_t ms)
     return ms >= APM_TIMEOUT_INFINITE && ms <= APM_TIMER_MAX_MS;
 }
 
-/* Gives the timer its handle, with references for the creator and the caller, if the pool takes it. */
-static apm_error admit(struct timer *timer)
-{
-    apm_error error = APM_ERROR_INVALID_OPERATION;
-    apm__os_mutex_lock(&admission);
-    if (apm__pool_is_open(timer->pool))
-        error = apm__deadline_reserve(&timer->pool->deadlines, &timer->deadline);
-    if (error == APM_ERROR_SUCCESS)
-        apm__slot_publish(&timer->slot, 2, 0);
-    apm__os_mutex_unlock(&admission);
-    return error;
-}
-
 apm_error apm_timer_create(apm_thread_pool handle, apm_timer_callback *callback, void *state, int64_t due_time_ms,
                            int64_t period_ms, apm_timer *created)
 {
@@ -262,10 +236,9 @@ apm_error apm_timer_create(apm_thread_pool handle, apm_timer_callback *callback,
     timer->event = NULL;
     timer->running = 0;
     timer->state = DISARMED;
-    timer->placed = false;
     timer->queued = false;
     timer->closed = false;
-    error = admit(timer);
+    error = apm__alarm_admit(pool, &timer->deadline, &timer->slot, 2); /* the creator's, and ours */
     if (error != APM_ERROR_SUCCESS) {
         apm__slot_free(&timers, &timer->slot);
         return error;
@@ -360,8 +333,7 @@ int64_t apm_timer_active_count(void)
 
 bool apm__timer_end_all(struct apm__pool *pool, bool report)
 {
-    apm__os_mutex_lock(&admission);
-    apm__os_mutex_unlock(&admission);
+    apm__alarm_finish_admissions();
     bool gone = true;
     struct apm__slot *slot;
     for (uint32_t i = 0; (slot = apm__slot_at(&timers, i)); i++) {

@@ -1,5 +1,5 @@
 /*
- * Timers, for the end of a pool: they are closed, and have gone when nothing of them runs any more.
+ * Timers, for the end of a pool.
  */
 #ifndef APM__TIMER_H
 #define APM__TIMER_H

@@ -21,20 +21,11 @@ enum {
 static apm__os_mutex locks[LOCK_COUNT] = {SIXTEEN_LOCKS, SIXTEEN_LOCKS, SIXTEEN_LOCKS, SIXTEEN_LOCKS};
 
 /* A thread in a wait. It stays until its links are out of every list, so whoever finds it in one may use it. */
-struct waiter {
+struct apm__waiter {
     struct apm__parker *parker;
     bool for_all;
     _Atomic int32_t
         claimed; /* index of the slot whose signal it got; or one of those above. It leaves NOT_CLAIMED once */
-};
-
-/* A waiter's place in the list of one slot: circular, the slot points at the first. Guarded by the slot's wait lock. */
-struct apm__wait_link {
-    struct apm__wait_link *next;
-    struct apm__wait_link *previous;
-    struct waiter *waiter;
-    int32_t index;
-    bool linked;
 };
 
 static size_t lock_index(const struct apm__slot *slot)
@@ -81,7 +72,7 @@ static void unlink_locked(struct apm__slot *slot, struct apm__wait_link *link)
 /* -- Signals -- */
 
 /* Gives the signal to the waiter; false if it has another one already, or has given up. */
-static bool claim(struct waiter *waiter, int32_t index)
+static bool claim(struct apm__waiter *waiter, int32_t index)
 {
     int32_t not_claimed = NOT_CLAIMED;
     while (!apm__atomic_replace(&waiter->claimed, &not_claimed, index, APM__ACQ_REL))
@@ -103,35 +94,75 @@ static bool try_take(struct apm__slot *slot)
     return false;
 }
 
+/*
+ * Watchers that a signal has released, in the order of the list. They are told once the lock is given back: what they
+ * do then takes locks of their own, under which they look at slots.
+ */
+struct released {
+    struct apm__watcher *first;
+    struct apm__watcher **end;
+};
+
+static void release_watcher_locked(struct apm__slot *slot, struct apm__wait_link *link, struct released *released)
+{
+    struct apm__watcher *watcher =
+        (struct apm__watcher *)(void *)((unsigned char *)link - offsetof(struct apm__watcher, link));
+    unlink_locked(slot, link);
+    watcher->next_released = NULL;
+    if (released->first)
+        *released->end = watcher;
+    else
+        released->first = watcher;
+    released->end = &watcher->next_released;
+}
+
+static void tell(const struct released *released)
+{
+    for (struct apm__watcher *watcher = released->first, *next; watcher; watcher = next) {
+        next = watcher->next_released; /* before it is its owner's again */
+        watcher->released(watcher);
+    }
+}
+
+/* Releases the owner of the link, who gets this slot's signal; false if it wants none, or all at once. */
+static bool release_locked(struct apm__slot *slot, struct apm__wait_link *link, struct released *released)
+{
+    if (!link->waiter)
+        release_watcher_locked(slot, link, released);
+    else if (!link->waiter->for_all && claim(link->waiter, link->index))
+        apm__parker_unpark(link->waiter->parker);
+    else
+        return false;
+    return true;
+}
+
 void apm__wait_release_waiters(struct apm__slot *slot)
 {
+    struct released released = {0};
     apm__os_mutex_lock(lock_of(slot));
-    struct apm__wait_link *link = slot->waiters;
-    while (link) {
-        if (link->waiter->for_all || claim(link->waiter, link->index))
+    struct apm__wait_link *last = slot->waiters ? slot->waiters->previous : NULL;
+    for (struct apm__wait_link *link = slot->waiters, *next; link; link = next) {
+        next = link == last ? NULL : link->next; /* before a watcher is taken out */
+        if (!release_locked(slot, link, &released) && link->waiter->for_all)
             apm__parker_unpark(link->waiter->parker);
-        link = link->next == slot->waiters ? NULL : link->next;
     }
     apm__os_mutex_unlock(lock_of(slot));
+    tell(&released);
 }
 
 /* Hands an auto-reset event's signal to the longest waiter, or leaves it set for the next wait. */
-static void signal_one_locked(struct apm__slot *slot)
+static void signal_one_locked(struct apm__slot *slot, struct released *released)
 {
-    bool taken = false;
     struct apm__wait_link *link = slot->waiters;
-    while (link && !taken) {
-        taken = !link->waiter->for_all && claim(link->waiter, link->index);
-        if (taken)
-            apm__parker_unpark(link->waiter->parker);
+    while (link) {
+        if (release_locked(slot, link, released))
+            return;
         link = link->next == slot->waiters ? NULL : link->next;
     }
-    if (!taken) {
-        apm__atomic_or(&slot->control, APM__SLOT_SIGNALLED, APM__ACQ_REL);
-        for (link = slot->waiters; link; link = link->next == slot->waiters ? NULL : link->next)
-            if (link->waiter->for_all)
-                apm__parker_unpark(link->waiter->parker);
-    }
+    apm__atomic_or(&slot->control, APM__SLOT_SIGNALLED, APM__ACQ_REL);
+    for (link = slot->waiters; link; link = link->next == slot->waiters ? NULL : link->next)
+        if (link->waiter->for_all)
+            apm__parker_unpark(link->waiter->parker);
 }
 
 void apm__wait_signal(struct apm__slot *slot)
@@ -139,9 +170,11 @@ void apm__wait_signal(struct apm__slot *slot)
     uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
     do {
         if ((control & APM__SLOT_AUTO_RESET) && (control & APM__SLOT_HAS_WAITERS)) {
+            struct released released = {0};
             apm__os_mutex_lock(lock_of(slot));
-            signal_one_locked(slot);
+            signal_one_locked(slot, &released);
             apm__os_mutex_unlock(lock_of(slot));
+            tell(&released);
             return;
         }
         /* Release, also where it is set already: whoever waits sees what was done before this signal. */
@@ -153,6 +186,34 @@ void apm__wait_signal(struct apm__slot *slot)
 void apm__wait_reset(struct apm__slot *slot)
 {
     apm__atomic_and(&slot->control, ~(uint64_t)APM__SLOT_SIGNALLED, APM__ACQ_REL);
+}
+
+/* -- Watchers -- */
+
+enum apm__watch apm__wait_watch(struct apm__slot *slot, struct apm__watcher *watcher)
+{
+    enum apm__watch found = APM__WATCH_LINKED;
+    apm__os_mutex_lock(lock_of(slot));
+    APM__ASSERT(!watcher->link.linked);
+    /* As a thread does: linked first, so that HAS_WAITERS is set when SIGNALLED is looked for. */
+    uint64_t control = apm__atomic_or(&slot->control, APM__SLOT_HAS_WAITERS, APM__ACQ_REL);
+    watcher->link.waiter = NULL;
+    link_locked(slot, &watcher->link);
+    if (try_take(slot)) {
+        found = control & APM__SLOT_AUTO_RESET ? APM__WATCH_TAKEN : APM__WATCH_SIGNALLED;
+        unlink_locked(slot, &watcher->link);
+    }
+    apm__os_mutex_unlock(lock_of(slot));
+    return found;
+}
+
+bool apm__wait_withdraw(struct apm__slot *slot, struct apm__watcher *watcher)
+{
+    apm__os_mutex_lock(lock_of(slot));
+    bool linked = watcher->link.linked;
+    unlink_locked(slot, &watcher->link);
+    apm__os_mutex_unlock(lock_of(slot));
+    return linked;
 }
 
 /* -- Waits -- */
@@ -199,6 +260,7 @@ static void unlink_all(struct apm__slot *const *slots, struct apm__wait_link *li
 /* Links the waiter into the list of a slot, or takes its signal if it has come. False: there is no need to wait. */
 static bool enlist(struct apm__slot *slot, struct apm__wait_link *link)
 {
+    struct released released = {0};
     apm__os_mutex_lock(lock_of(slot));
     apm__atomic_or(&slot->control, APM__SLOT_HAS_WAITERS, APM__ACQ_REL);
     link_locked(slot, link);
@@ -206,9 +268,10 @@ static bool enlist(struct apm__slot *slot, struct apm__wait_link *link)
     if (signalled && !claim(link->waiter, link->index)) {
         /* Another slot's signal came first: this one goes to the next waiter, if it is of the kind that is used up. */
         if (apm__atomic_load(&slot->control, APM__RELAXED) & APM__SLOT_AUTO_RESET)
-            signal_one_locked(slot);
+            signal_one_locked(slot, &released);
     }
     apm__os_mutex_unlock(lock_of(slot));
+    tell(&released);
     return !signalled;
 }
 
@@ -226,7 +289,7 @@ apm_error apm__wait_any(struct apm__slot *const *slots, size_t count, int64_t ti
         return APM_ERROR_WAIT_TIMEOUT;
 
     struct apm__wait_link links[MAX_SLOTS];
-    struct waiter waiter = {.parker = apm__parker_current(), .claimed = NOT_CLAIMED};
+    struct apm__waiter waiter = {.parker = apm__parker_current(), .claimed = NOT_CLAIMED};
     uint64_t end_ns = end_of(timeout_ns);
     size_t enlisted = 0;
     bool wait = true;
@@ -295,7 +358,7 @@ apm_error apm__wait_all(struct apm__slot *const *slots, size_t count, int64_t ti
         return APM_ERROR_WAIT_TIMEOUT;
 
     struct apm__wait_link links[MAX_SLOTS];
-    struct waiter waiter = {.parker = apm__parker_current(), .for_all = true, .claimed = NOT_CLAIMED};
+    struct apm__waiter waiter = {.parker = apm__parker_current(), .for_all = true, .claimed = NOT_CLAIMED};
     uint64_t end_ns = end_of(timeout_ns);
     apm__pool_begin_wait(timeout_ns < 0 && !ended_by_io(slots, count));
     for (size_t i = 0; i < count; i++) {

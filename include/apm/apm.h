@@ -9,6 +9,7 @@
 #include "apm/error.h"
 #include "apm/handle.h"
 #include "apm/ip_address.h"
+#include "apm/registered_wait.h"
 #include "apm/socket.h"
 #include "apm/thread_pool.h"
 #include "apm/timer.h"

@@ -4,7 +4,7 @@
  * A wait holds a reference to each object for as long as it lasts. The handle of a result that has been ended stands
  * for something that is signalled for ever.
  */
-#include "apm/wait_handle.h"
+#include "wait_handle.h"
 
 #include "event.h"
 #include "operation.h"
@@ -12,41 +12,40 @@
 
 /* What a wait has resolved its handles to. */
 struct held {
-    struct apm__slot *slots[APM_WAIT_HANDLE_MAX_COUNT];
-    struct apm__slot_table *tables[APM_WAIT_HANDLE_MAX_COUNT];
+    struct apm__wait_object objects[APM_WAIT_HANDLE_MAX_COUNT];
+    struct apm__slot *slots[APM_WAIT_HANDLE_MAX_COUNT]; /* those of the objects */
     size_t count;
 };
 
-static void release_all(struct held *held)
+void apm__wait_object_release(const struct apm__wait_object *object)
 {
-    for (size_t i = 0; i < held->count; i++) {
-        if (!held->slots[i])
-            continue;
-        if (held->tables[i] == &apm__operations)
-            apm__operation_release((struct apm__operation *)held->slots[i]);
-        else
-            apm__event_release(held->tables[i], held->slots[i]);
-    }
+    if (!object->slot)
+        return;
+    if (object->table == &apm__operations)
+        apm__operation_release((struct apm__operation *)object->slot);
+    else
+        apm__event_release(object->table, object->slot);
 }
 
-/* Adds the object that the handle names. */
-static apm_error hold(struct held *held, apm_wait_handle handle)
+apm_error apm__wait_object_hold(apm_wait_handle handle, struct apm__wait_object *object)
 {
     static struct apm__slot_table *const tables[] = {&apm__manual_reset_events, &apm__auto_reset_events,
                                                      &apm__operations};
     apm_error error = handle.bits == 0 ? APM_ERROR_ARGUMENT_NULL : APM_ERROR_ARGUMENT;
-    struct apm__slot *slot = NULL;
-    size_t kind = 0;
-    for (; error == APM_ERROR_ARGUMENT && kind < sizeof tables / sizeof tables[0]; kind++)
-        error = apm__slot_acquire(tables[kind], handle.bits, 0, &slot);
-    if (error == APM_ERROR_OBJECT_DISPOSED && tables[kind - 1] == &apm__operations)
+    *object = (struct apm__wait_object){0};
+    for (size_t kind = 0; error == APM_ERROR_ARGUMENT && kind < sizeof tables / sizeof tables[0]; kind++) {
+        object->table = tables[kind];
+        error = apm__slot_acquire(tables[kind], handle.bits, 0, &object->slot);
+    }
+    if (error == APM_ERROR_OBJECT_DISPOSED && object->table == &apm__operations)
         error = APM_ERROR_SUCCESS; /* ended: signalled for ever */
-    if (error != APM_ERROR_SUCCESS)
-        return error;
-    held->slots[held->count] = slot;
-    held->tables[held->count] = tables[kind - 1];
-    held->count++;
-    return APM_ERROR_SUCCESS;
+    return error;
+}
+
+static void release_all(struct held *held)
+{
+    for (size_t i = 0; i < held->count; i++)
+        apm__wait_object_release(&held->objects[i]);
 }
 
 static apm_error hold_all(struct held *held, const apm_wait_handle *handles, size_t count, int timeout_ms)
@@ -61,11 +60,13 @@ static apm_error hold_all(struct held *held, const apm_wait_handle *handles, siz
     if (timeout_ms < -1)
         return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
     for (size_t i = 0; i < count; i++) {
-        apm_error error = hold(held, handles[i]);
+        apm_error error = apm__wait_object_hold(handles[i], &held->objects[i]);
         if (error != APM_ERROR_SUCCESS) {
             release_all(held);
             return error;
         }
+        held->slots[i] = held->objects[i].slot;
+        held->count++;
     }
     return APM_ERROR_SUCCESS;
 }

@@ -10,6 +10,7 @@
 #include "event.h"
 #include "operation.h"
 #include "process.h"
+#include "registered_wait.h"
 #include "resolver.h"
 #include "timer.h"
 
@@ -147,10 +148,11 @@ static bool come_to_rest(struct apm__pool *pool, uint64_t end_ns)
 {
     bool first = true;
     for (;;) {
+        bool waits_gone = apm__registered_wait_end_all(pool, first); /* they hold operations and events */
         bool timers_gone = apm__timer_end_all(pool, first);
         size_t closed = close_sockets(first);
         first = false;
-        if (rest_operations() && closed == 0 && timers_gone)
+        if (rest_operations() && closed == 0 && waits_gone && timers_gone)
             return true;
         if (is_late(end_ns))
             return false;
