@@ -4,38 +4,22 @@
  * `placed` says that the heap has the deadline, or an expiry of it is on its way to the owner's lock; `due_ns`, which
  * is written under that lock only, says for when. An expiry that comes after the deadline has been set anew takes
  * `placed` back although the heap has it: then it is set once more, which moves it to where it belongs.
- *
- * Lock: `admission`, before the heap's. It is held between the look at the pool's phase and the publishing.
  */
 #include "alarm.h"
 
 #include "check.h"
 
-static apm__os_mutex admission = APM__OS_MUTEX_INITIALIZER;
-
-apm_error apm__alarm_admit(struct apm__pool *pool, struct apm__deadline *deadline, struct apm__slot *slot,
-                           uint32_t references)
+apm_error apm__alarm_admit(struct apm__pool *pool, struct apm__deadline *deadline)
 {
-    apm_error error = APM_ERROR_INVALID_OPERATION;
-    deadline->placed = false;
-    apm__os_mutex_lock(&admission);
-    if (apm__pool_is_open(pool))
-        error = apm__deadline_reserve(&pool->deadlines, deadline);
-    if (error == APM_ERROR_SUCCESS)
-        apm__slot_publish(slot, references, 0);
-    apm__os_mutex_unlock(&admission);
-    return error;
+    if (!apm__pool_is_still_open(pool))
+        return APM_ERROR_INVALID_OPERATION;
+    return apm__deadline_reserve(&pool->deadlines, deadline);
 }
 
 void apm__alarm_dismiss(struct apm__pool *pool, struct apm__deadline *deadline)
 {
-    apm__deadline_unreserve(&pool->deadlines, deadline);
-}
-
-void apm__alarm_finish_admissions(void)
-{
-    apm__os_mutex_lock(&admission);
-    apm__os_mutex_unlock(&admission);
+    if (deadline->reserved)
+        apm__deadline_unreserve(&pool->deadlines, deadline);
 }
 
 bool apm__alarm_place(struct apm__pool *pool, struct apm__deadline *deadline, uint64_t due_ns)

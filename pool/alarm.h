@@ -17,17 +17,13 @@
 #include "pool.h"
 
 /*
- * Makes an owner known: reserves its deadline's place, and publishes its slot with so many references, in one step with
- * the question whether the pool is open. INVALID_OPERATION if it is not, OUT_OF_MEMORY.
+ * Reserves the place of an owner whose slot has just been published, if the pool is open: INVALID_OPERATION if it is
+ * not, OUT_OF_MEMORY. Whoever ends the pool sees the owner, since it was published before, and waits for it to be gone.
  */
-apm_error apm__alarm_admit(struct apm__pool *pool, struct apm__deadline *deadline, struct apm__slot *slot,
-                           uint32_t references);
+apm_error apm__alarm_admit(struct apm__pool *pool, struct apm__deadline *deadline);
 
-/* Gives the place back. */
+/* Gives the place back, if there is one. The owner's last reference is gone. */
 void apm__alarm_dismiss(struct apm__pool *pool, struct apm__deadline *deadline);
-
-/* Once the pool has been closed: what was admitted before is published when this returns, and no more comes. */
-void apm__alarm_finish_admissions(void);
 
 /* Has the owner asked at `due_ns` or before; true: that is one more asking. The deadline's place is reserved. */
 bool apm__alarm_place(struct apm__pool *pool, struct apm__deadline *deadline, uint64_t due_ns);

@@ -55,7 +55,7 @@ static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct s
         return;
     }
     sight->stuck = true;
-    if (apm__ring_count(&worker->work) > 0 || apm__ring_count(&worker->events) > 0) {
+    if (apm__worker_has_work(worker)) {
         sight->needy = true;
         /* Workers that are awake may be too busy to come to stealing of their own accord. */
         apm__atomic_store(&pool->rescue, 1, APM__RELAXED);
@@ -71,19 +71,6 @@ static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct s
         sight->blocked++;
 }
 
-/* Nobody can take over: one of the workers that wait polls meanwhile. */
-static void have_a_waiter_poll_locked(struct apm__pool *pool, struct apm__parker **unpark)
-{
-    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED); worker;
-         worker = worker->next_worker) {
-        if (apm__atomic_load(&worker->state, APM__RELAXED) != APM__WORKER_WAITING)
-            continue;
-        apm__atomic_store(&worker->shall_poll, 1, APM__RELAXED);
-        *unpark = &worker->parker;
-        return;
-    }
-}
-
 static void find_a_thread(struct apm__pool *pool, const struct sight *sight)
 {
     struct apm__parker *unpark;
@@ -91,7 +78,7 @@ static void find_a_thread(struct apm__pool *pool, const struct sight *sight)
     int limit = apm__pool_wanted_locked(pool) + sight->blocked;
     bool covered = apm__pool_wake_locked(pool, limit, &unpark);
     if (!covered && apm__atomic_load(&pool->role, APM__RELAXED) == 0)
-        have_a_waiter_poll_locked(pool, &unpark);
+        apm__pool_have_a_waiter_poll_locked(pool, &unpark);
     apm__os_mutex_unlock(&pool->lock);
     if (unpark)
         apm__parker_unpark(unpark);
@@ -110,7 +97,8 @@ static void break_deadlock(struct apm__pool *pool, struct memory *memory)
 {
     struct apm__worker *victim = NULL;
     apm__os_mutex_lock(&pool->lock);
-    bool locked = pool->queue_head && pool->threads >= pool->max_threads && pool->breakable == pool->threads;
+    bool locked = (apm__pool_queued(pool) > 0 || apm__pool_has_left_work_locked(pool)) &&
+                  pool->threads >= pool->max_threads && pool->breakable == pool->threads;
     memory->locked = locked ? memory->locked + 1 : 0;
     if (memory->locked >= DEADLOCK_AFTER) {
         victim = apm__atomic_load(&pool->workers, APM__RELAXED);
@@ -134,7 +122,7 @@ static bool tick(struct apm__pool *pool, struct memory *memory)
          worker = worker->next_worker)
         look_at(pool, worker, &sight);
 
-    bool has_queue = apm__atomic_load(&pool->queued, APM__RELAXED) > 0;
+    bool has_queue = apm__pool_queued(pool) > 0;
     memory->unattended = apm__atomic_load(&pool->role, APM__RELAXED) == 0 ? memory->unattended + 1 : 0;
     bool nobody_polls = sight.running && memory->unattended > 0 && (sight.stuck || memory->unattended > 1);
     if (sight.needy || nobody_polls || (has_queue && (sight.stuck || memory->had_queue)))

@@ -8,12 +8,20 @@
  * this work-conserving are helpers, woken when the batch is long enough to be worth a second thread, and the monitor,
  * which looks each two milliseconds while any worker runs, and puts another worker in the place of one that is stuck.
  *
+ * Work has three ways to a worker. What others submit goes to the pool's queues, from which workers take shares into
+ * their rings: one for completions, which must not fail and so are linked, and one for the program's items, which need
+ * no memory of their own. What a worker's own I/O completes goes to the end of its ring. What its own work asks for
+ * with preference goes to its deque, and runs first, the newest before all else.
+ *
  * Invariants:
- *  1. Work in the global queue is seen: it is put there under the pool's lock, and under the same lock an idle worker
- *     either was found and woken, or none was idle; and a worker becomes idle only under that lock, with the queue
- *     empty.
- *  2. Work in a ring is seen by its owner, which does not become idle while its rings hold anything, or, if the owner
- *     is stuck, by the thieves that the monitor wakes.
+ *  1. Work in the queues is seen. Who submits counts it up first and then looks at `searching`, `running` and
+ *     `wakeable`; a worker that becomes idle, or stops searching, publishes that first and then looks at the count. So
+ *     either the worker sees the work, or the submitter sees that it has to wake somebody. It need not while some
+ *     worker runs and is expected to come to the queue sooner than a thread could be woken; if that one gets stuck
+ *     instead, the monitor, which is awake then, sees queue and worker.
+ *  2. Work in a ring or a deque is seen by its owner, which does not become idle while they hold anything; or, if the
+ *     owner is stuck, by the thieves that the monitor wakes; or, if it waits or its thread has ended, by the worker
+ *     that it wakes, and by every worker that would become idle: both under the pool's lock.
  *  3. If nobody has the polling role, then some worker runs, or has been woken and will look; so the monitor is awake.
  *  4. A wait of the library on a worker is covered: another worker takes over, or, at the maximum, the waiter polls.
  *
@@ -26,46 +34,43 @@
 #include <stdint.h>
 
 #include "apm/error.h"
-#include "apm/handle.h"
+#include "calls.h"
 #include "deadline.h"
+#include "deque.h"
 #include "os.h"
 #include "parker.h"
 #include "poller.h"
 #include "ring.h"
 #include "slot.h"
+#include "work.h"
 
 /* -- For the layers above ------------------------------------------------------------------------------------------ */
-
-/*
- * Something to run once on a worker; part of what it is about. Owned by the pool from submit until `run` is called. If
- * user code in it ends the thread, `run` is called again, only to tidy up: apm__pool_is_abandoning is true then.
- */
-struct apm__work {
-    struct apm__work *next;
-    void (*run)(struct apm__work *work);
-};
 
 struct apm__pool;
 struct apm__worker;
 
-/* The pool that a handle names. ARGUMENT if none; INVALID_OPERATION in a forked child. */
-apm_error apm__pool_resolve(apm_thread_pool handle, struct apm__pool **pool);
-
 /* The process-wide pool. It exists always; it runs from apm__pool_start to apm__pool_stop. */
 struct apm__pool *apm__pool_default(void);
 
+/* Makes a pool of the program's as new. Its memory is zero, or that of a pool that has ended and nobody holds. */
+void apm__pool_initialise(struct apm__pool *pool, struct apm__slot *slot, int min_threads, int max_threads);
+
 /*
  * Has the pool running: makes its poller and threads if it does not yet. Any thread.
- * OUT_OF_MEMORY, or what apm__poller_create says; INVALID_OPERATION while it is being stopped, and in a forked child.
+ * OUT_OF_MEMORY, or what apm__poller_create says; INVALID_OPERATION while it is being stopped, when it has ended, and
+ * in a forked child.
  */
 apm_error apm__pool_start(struct apm__pool *pool);
 
 /* Whether the pool runs and takes new operations. */
 bool apm__pool_is_open(struct apm__pool *pool);
 
+/* The same, for the maker of something that the pool's end looks for: either it is found there, or this is false. */
+bool apm__pool_is_still_open(struct apm__pool *pool);
+
 /*
  * Ends the pool in two steps. `close` makes it refuse new operations; what was begun goes on. `stop` ends its threads
- * and its poller, when nothing is outstanding any more; it is then as new.
+ * and its poller, when nothing is outstanding any more; the default pool is then as new, another one has ended.
  */
 void apm__pool_close(struct apm__pool *pool);
 void apm__pool_reopen(struct apm__pool *pool);
@@ -73,6 +78,23 @@ void apm__pool_stop(struct apm__pool *pool);
 
 /* Runs the work on a worker: the calling one, if it is the pool's, when it is done with what it does. Never fails. */
 void apm__pool_submit(struct apm__pool *pool, struct apm__work *work);
+
+/*
+ * The same for work of the program's: starts the pool, and may refuse. `prefer_local`: if the calling thread is a
+ * worker of the pool, it runs the work next, unless another one is free sooner. INVALID_OPERATION, OUT_OF_MEMORY, and
+ * what apm__poller_create says.
+ */
+apm_error apm__pool_queue(struct apm__pool *pool, struct apm__work *work, bool prefer_local);
+
+/* The same for a call of a function, which needs no memory of the caller's. Also OUT_OF_MEMORY. */
+apm_error apm__pool_call(struct apm__pool *pool, apm__function *function, void *argument, bool prefer_local);
+
+/* How many items and callbacks wait for a worker, and how many have been run. Exact while nothing moves. */
+uint64_t apm__pool_pending(struct apm__pool *pool);
+uint64_t apm__pool_completed(struct apm__pool *pool);
+
+/* Whether no worker does anything, and nothing is queued. Of a closed pool: it stays so. */
+bool apm__pool_is_quiet(struct apm__pool *pool);
 
 /* Arms a deadline of the pool; `due_ns` on the monotonic clock. See apm__deadline_set. */
 apm_error apm__pool_set_deadline(struct apm__pool *pool, struct apm__deadline *deadline, uint64_t due_ns,
@@ -85,8 +107,9 @@ struct apm__poller *apm__pool_poller(struct apm__pool *pool);
 /* The time at which the pool last polled; recent enough for a listing, and free. */
 uint64_t apm__pool_recent_ns(struct apm__pool *pool);
 
-/* Whether the calling thread is a worker of any pool; and whether that ends in the middle of its work. */
+/* Whether the calling thread is a worker of any pool, or of this one; and whether that ends in the middle of its work. */
 bool apm__pool_is_worker_thread(void);
+bool apm__pool_is_worker_of(struct apm__pool *pool);
 bool apm__pool_is_abandoning(void);
 
 /*
@@ -97,6 +120,10 @@ bool apm__pool_is_abandoning(void);
 void apm__pool_begin_wait(bool breakable);
 void apm__pool_park(struct apm__parker *parker, int64_t timeout_ns);
 void apm__pool_end_wait(void);
+
+/* Begin and end of what the program says about blocking elsewhere: apm_thread_pool_blocking_begin and _end. */
+void apm__pool_begin_blocking(void);
+void apm__pool_end_blocking(void);
 
 /*
  * Whether the calling worker's wait is to end as a deadlock: for a second every worker, at the maximum, has been in a
@@ -114,6 +141,7 @@ enum {
 #else
     APM__TURN = 64,
 #endif
+    APM__WAKE_NS = 20000 /* how long it takes until a thread that is woken runs */
 };
 
 enum apm__worker_state {
@@ -138,8 +166,8 @@ struct apm__worker {
 
     /* guarded by the pool's lock */
     struct apm__worker *next_idle;
-    bool searching; /* woken for work, and has not found any yet */
     bool breakable; /* it waits, and the wait may be ended as a deadlock */
+    bool blocked;   /* it waits in something that is not the library's, and cannot poll */
     bool joinable;  /* the thread has ended, or is about to, and is to be joined */
     apm__os_thread thread;
 
@@ -152,42 +180,51 @@ struct apm__worker {
     struct apm__parker parker;
 
     /* owned by the worker */
+    bool searching;            /* looks for work, and has not found any yet; set by whoever wakes it while it is idle */
     uint32_t turn;             /* work items run since the worker last looked elsewhere */
-    struct apm__work *running; /* what it runs now, or NULL */
+    struct apm__entry running; /* what it runs now, or zero */
+    uint32_t blocking;         /* how many times the work has said that it begins to block elsewhere */
     uint64_t batch_started_ns;
     uint32_t batch_size;
 
-    struct apm__ring work;   /* struct apm__work pointers */
+    _Atomic uint64_t completed; /* work items run to their end; written by the worker */
+
+    struct apm__deque local; /* calls that its own work asked for with preference */
+    struct apm__ring work;   /* calls */
     struct apm__ring events; /* the poller's words */
 };
 
 struct apm__pool {
     apm__os_mutex lock;
+    struct apm__slot *slot; /* immutable: whose handle names it; NULL for the default pool */
 
     /* immutable while the pool runs */
     struct apm__poller *poller;
     int processors;
 
     /* written under lock, read by anybody */
-    _Atomic uint32_t phase;  /* enum apm__pool_phase */
-    _Atomic uint32_t queued; /* length of the global queue */
-    _Atomic uint32_t idle_count;
+    _Atomic uint32_t phase;                /* enum apm__pool_phase */
+    _Atomic uint32_t wakeable;             /* idle workers, and threads that may be started without delay */
+    _Atomic uint32_t running;              /* workers that are neither idle nor in a wait */
     _Atomic(struct apm__worker *) workers; /* all there ever were; only pushed to while the pool runs */
 
     /* guarded by lock */
-    struct apm__work *queue_head;
-    struct apm__work *queue_tail;
     struct apm__worker *idle;    /* parked ones, latest first */
+    int idle_count;              /* the sleeper included */
     struct apm__worker *sleeper; /* the idle one that is asleep in the poller, until somebody wakes it */
     struct apm__parker *polling; /* whoever is asleep in the poller: the sleeper, or a waiting worker */
-    int searching;
     int threads;
-    int waiting;     /* workers in a wait of the library */
-    int breakable;   /* of these, in one that may be ended as a deadlock */
-    int min_threads; /* 0 until set: the number of processors */
+    int waiting;               /* workers in a wait of the library */
+    int breakable;             /* of these, in one that may be ended as a deadlock */
+    uint64_t completed_before; /* work items that its workers had run before the pool was made */
+    int min_threads;           /* 0 until set: the number of processors */
     int max_threads;
 
+    struct apm__queue queue; /* completions; its taking end is guarded by lock */
+    struct apm__calls calls; /* the program's items; its taking end is guarded by lock */
+
     /* atomic */
+    _Atomic uint32_t searching; /* workers that look for work and have not found any */
     _Atomic uint32_t role;      /* 1: some thread has the polling role */
     _Atomic uint32_t rescue;    /* 1: a stuck worker's rings hold something; who next looks elsewhere takes it first */
     _Atomic uint64_t polled_ns; /* when a worker last polled */
@@ -203,10 +240,11 @@ struct apm__pool {
 };
 
 enum apm__pool_phase {
-    APM__POOL_NEW,     /* no threads */
-    APM__POOL_OPEN,    /* runs */
-    APM__POOL_CLOSED,  /* runs, but takes no new operations */
-    APM__POOL_STOPPING /* the threads end */
+    APM__POOL_NEW,      /* no threads */
+    APM__POOL_OPEN,     /* runs */
+    APM__POOL_CLOSED,   /* runs, but takes no new operations */
+    APM__POOL_STOPPING, /* the threads end */
+    APM__POOL_ENDED     /* no threads, and there will be none */
 };
 
 enum apm__monitor_state {
@@ -224,9 +262,33 @@ bool apm__pool_wake_locked(struct apm__pool *pool, int limit, struct apm__parker
 /* The same for work that a caller without the lock knows of: takes the lock, and unparks. */
 void apm__pool_wake(struct apm__pool *pool);
 
-/* The global queue. */
-void apm__pool_append_locked(struct apm__pool *pool, struct apm__work *work);
-struct apm__work *apm__pool_take(struct apm__pool *pool);
+/* Publishes `wakeable` and `running`, after a change of what they are made of. */
+void apm__pool_publish_locked(struct apm__pool *pool);
+
+/* The same for work that is in the queue, unless it is not needed: invariant 1. */
+void apm__pool_wake_for_queue(struct apm__pool *pool);
+
+/* The number of entries in the queues. */
+static inline uint64_t apm__pool_queued(struct apm__pool *pool)
+{
+    return apm__queue_count(&pool->queue) + apm__calls_count(&pool->calls);
+}
+
+/* Whether the worker's rings or deque hold something; a guess, unless nobody takes from them. */
+static inline bool apm__worker_has_work(struct apm__worker *worker)
+{
+    return apm__ring_count(&worker->work) > 0 || apm__ring_count(&worker->events) > 0 ||
+           apm__deque_count(&worker->local) > 0;
+}
+
+/* Whether workers that wait, or whose threads have ended, have left something in their rings. */
+bool apm__pool_has_left_work_locked(struct apm__pool *pool);
+
+/* Takes up to `limit` entries of the queues into the calling worker's ring, which has room for them; the number. */
+uint32_t apm__pool_take(struct apm__pool *pool, struct apm__worker *worker, uint32_t limit);
+
+/* Nobody can take over: one of the workers that wait polls meanwhile. *unpark is to be unparked, unless NULL. */
+void apm__pool_have_a_waiter_poll_locked(struct apm__pool *pool, struct apm__parker **unpark);
 
 /* The number of threads that the pool should have without its waiting ones. */
 int apm__pool_wanted_locked(struct apm__pool *pool);

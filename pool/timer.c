@@ -25,6 +25,7 @@
 #include "alarm.h"
 #include "apm/timer.h"
 #include "event.h"
+#include "pools.h"
 
 enum state {
     DISARMED, /* it will not fire; the deadline may still be in the heap, to no effect */
@@ -72,12 +73,14 @@ static struct apm__slot_table timers = APM__SLOT_TABLE(APM__KIND_TIMER, struct t
 
 static _Atomic int64_t active; /* timers that are not DISARMED; a number to look at */
 
-static void release(struct timer *timer)
+/* True if that was the last reference. */
+static bool release(struct timer *timer)
 {
     if (!apm__slot_release(&timer->slot))
-        return;
+        return false;
     apm__alarm_dismiss(timer->pool, &timer->deadline);
     apm__slot_free(&timers, &timer->slot);
+    return true;
 }
 
 /* -- Arming, under the timer's lock ------------------------------------------------------------------------------ */
@@ -211,6 +214,42 @@ static bool is_time(int64_t ms)
     return ms >= APM_TIMEOUT_INFINITE && ms <= APM_TIMER_MAX_MS;
 }
 
+/* A timer that is closed, until the pool has taken it; with references for the creator and the caller. */
+static struct timer *make(struct apm__pool *pool, apm_timer_callback *callback, void *state)
+{
+    struct timer *timer = (struct timer *)apm__slot_allocate(&timers);
+    if (!timer)
+        return NULL;
+    timer->callback = callback;
+    timer->callback_state = state;
+    timer->pool = pool;
+    timer->event = NULL;
+    timer->running = 0;
+    timer->state = DISARMED;
+    timer->queued = false;
+    timer->closed = true;
+    timer->deadline.placed = false;
+    apm__slot_publish(&timer->slot, 2, 0);
+    return timer;
+}
+
+/* Opens and arms it, or drops the creator's reference. */
+static apm_error open_timer(struct timer *timer, int64_t due_time_ms, int64_t period_ms)
+{
+    apm_error error = apm__alarm_admit(timer->pool, &timer->deadline);
+    if (error != APM_ERROR_SUCCESS) {
+        release(timer);
+        return error;
+    }
+    apm__os_mutex_lock(&timer->lock);
+    timer->closed = false;
+    bool submit = arm_locked(timer, due_time_ms, period_ms);
+    apm__os_mutex_unlock(&timer->lock);
+    if (submit)
+        apm__pool_submit(timer->pool, &timer->work);
+    return APM_ERROR_SUCCESS;
+}
+
 apm_error apm_timer_create(apm_thread_pool handle, apm_timer_callback *callback, void *state, int64_t due_time_ms,
                            int64_t period_ms, apm_timer *created)
 {
@@ -222,35 +261,22 @@ apm_error apm_timer_create(apm_thread_pool handle, apm_timer_callback *callback,
         return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
     if (!callback)
         return APM_ERROR_ARGUMENT_NULL;
-    apm_error error = apm__pool_resolve(handle, &pool);
-    if (error == APM_ERROR_SUCCESS)
-        error = apm__pool_start(pool);
+    apm_error error = apm__pool_acquire(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    struct timer *timer = (struct timer *)apm__slot_allocate(&timers);
-    if (!timer)
-        return APM_ERROR_OUT_OF_MEMORY;
-    timer->callback = callback;
-    timer->callback_state = state;
-    timer->pool = pool;
-    timer->event = NULL;
-    timer->running = 0;
-    timer->state = DISARMED;
-    timer->queued = false;
-    timer->closed = false;
-    error = apm__alarm_admit(pool, &timer->deadline, &timer->slot, 2); /* the creator's, and ours */
-    if (error != APM_ERROR_SUCCESS) {
-        apm__slot_free(&timers, &timer->slot);
-        return error;
+    error = apm__pool_start(pool);
+    struct timer *timer = error == APM_ERROR_SUCCESS ? make(pool, callback, state) : NULL;
+    if (timer) {
+        created->bits = apm__slot_handle(&timers, &timer->slot); /* before the callback can run */
+        error = open_timer(timer, due_time_ms, period_ms);
+        release(timer);
+    } else if (error == APM_ERROR_SUCCESS) {
+        error = APM_ERROR_OUT_OF_MEMORY;
     }
-    created->bits = apm__slot_handle(&timers, &timer->slot);
-    apm__os_mutex_lock(&timer->lock);
-    bool submit = !timer->closed && arm_locked(timer, due_time_ms, period_ms); /* a cleanup may have been quicker */
-    apm__os_mutex_unlock(&timer->lock);
-    if (submit)
-        apm__pool_submit(pool, &timer->work);
-    release(timer);
-    return APM_ERROR_SUCCESS;
+    if (error != APM_ERROR_SUCCESS)
+        *created = (apm_timer)APM_NULL_HANDLE;
+    apm__pool_release(pool);
+    return error;
 }
 
 apm_error apm_timer_change(apm_timer handle, int64_t due_time_ms, int64_t period_ms)
@@ -333,7 +359,6 @@ int64_t apm_timer_active_count(void)
 
 bool apm__timer_end_all(struct apm__pool *pool, bool report)
 {
-    apm__alarm_finish_admissions();
     bool gone = true;
     struct apm__slot *slot;
     for (uint32_t i = 0; (slot = apm__slot_at(&timers, i)); i++) {
@@ -342,12 +367,11 @@ bool apm__timer_end_all(struct apm__pool *pool, bool report)
         uint64_t bits = apm__slot_handle(&timers, slot);
         if (apm__slot_acquire(&timers, bits, 0, &held) != APM_ERROR_SUCCESS)
             continue;
-        if (timer->pool == pool) {
-            if (close_timer(timer, NULL) == APM_ERROR_SUCCESS && report)
-                apm__os_log("apm: cleanup: timer %016llx was not closed", (unsigned long long)bits);
-            gone = gone && (apm__atomic_load(&slot->control, APM__ACQUIRE) & APM__SLOT_REFERENCES) == 1; /* ours */
-        }
-        release(timer);
+        bool ours = timer->pool == pool;
+        if (ours && close_timer(timer, NULL) == APM_ERROR_SUCCESS && report)
+            apm__os_log("apm: cleanup: timer %016llx was not closed", (unsigned long long)bits);
+        if (!release(timer) && ours)
+            gone = false;
     }
     return gone;
 }

@@ -4,6 +4,8 @@
  */
 #include "worker.h"
 
+#include "check.h"
+
 static const int64_t idle_timeout_ns = 20000000000; /* after which a thread beyond the minimum ends, as in .NET */
 
 static APM__THREAD_LOCAL struct apm__worker *current;
@@ -19,6 +21,11 @@ bool apm__pool_is_worker_thread(void)
     return current != NULL;
 }
 
+bool apm__pool_is_worker_of(struct apm__pool *pool)
+{
+    return current && current->pool == pool;
+}
+
 bool apm__pool_is_abandoning(void)
 {
     return abandoning;
@@ -30,31 +37,32 @@ bool apm__pool_is_abandoning(void)
 static void stop_searching(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
-    struct apm__parker *unpark = NULL;
-    apm__os_mutex_lock(&pool->lock);
     worker->searching = false;
-    pool->searching--;
-    if (pool->queue_head || apm__pool_is_worth_helping(pool, worker))
-        apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
-    apm__os_mutex_unlock(&pool->lock);
-    if (unpark)
-        apm__parker_unpark(unpark);
+    apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
+    if (apm__pool_queued(pool) > 0)
+        apm__pool_wake_for_queue(pool);
+    else if (apm__atomic_load(&pool->wakeable, APM__RELAXED) > 0 && apm__pool_is_worth_helping(pool, worker))
+        apm__pool_wake(pool);
 }
 
 static void begin_item(struct apm__worker *worker)
 {
     uint32_t progress = apm__atomic_load(&worker->progress, APM__RELAXED);
     apm__atomic_store(&worker->progress, progress + 1, APM__RELAXED); /* the monitor only compares */
-    if (worker->searching)                                            /* set by others only while the worker is idle */
+    if (worker->searching)
         stop_searching(worker);
 }
 
-static void run_work(struct apm__worker *worker, struct apm__work *work)
+static void run_call(struct apm__worker *worker, struct apm__entry call)
 {
     begin_item(worker);
-    worker->running = work;
-    work->run(work);
-    worker->running = NULL;
+    worker->running = call;
+    ((apm__function *)(uintptr_t)call.first)((void *)(uintptr_t)call.second);
+    worker->running = (struct apm__entry){0};
+    while (worker->blocking > 0) /* the work has forgotten to say that it has ended */
+        apm__pool_end_blocking();
+    uint64_t completed = apm__atomic_load(&worker->completed, APM__RELAXED);
+    apm__atomic_store(&worker->completed, completed + 1, APM__RELEASE); /* who counts it sees what the item did */
 }
 
 static void handle_event(struct apm__worker *worker, uint64_t event)
@@ -65,67 +73,75 @@ static void handle_event(struct apm__worker *worker, uint64_t event)
 
 /* -- Looking elsewhere --------------------------------------------------------------------------------------------- */
 
-/* Takes one thing from another worker's rings: *work, or else *event. */
-static bool steal(struct apm__worker *thief, struct apm__work **work, uint64_t *event)
+/* Takes a fair share of the queue into the worker's ring, which is empty. */
+static bool take_share(struct apm__worker *worker)
 {
-    uint64_t entry;
+    struct apm__pool *pool = worker->pool;
+    uint64_t count = apm__pool_queued(pool);
+    if (count == 0)
+        return false;
+    uint32_t takers = apm__atomic_load(&pool->running, APM__RELAXED) + apm__atomic_load(&pool->wakeable, APM__RELAXED);
+    uint64_t share = takers > 1 ? (count + takers - 1) / takers : count;
+    uint32_t capacity = apm__worker_capacity(pool);
+    uint32_t taken = apm__pool_take(pool, worker, share < capacity ? (uint32_t)share : capacity);
+    apm__worker_begin_batch(worker, taken);
+    return taken > 0;
+}
+
+/* Takes something of another worker's into the calling one's rings, which are empty. */
+static bool steal(struct apm__worker *thief)
+{
+    struct apm__entry entries[APM__BATCH_LIMIT];
     /* Acquire pairs with the release of the push: the structures are initialised. */
     for (struct apm__worker *victim = apm__atomic_load(&thief->pool->workers, APM__ACQUIRE); victim;
          victim = victim->next_worker) {
         if (victim == thief)
             continue;
-        *work = NULL;
-        if (apm__ring_take(&victim->work, &entry)) {
-            *work = apm__worker_to_work(entry);
-            return true;
+        uint32_t count = apm__ring_take_half(&victim->work, entries, APM__BATCH_LIMIT);
+        if (count == 0)
+            count = apm__deque_steal(&victim->local, entries);
+        bool pushed = true;
+        for (uint32_t i = 0; i < count; i++)
+            pushed = apm__ring_push(&thief->work, entries[i]) && pushed;
+        if (count == 0 && apm__ring_take(&victim->events, entries)) {
+            pushed = apm__ring_push(&thief->events, entries[0]);
+            count = 1;
         }
-        if (apm__ring_take(&victim->events, event))
+        APM__CHECK(pushed);
+        if (count > 0)
             return true;
     }
     return false;
 }
 
-static void run_stolen(struct apm__worker *thief, struct apm__work *work, uint64_t event)
-{
-    if (work)
-        run_work(thief, work);
-    else
-        handle_event(thief, event);
-}
-
-/* Parks until woken. False if the thread is to end: it has been idle for long, and there are enough. */
+/* Parks until woken. False if the thread is to end: it has been idle for long. */
 static bool park_idle(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
     apm__os_mutex_lock(&pool->lock);
     /* The role may have become free since the worker looked; then it must look again, or nobody would poll. */
-    bool idle = apm__atomic_load(&pool->role, APM__SEQ_CST) == 1 && apm__worker_become_idle_locked(worker);
-    /* It looks at the time only if there are more threads than the minimum: waits that end make some superfluous. */
-    bool timed = pool->threads > apm__pool_wanted_locked(pool) - pool->waiting;
+    bool look_again = apm__atomic_load(&pool->role, APM__SEQ_CST) == 0;
+    bool idle = !look_again && apm__worker_become_idle_locked(worker);
     if (idle) {
         worker->next_idle = pool->idle;
         pool->idle = worker;
-        apm__atomic_add(&pool->idle_count, 1, APM__RELAXED);
     }
     apm__os_mutex_unlock(&pool->lock);
-    if (!idle)
+    if (look_again)
         return true;
 
     uint64_t since_ns = apm__os_monotonic_ns();
     bool stay = true;
-    for (bool still_idle = true; still_idle && stay;) {
-        apm__parker_park(&worker->parker, timed ? idle_timeout_ns : -1);
+    for (bool still_idle = idle; still_idle && stay;) {
+        apm__parker_park(&worker->parker, idle_timeout_ns);
         apm__os_mutex_lock(&pool->lock);
         struct apm__worker **link = &pool->idle;
         while (*link && *link != worker)
             link = &(*link)->next_idle;
         still_idle = *link == worker; /* who wakes a worker takes it from the list first */
-        bool expired = timed && apm__os_monotonic_ns() - since_ns >= (uint64_t)idle_timeout_ns;
-        bool surplus = pool->threads > apm__pool_wanted_locked(pool);
-        timed = pool->threads > apm__pool_wanted_locked(pool) - pool->waiting;
-        if (still_idle && (apm__pool_is_stopping(pool) || (expired && surplus))) {
+        bool expired = apm__os_monotonic_ns() - since_ns >= (uint64_t)idle_timeout_ns;
+        if (still_idle && (apm__pool_is_stopping(pool) || expired)) {
             *link = worker->next_idle;
-            apm__atomic_subtract(&pool->idle_count, 1, APM__RELAXED);
             stay = false;
         }
         apm__os_mutex_unlock(&pool->lock);
@@ -138,43 +154,28 @@ static bool park_idle(struct apm__worker *worker)
 /* Takes what lies behind a stuck worker, if the monitor has seen such a one. */
 static bool rescue(struct apm__worker *worker)
 {
-    struct apm__work *work;
-    uint64_t event;
     if (apm__atomic_load(&worker->pool->rescue, APM__RELAXED) == 0)
         return false;
-    if (!steal(worker, &work, &event)) {
-        apm__atomic_store(&worker->pool->rescue, 0, APM__RELAXED);
-        return false;
-    }
-    run_stolen(worker, work, event);
-    return true;
+    if (steal(worker))
+        return true;
+    apm__atomic_store(&worker->pool->rescue, 0, APM__RELAXED);
+    return false;
 }
 
-/* Does something from where every worker looks, or sleeps until there may be something. False: the thread ends. */
+/* Gets something from where every worker looks, or sleeps until there may be something. False: the thread ends. */
 static bool look_elsewhere(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
-    if (rescue(worker))
+    if (rescue(worker) || take_share(worker))
         return true;
-    struct apm__work *work = apm__pool_take(pool);
-    uint64_t event;
-    if (work) {
-        run_stolen(worker, work, 0);
-        return true;
-    }
     if (apm__pool_is_stopping(pool))
         return false;
-    if (!apm__pool_take_role(pool)) {
-        if (!steal(worker, &work, &event))
-            return park_idle(worker);
-        run_stolen(worker, work, event);
-        return true;
-    }
+    if (!apm__pool_take_role(pool))
+        return steal(worker) || park_idle(worker);
     if (apm__worker_poll_now(worker))
         return true;
-    if (steal(worker, &work, &event)) {
+    if (steal(worker)) {
         apm__pool_give_role(pool);
-        run_stolen(worker, work, event);
         return true;
     }
     apm__worker_poll_until_something(worker);
@@ -187,34 +188,37 @@ static bool look_elsewhere(struct apm__worker *worker)
 static bool take_turn(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
-    uint64_t event;
+    struct apm__entry entry;
+    bool ran = false;
     worker->turn = 0;
-    struct apm__work *work = apm__pool_take(pool);
-    if (work)
-        run_work(worker, work);
+    apm__pool_take(pool, worker, apm__ring_count(&worker->work) < APM__RING_SIZE);
+    if (apm__ring_take(&worker->work, &entry)) {
+        run_call(worker, entry);
+        ran = true;
+    }
     if (apm__ring_count(&worker->events) == 0 && apm__pool_take_role(pool) && !apm__worker_poll_now(worker))
         apm__pool_give_role(pool);
-    if (!apm__ring_take(&worker->events, &event))
-        return work != NULL;
-    handle_event(worker, event);
+    if (!apm__ring_take(&worker->events, &entry))
+        return ran;
+    handle_event(worker, entry.first);
     return true;
 }
 
 /* Runs one thing of the worker's own. What an event completes runs before the next event: its data is still warm. */
 static bool run_own(struct apm__worker *worker)
 {
-    uint64_t entry;
+    struct apm__entry entry;
     if (worker->turn >= APM__TURN && take_turn(worker))
         return true;
-    if (apm__ring_take(&worker->work, &entry)) {
+    if (apm__deque_take(&worker->local, &entry) || apm__ring_take(&worker->work, &entry)) {
         worker->turn++;
-        run_work(worker, apm__worker_to_work(entry));
+        run_call(worker, entry);
         return true;
     }
     worker->turn = 0;
     if (!apm__ring_take(&worker->events, &entry))
         return false;
-    handle_event(worker, entry);
+    handle_event(worker, entry.first);
     return true;
 }
 
@@ -226,9 +230,12 @@ static void leave(struct apm__worker *worker)
     current = NULL;
     apm__os_mutex_lock(&pool->lock);
     if (worker->searching)
-        pool->searching--;
+        apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
     worker->searching = false;
+    if (apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_IDLE)
+        pool->idle_count--; /* together with `threads`: it does not count as running for a moment */
     pool->threads--;
+    apm__pool_publish_locked(pool);
     apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
     apm__os_mutex_unlock(&pool->lock);
 }
@@ -239,7 +246,7 @@ void apm__worker_main(void *argument)
     current = worker;
     worker->turn = 0;
     worker->batch_size = 0;
-    worker->running = NULL;
+    worker->running = (struct apm__entry){0};
     apm__parker_use(&worker->parker);
     apm__monitor_notice(worker->pool);
     while (run_own(worker) || look_elsewhere(worker))
@@ -252,23 +259,10 @@ void apm__worker_exited(void *argument)
     struct apm__worker *worker = argument;
     struct apm__pool *pool = worker->pool;
     apm__os_log("apm: a callback ended its pool thread by pthread_exit or cancellation; callbacks must return");
-    if (worker->running) {
+    if (worker->running.first == (uintptr_t)apm__work_run) {
         abandoning = true;
-        worker->running->run(worker->running);
+        apm__work_run((void *)(uintptr_t)worker->running.second);
     }
-    uint64_t entry;
-    struct apm__work *left = NULL;
-    while (apm__ring_take(&worker->work, &entry)) {
-        apm__worker_to_work(entry)->next = left;
-        left = apm__worker_to_work(entry);
-    }
-    while (apm__ring_take(&worker->events, &entry))
-        pool->poller->dispatch(pool->poller, entry);
-    leave(worker);
-    while (left) { /* no longer a worker: this goes to the global queue, and a thread is found for it */
-        struct apm__work *work = left;
-        left = work->next;
-        apm__pool_submit(pool, work);
-    }
+    leave(worker); /* what it had to run is taken by others */
     apm__pool_wake(pool);
 }

@@ -13,23 +13,31 @@ enum {
     BATCH_NS = 500000           /* a batch is what can be run in about this time */
 };
 
-/* How many events to take: what can be run soon, so that the rest stays where every thread can get it. */
-static size_t batch_capacity(struct apm__pool *pool)
+uint32_t apm__worker_capacity(struct apm__pool *pool)
 {
-    uint64_t capacity = BATCH_NS / (apm__atomic_load(&pool->item_ns, APM__RELAXED) + 1);
-    return capacity < 2 ? 2 : capacity > APM__BATCH_LIMIT ? APM__BATCH_LIMIT : (size_t)capacity;
+    uint32_t capacity = BATCH_NS / (apm__atomic_load(&pool->item_ns, APM__RELAXED) + 1);
+    return capacity < 2 ? 2 : capacity > APM__BATCH_LIMIT ? APM__BATCH_LIMIT : capacity;
 }
 
-/* Measures what the last batch took for each event, as an average that forgets. */
+/* Measures what the last batch took for each item, as an average that rises faster than it falls. */
 static void measure_batch(struct apm__worker *worker, uint64_t now_ns)
 {
     if (worker->batch_size == 0)
         return;
     uint64_t each_ns = (now_ns - worker->batch_started_ns) / worker->batch_size;
     uint64_t average_ns = apm__atomic_load(&worker->pool->item_ns, APM__RELAXED);
-    average_ns = (7 * average_ns + (each_ns < 100000000 ? each_ns : 100000000)) / 8;
+    each_ns = each_ns < 100000000 ? each_ns : 100000000;
+    average_ns = each_ns > average_ns ? (average_ns + each_ns) / 2 : (7 * average_ns + each_ns) / 8;
     apm__atomic_store(&worker->pool->item_ns, (uint32_t)average_ns, APM__RELAXED);
     worker->batch_size = 0;
+}
+
+void apm__worker_begin_batch(struct apm__worker *worker, uint32_t size)
+{
+    uint64_t now_ns = apm__os_monotonic_ns();
+    measure_batch(worker, now_ns);
+    worker->batch_started_ns = now_ns;
+    worker->batch_size = size;
 }
 
 /* Polls, and puts what there is into the worker's ring, which is empty. The worker has the role. */
@@ -37,16 +45,16 @@ static size_t poll_events(struct apm__worker *worker, int64_t timeout_ns)
 {
     struct apm__pool *pool = worker->pool;
     uint64_t events[APM__BATCH_LIMIT];
-    size_t count = pool->poller->wait(pool->poller, events, batch_capacity(pool), timeout_ns);
+    size_t count = pool->poller->wait(pool->poller, events, apm__worker_capacity(pool), timeout_ns);
     for (size_t i = 0; i < count; i++) {
-        bool pushed = apm__ring_push(&worker->events, events[i]);
+        bool pushed = apm__ring_push(&worker->events, (struct apm__entry){.first = events[i]});
         APM__CHECK(pushed);
     }
     return count;
 }
 
 /* After a poll, whatever it brought: deadlines that are due are expired, and a batch is begun. */
-static void begin_batch(struct apm__worker *worker, size_t count)
+static void note_poll(struct apm__worker *worker, size_t count)
 {
     uint64_t now_ns = apm__os_monotonic_ns();
     worker->batch_started_ns = now_ns;
@@ -69,9 +77,8 @@ bool apm__worker_poll_now(struct apm__worker *worker)
     if (count == 0 && apm__deadline_next(&worker->pool->deadlines) > now_ns)
         return false;
     apm__pool_give_role(worker->pool);
-    begin_batch(worker, count);
-    if (apm__atomic_load(&worker->pool->idle_count, APM__RELAXED) > 0 &&
-        apm__pool_is_worth_helping(worker->pool, worker))
+    note_poll(worker, count);
+    if (apm__atomic_load(&worker->pool->wakeable, APM__RELAXED) > 0 && apm__pool_is_worth_helping(worker->pool, worker))
         apm__pool_wake(worker->pool);
     return true;
 }
@@ -107,16 +114,21 @@ static bool spin(struct apm__worker *worker)
     struct apm__pool *pool = worker->pool;
     uint64_t now_ns = apm__os_monotonic_ns();
     uint64_t end_ns = now_ns + SPIN_NS;
+    if (!worker->searching) { /* what is submitted meanwhile needs no other thread */
+        worker->searching = true;
+        apm__atomic_add(&pool->searching, 1, APM__SEQ_CST);
+    }
     while (now_ns < end_ns) {
         size_t count = poll_events(worker, 0);
         if (count > 0) {
             apm__pool_give_role(pool);
-            begin_batch(worker, count);
+            note_poll(worker, count);
             score_spin(worker, true);
             return true;
         }
-        if (apm__atomic_load(&pool->queued, APM__RELAXED) > 0) {
+        if (apm__pool_queued(pool) > 0) {
             apm__pool_give_role(pool);
+            score_spin(worker, true);
             return true;
         }
         now_ns = apm__os_monotonic_ns();
@@ -133,18 +145,22 @@ int64_t apm__worker_until(uint64_t due_ns)
     return due_ns > now_ns ? (int64_t)(due_ns - now_ns) : 0;
 }
 
-/* Stops searching without having found anything, under the lock. False if there is work after all. */
 bool apm__worker_become_idle_locked(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
-    if (pool->queue_head || apm__pool_is_stopping(pool))
-        return false;
     if (worker->searching) {
         worker->searching = false;
-        pool->searching--;
+        apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
     }
     apm__atomic_store(&worker->state, APM__WORKER_IDLE, APM__SEQ_CST);
-    return true;
+    pool->idle_count++;
+    apm__pool_publish_locked(pool);
+    /* Only now: what is counted up later is seen to need a thread. */
+    if (apm__pool_queued(pool) == 0 && !apm__pool_has_left_work_locked(pool) && !apm__pool_is_stopping(pool))
+        return true;
+    pool->idle_count--;
+    apm__pool_publish_locked(pool);
+    return false;
 }
 
 void apm__worker_become_running(struct apm__worker *worker)
@@ -165,6 +181,7 @@ static void sleep_in_poller(struct apm__worker *worker)
     }
     apm__os_mutex_unlock(&pool->lock);
     if (!idle) {
+        apm__worker_become_running(worker);
         apm__pool_give_role(pool);
         return;
     }
@@ -175,12 +192,15 @@ static void sleep_in_poller(struct apm__worker *worker)
     }
     apm__worker_become_running(worker);
     apm__os_mutex_lock(&pool->lock);
-    if (pool->sleeper == worker)
+    if (pool->sleeper == worker) { /* or else whoever has woken it has done this */
         pool->sleeper = NULL;
+        pool->idle_count--;
+        apm__pool_publish_locked(pool);
+    }
     pool->polling = NULL;
     apm__os_mutex_unlock(&pool->lock);
     apm__pool_give_role(pool);
-    begin_batch(worker, count);
+    note_poll(worker, count);
 }
 
 void apm__worker_poll_until_something(struct apm__worker *worker)

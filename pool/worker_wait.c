@@ -4,47 +4,52 @@
  */
 #include "worker.h"
 
-void apm__pool_begin_wait(bool breakable)
+void apm__pool_have_a_waiter_poll_locked(struct apm__pool *pool, struct apm__parker **unpark)
 {
-    struct apm__worker *worker = apm__worker_current();
-    if (!worker)
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED); worker;
+         worker = worker->next_worker) {
+        if (apm__atomic_load(&worker->state, APM__RELAXED) != APM__WORKER_WAITING || worker->blocked)
+            continue;
+        apm__atomic_store(&worker->shall_poll, 1, APM__RELAXED);
+        *unpark = &worker->parker;
         return;
+    }
+}
+
+/* The worker stops running; another one takes its place where there is something to do. */
+static void enter_wait(struct apm__worker *worker, bool breakable, bool blocked)
+{
     struct apm__pool *pool = worker->pool;
     struct apm__parker *unpark = NULL;
-    uint64_t entry;
     apm__os_mutex_lock(&pool->lock);
     apm__atomic_store(&worker->state, APM__WORKER_WAITING, APM__SEQ_CST);
     pool->waiting++;
     pool->breakable += breakable;
     worker->breakable = breakable;
-    while (apm__ring_take(&worker->work, &entry)) /* what waits behind this wait is everybody's */
-        apm__pool_append_locked(pool, apm__worker_to_work(entry));
-    bool needs_cover = pool->queue_head || apm__ring_count(&worker->events) > 0 ||
+    worker->blocked = blocked;
+    apm__pool_publish_locked(pool);
+    bool needs_cover = apm__pool_queued(pool) > 0 || apm__worker_has_work(worker) ||
                        apm__atomic_load(&pool->role, APM__SEQ_CST) == 0;
     bool covered = !needs_cover || apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
-    apm__atomic_store(&worker->shall_poll, !covered, APM__RELAXED);
+    if (!covered && blocked)
+        apm__pool_have_a_waiter_poll_locked(pool, &unpark);
+    else
+        apm__atomic_store(&worker->shall_poll, !covered, APM__RELAXED);
     apm__os_mutex_unlock(&pool->lock);
     if (unpark)
         apm__parker_unpark(unpark);
 }
 
-bool apm__pool_is_deadlocked(void)
+static void leave_wait(struct apm__worker *worker)
 {
-    struct apm__worker *worker = apm__worker_current();
-    return worker && apm__atomic_load(&worker->deadlocked, APM__RELAXED);
-}
-
-void apm__pool_end_wait(void)
-{
-    struct apm__worker *worker = apm__worker_current();
-    if (!worker)
-        return;
     struct apm__pool *pool = worker->pool;
     struct apm__worker *next = NULL;
     apm__os_mutex_lock(&pool->lock);
     pool->waiting--;
+    apm__pool_publish_locked(pool);
     pool->breakable -= worker->breakable;
     worker->breakable = false;
+    worker->blocked = false;
     apm__atomic_store(&worker->deadlocked, 0, APM__RELAXED);
     apm__atomic_store(&worker->shall_poll, 0, APM__RELAXED);
     apm__atomic_store(&worker->state, APM__WORKER_RUNNING, APM__SEQ_CST);
@@ -58,14 +63,54 @@ void apm__pool_end_wait(void)
     apm__monitor_notice(pool);
 }
 
+void apm__pool_begin_wait(bool breakable)
+{
+    struct apm__worker *worker = apm__worker_current();
+    if (!worker)
+        return;
+    if (worker->blocking > 0)
+        leave_wait(worker); /* a wait of the library in it can do more than one that blocks elsewhere */
+    enter_wait(worker, breakable, false);
+}
+
+void apm__pool_end_wait(void)
+{
+    struct apm__worker *worker = apm__worker_current();
+    if (!worker)
+        return;
+    leave_wait(worker);
+    if (worker->blocking > 0)
+        enter_wait(worker, false, true);
+}
+
+bool apm__pool_is_deadlocked(void)
+{
+    struct apm__worker *worker = apm__worker_current();
+    return worker && apm__atomic_load(&worker->deadlocked, APM__RELAXED);
+}
+
+void apm__pool_begin_blocking(void)
+{
+    struct apm__worker *worker = apm__worker_current();
+    if (worker && worker->blocking++ == 0)
+        enter_wait(worker, false, true);
+}
+
+void apm__pool_end_blocking(void)
+{
+    struct apm__worker *worker = apm__worker_current();
+    if (worker && worker->blocking > 0 && --worker->blocking == 0)
+        leave_wait(worker);
+}
+
 /* Handles the events in every worker's ring, since none of their owners may come back to them soon. */
 static void handle_all_events(struct apm__pool *pool)
 {
-    uint64_t event;
+    struct apm__entry event;
     for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
          worker = worker->next_worker)
         while (apm__ring_take(&worker->events, &event))
-            pool->poller->dispatch(pool->poller, event);
+            pool->poller->dispatch(pool->poller, event.first);
 }
 
 /* Polls in the middle of a wait: completes operations, and leaves their callbacks to whoever comes to run them. */

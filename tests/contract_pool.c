@@ -37,10 +37,10 @@ TEST(limits_are_checked_and_read_back)
     CHECK_EQ(threads, 3);
     CHECK_SUCCESS(apm_thread_pool_max_threads(default_pool, &threads));
     CHECK_EQ(threads, 10);
-    CHECK_ERROR(apm_thread_pool_set_min_threads(default_pool, 0), APM_ERROR_ARGUMENT_OUT_OF_RANGE);
+    CHECK_ERROR(apm_thread_pool_set_min_threads(default_pool, -1), APM_ERROR_ARGUMENT_OUT_OF_RANGE);
     CHECK_ERROR(apm_thread_pool_set_min_threads(default_pool, 11), APM_ERROR_ARGUMENT_OUT_OF_RANGE);
     CHECK_ERROR(apm_thread_pool_set_max_threads(default_pool, 2), APM_ERROR_ARGUMENT_OUT_OF_RANGE);
-    CHECK_ERROR(apm_thread_pool_set_max_threads(default_pool, 32768), APM_ERROR_ARGUMENT_OUT_OF_RANGE);
+    CHECK_ERROR(apm_thread_pool_set_max_threads(default_pool, 0), APM_ERROR_ARGUMENT_OUT_OF_RANGE);
     CHECK_ERROR(apm_thread_pool_min_threads(default_pool, NULL), APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_thread_pool_max_threads(default_pool, NULL), APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_thread_pool_thread_count(default_pool, NULL), APM_ERROR_ARGUMENT_NULL);

@@ -30,6 +30,7 @@
 #include "alarm.h"
 #include "apm/registered_wait.h"
 #include "event.h"
+#include "pools.h"
 #include "wait.h"
 #include "wait_handle.h"
 
@@ -77,13 +78,15 @@ static void prepare(struct apm__slot *slot)
 
 static struct apm__slot_table waits = APM__SLOT_TABLE(APM__KIND_REGISTERED_WAIT, struct registered_wait, prepare);
 
-static void release(struct registered_wait *wait)
+/* True if that was the last reference. */
+static bool release(struct registered_wait *wait)
 {
     if (!apm__slot_release(&wait->slot))
-        return;
+        return false;
     apm__wait_object_release(&wait->object);
     apm__alarm_dismiss(wait->pool, &wait->deadline);
     apm__slot_free(&waits, &wait->slot);
+    return true;
 }
 
 /* -- What has come, under the lock ------------------------------------------------------------------------------- */
@@ -278,21 +281,50 @@ static void run(struct apm__work *work)
 
 /* -- The public functions ------------------------------------------------------------------------------------------ */
 
-/* Begins to wait, unless a cleanup has been quicker. */
-static void start(struct registered_wait *wait)
+/* A wait that is unregistered, until the pool has taken it; with references for the creator and the caller. */
+static struct registered_wait *make(struct apm__pool *pool, const struct apm__wait_object *object, int64_t timeout_ms,
+                                    bool once)
 {
-    apm__os_mutex_lock(&wait->lock);
-    if (!wait->unregistered) {
-        wait->active = true;
-        watch_locked(wait, true);
-        if (wait->active && wait->timeout_ns > 0)
-            start_time_locked(wait);
-        time_out_at_once_locked(wait);
+    struct registered_wait *wait = (struct registered_wait *)apm__slot_allocate(&waits);
+    if (!wait)
+        return NULL;
+    wait->pool = pool;
+    wait->object = *object;
+    wait->timeout_ns = timeout_ms < 0 ? -1 : timeout_ms * 1000000;
+    wait->once = once;
+    wait->event = NULL;
+    wait->signals = 0;
+    wait->running = 0;
+    wait->timed_out = false;
+    wait->active = false;
+    wait->watching = false;
+    wait->queued = false;
+    wait->unregistered = true;
+    wait->deadline.placed = false;
+    apm__slot_publish(&wait->slot, 2, 0);
+    return wait;
+}
+
+/* Begins to wait, or drops the creator's reference. */
+static apm_error start(struct registered_wait *wait)
+{
+    apm_error error = apm__alarm_admit(wait->pool, &wait->deadline);
+    if (error != APM_ERROR_SUCCESS) {
+        release(wait);
+        return error;
     }
+    apm__os_mutex_lock(&wait->lock);
+    wait->unregistered = false;
+    wait->active = true;
+    watch_locked(wait, true);
+    if (wait->active && wait->timeout_ns > 0)
+        start_time_locked(wait);
+    time_out_at_once_locked(wait);
     bool submit = queue_locked(wait);
     apm__os_mutex_unlock(&wait->lock);
     if (submit)
         apm__pool_submit(wait->pool, &wait->work);
+    return APM_ERROR_SUCCESS;
 }
 
 apm_error apm_thread_pool_register_wait_for_single_object(apm_thread_pool handle, apm_wait_handle wait_handle,
@@ -309,45 +341,33 @@ apm_error apm_thread_pool_register_wait_for_single_object(apm_thread_pool handle
         return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
     if (!callback)
         return APM_ERROR_ARGUMENT_NULL;
-    apm_error error = apm__pool_resolve(handle, &pool);
-    if (error == APM_ERROR_SUCCESS)
-        error = apm__wait_object_hold(wait_handle, &object);
+    apm_error error = apm__pool_acquire(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
+    error = apm__wait_object_hold(wait_handle, &object);
+    if (error != APM_ERROR_SUCCESS)
+        goto release_pool;
     error = apm__pool_start(pool);
     if (error != APM_ERROR_SUCCESS)
         goto release_object;
-    struct registered_wait *wait = (struct registered_wait *)apm__slot_allocate(&waits);
+    struct registered_wait *wait = make(pool, &object, timeout_ms, execute_only_once);
     if (!wait) {
         error = APM_ERROR_OUT_OF_MEMORY;
         goto release_object;
     }
-    wait->callback = callback;
+    wait->callback = callback; /* nobody looks at these before it has been started */
     wait->callback_state = state;
-    wait->pool = pool;
-    wait->object = object;
-    wait->timeout_ns = timeout_ms < 0 ? -1 : timeout_ms * 1000000;
-    wait->once = execute_only_once;
-    wait->event = NULL;
-    wait->signals = 0;
-    wait->running = 0;
-    wait->timed_out = false;
-    wait->active = false;
-    wait->watching = false;
-    wait->queued = false;
-    wait->unregistered = false;
-    error = apm__alarm_admit(pool, &wait->deadline, &wait->slot, 2); /* the creator's, and ours */
-    if (error != APM_ERROR_SUCCESS)
-        goto free_slot;
     registered->bits = apm__slot_handle(&waits, &wait->slot);
-    start(wait);
-    release(wait);
-    return APM_ERROR_SUCCESS;
+    error = start(wait);
+    if (error != APM_ERROR_SUCCESS)
+        *registered = (apm_registered_wait_handle)APM_NULL_HANDLE;
+    release(wait); /* the object with it, if it was the last */
+    goto release_pool;
 
-free_slot:
-    apm__slot_free(&waits, &wait->slot);
 release_object:
     apm__wait_object_release(&object);
+release_pool:
+    apm__pool_release(pool);
     return error;
 }
 
@@ -394,7 +414,6 @@ apm_error apm_registered_wait_handle_unregister(apm_registered_wait_handle regis
 
 bool apm__registered_wait_end_all(struct apm__pool *pool, bool report)
 {
-    apm__alarm_finish_admissions();
     bool gone = true;
     struct apm__slot *slot;
     for (uint32_t i = 0; (slot = apm__slot_at(&waits, i)); i++) {
@@ -403,12 +422,11 @@ bool apm__registered_wait_end_all(struct apm__pool *pool, bool report)
         uint64_t bits = apm__slot_handle(&waits, slot);
         if (apm__slot_acquire(&waits, bits, 0, &held) != APM_ERROR_SUCCESS)
             continue;
-        if (wait->pool == pool) {
-            if (unregister(wait, NULL) == APM_ERROR_SUCCESS && report)
-                apm__os_log("apm: cleanup: registered wait %016llx was not unregistered", (unsigned long long)bits);
-            gone = gone && (apm__atomic_load(&slot->control, APM__ACQUIRE) & APM__SLOT_REFERENCES) == 1; /* ours */
-        }
-        release(wait);
+        bool ours = wait->pool == pool;
+        if (ours && unregister(wait, NULL) == APM_ERROR_SUCCESS && report)
+            apm__os_log("apm: cleanup: registered wait %016llx was not unregistered", (unsigned long long)bits);
+        if (!release(wait) && ours)
+            gone = false;
     }
     return gone;
 }
