@@ -107,7 +107,7 @@ struct apm__poller *apm__pool_poller(struct apm__pool *pool);
 /* The time at which the pool last polled; recent enough for a listing, and free. */
 uint64_t apm__pool_recent_ns(struct apm__pool *pool);
 
-/* Whether the calling thread is a worker of any pool, or of this one; and whether that ends in the middle of its work. */
+/* Whether the calling thread is a worker of any pool, or of this one; whether it ends in the middle of its work. */
 bool apm__pool_is_worker_thread(void);
 bool apm__pool_is_worker_of(struct apm__pool *pool);
 bool apm__pool_is_abandoning(void);

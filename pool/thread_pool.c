@@ -174,7 +174,7 @@ apm_error apm_thread_pool_available_threads(apm_thread_pool handle, int *threads
 
 /* -- Counts -- */
 
-static apm_error read_items(apm_thread_pool handle, uint64_t (*read)(struct apm__pool *), int64_t *count)
+static apm_error read_items(apm_thread_pool handle, uint64_t (*count_of)(struct apm__pool *), int64_t *count)
 {
     if (!count)
         return APM_ERROR_ARGUMENT_NULL;
@@ -183,7 +183,7 @@ static apm_error read_items(apm_thread_pool handle, uint64_t (*read)(struct apm_
     apm_error error = apm__pool_acquire(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    *count = (int64_t)read(pool);
+    *count = (int64_t)count_of(pool);
     apm__pool_release(pool);
     return APM_ERROR_SUCCESS;
 }

@@ -36,8 +36,8 @@ APM_API APM_MUST_CHECK apm_error apm_thread_pool_create(int min_threads, int max
  * Threads  any but a worker of the pool.
  * Blocks   until all is done, at most `timeout_ms` (-1: no limit).
  * Errors   APM_ERROR_ARGUMENT_NULL the default pool, which apm_cleanup ends; APM_ERROR_ARGUMENT no pool;
- *          APM_ERROR_OBJECT_DISPOSED it has been destroyed, or is being; APM_ERROR_ARGUMENT_OUT_OF_RANGE `timeout_ms` is
- *          below -1; APM_ERROR_INVALID_OPERATION on a worker of the pool, or in a child after fork;
+ *          APM_ERROR_OBJECT_DISPOSED it has been destroyed, or is being; APM_ERROR_ARGUMENT_OUT_OF_RANGE
+ *          `timeout_ms` is below -1; APM_ERROR_INVALID_OPERATION on a worker of the pool, or in a child after fork;
  *          APM_ERROR_TIMED_OUT something was still running: the pool goes on, without its sockets.
  */
 APM_API APM_MUST_CHECK apm_error apm_thread_pool_destroy(apm_thread_pool pool, int timeout_ms);
