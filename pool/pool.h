@@ -310,6 +310,9 @@ void apm__monitor_end(struct apm__pool *pool);
 /* The calling thread's worker, or NULL. */
 struct apm__worker *apm__worker_current(void);
 
+/* Whether that was the calling thread's, which is about to end: it cannot join itself. */
+bool apm__worker_is_own(const struct apm__worker *worker);
+
 static inline bool apm__pool_take_role(struct apm__pool *pool)
 {
     /* The look before the exchange keeps the line shared while another thread has the role. */
