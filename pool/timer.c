@@ -154,7 +154,7 @@ static void expire(struct apm__deadline *deadline)
     release(timer);
 }
 
-/* The period after the one that has come. A timer that has missed one does not catch up, as in .NET. */
+/* The period after the one that has come. A timer that has missed one goes on in a millisecond, as in .NET. */
 static uint64_t next_due_ns(const struct timer *timer)
 {
     uint64_t now_ns = apm__os_monotonic_ns();
