@@ -309,4 +309,24 @@ TEST(cleanup_closes_timers_and_waits_for_their_callbacks)
     ticker_stop(&ticker);
 }
 
+TEST(a_pool_of_the_programs_runs_its_timers_and_ends_them)
+{
+    apm_thread_pool pool;
+    int threads;
+
+    CHECK_SUCCESS(apm_thread_pool_create(1, 1, &pool));
+    memset(&ticker, 0, sizeof ticker);
+    latch_init(&ticker.begun);
+    latch_init(&ticker.returned);
+    CHECK_SUCCESS(apm_timer_create(pool, tick, &ticker, 1, 1, &ticker.timer));
+    LATCH_AWAIT(&ticker.begun, 3);
+    CHECK_SUCCESS(apm_thread_pool_thread_count(default_pool, &threads));
+    CHECK_EQ(threads, 0);
+    CHECK_SUCCESS(apm_thread_pool_destroy(pool, PATIENCE_MS));
+    CHECK_EQ(latch_count(&ticker.returned), latch_count(&ticker.begun));
+    CHECK_EQ(apm_timer_active_count(), 0);
+    CHECK_ERROR(apm_timer_change(ticker.timer, 0, 0), APM_ERROR_OBJECT_DISPOSED);
+    CHECK_ERROR(apm_timer_create(pool, tick, &ticker, 1, 1, &ticker.timer), APM_ERROR_OBJECT_DISPOSED);
+}
+
 LIBRARY_TEST_MAIN()
