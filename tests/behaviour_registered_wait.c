@@ -359,7 +359,6 @@ TEST(two_hundred_registered_waits_cost_no_thread_rw_014)
 
 TEST(a_semaphore_brings_a_callback_for_each_count_and_a_mutex_is_refused_rw_013)
 {
-    struct watch watch;
     apm_semaphore semaphore;
     apm_mutex mutex;
     apm_registered_wait_handle registered;
@@ -381,7 +380,7 @@ TEST(a_semaphore_brings_a_callback_for_each_count_and_a_mutex_is_refused_rw_013)
                                                                 &watch, -1, true, &registered),
                 APM_ERROR_NOT_SUPPORTED);
     CHECK_SUCCESS(apm_mutex_wait_one(mutex, 0)); /* nobody has taken it */
-    CHECK_SUCCESS(apm_mutex_release(mutex));
+    CHECK_SUCCESS(apm_mutex_release_mutex(mutex));
     CHECK_SUCCESS(apm_mutex_close(mutex));
 }
 
