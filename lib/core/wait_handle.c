@@ -90,8 +90,14 @@ apm_error apm_wait_handle_wait_any(const apm_wait_handle *handles, size_t count,
 
 apm_error apm_wait_handle_wait_one(apm_wait_handle handle, int timeout_ms)
 {
-    size_t index;
-    return apm_wait_handle_wait_any(&handle, 1, timeout_ms, &index);
+    struct held held;
+    held.count = 0;
+    apm_error error = timeout_ms < -1 ? APM_ERROR_ARGUMENT_OUT_OF_RANGE : hold(&held, handle);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    error = apm__wait_one(held.slots[0], to_ns(timeout_ms));
+    release_all(&held);
+    return error;
 }
 
 apm_error apm_wait_handle_wait_all(const apm_wait_handle *handles, size_t count, int timeout_ms)
