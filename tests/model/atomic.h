@@ -62,13 +62,13 @@ bool model_replace(enum model_kind kind, const volatile void *object, size_t siz
     ((__typeof__((void)0, *(object)))model_atomic((kind), (object), sizeof *(object), (uint64_t)(operand), \
                                                   MODEL_PLACE(#object)))
 
-#define apm__atomic_load(object, order) MODEL_ATOMIC(MODEL_LOAD, (object), 0)
-#define apm__atomic_store(object, value, order) ((void)MODEL_ATOMIC(MODEL_STORE, (object), (value)))
-#define apm__atomic_exchange(object, value, order) MODEL_ATOMIC(MODEL_EXCHANGE_KIND, (object), (value))
-#define apm__atomic_add(object, value, order) MODEL_ATOMIC(MODEL_ADD, (object), (value))
-#define apm__atomic_subtract(object, value, order) MODEL_ATOMIC(MODEL_SUBTRACT, (object), (value))
-#define apm__atomic_or(object, value, order) MODEL_ATOMIC(MODEL_OR, (object), (value))
-#define apm__atomic_and(object, value, order) MODEL_ATOMIC(MODEL_AND, (object), (value))
+#define apm__atomic_load(object, order) MODEL_ATOMIC(MODEL_LOAD, object, 0)
+#define apm__atomic_store(object, value, order) ((void)MODEL_ATOMIC(MODEL_STORE, object, (value)))
+#define apm__atomic_exchange(object, value, order) MODEL_ATOMIC(MODEL_EXCHANGE_KIND, object, (value))
+#define apm__atomic_add(object, value, order) MODEL_ATOMIC(MODEL_ADD, object, (value))
+#define apm__atomic_subtract(object, value, order) MODEL_ATOMIC(MODEL_SUBTRACT, object, (value))
+#define apm__atomic_or(object, value, order) MODEL_ATOMIC(MODEL_OR, object, (value))
+#define apm__atomic_and(object, value, order) MODEL_ATOMIC(MODEL_AND, object, (value))
 
 #define apm__atomic_replace(object, expected, desired, order)                                            \
     model_replace(MODEL_REPLACE_KIND, (object), sizeof *(object), (expected), (uint64_t)(desired), true, \

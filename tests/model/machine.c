@@ -4,6 +4,7 @@
 #undef _FORTIFY_SOURCE /* its longjmp does not know that there are several stacks */
 #include "machine_state.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -68,8 +69,8 @@ static void describe_blocked(void)
     for (int i = 0; i < MODEL_MAX_THREADS; i++) {
         const struct thread *thread = &machine->threads[i];
         if (thread->exists && !thread->has_ended && used < sizeof machine->failure)
-            used += (size_t)snprintf(machine->failure + used, sizeof machine->failure - used, " %s in %s (line %d);",
-                                     thread->name, thread->next.function, thread->next.line);
+            used += (size_t)snprintf(machine->failure + used, sizeof machine->failure - used, " %s after %s (line %d);",
+                                     thread->name, thread->next.place.function, thread->next.place.line);
     }
     machine->failure[strlen(machine->failure) - 1] = '\0'; /* the last separator */
 }
@@ -131,8 +132,7 @@ static void run_thread(void)
     thread->body(thread->argument);
     if (thread->exit_hook)
         thread->exit_hook();
-    struct pending next = machine_pending(MODEL_FREE, SEARCH_WRITES, thread->stack, STACK_SIZE,
-                                          MODEL_PLACE("the thread's stack"));
+    struct pending next = machine_pending(MODEL_FREE, SEARCH_WRITES, thread->stack, STACK_SIZE, "the thread's stack");
     machine_perform(&next);
     thread->has_ended = true;
     machine_choose();
@@ -155,11 +155,13 @@ int machine_start(const char *name, void (*body)(void *), void *argument)
     thread->has_ended = false;
     thread->is_asleep = false;
     thread->joins = -1;
+    thread->place = (struct place){"", "beginning", 0};
     thread->spurious = machine->model->spurious;
     thread->seen = 0;
     thread->seen_size = 0;
     thread->seen_value = 1; /* a spin before any load goes on at once */
-    thread->next = machine_pending(MODEL_RESUME, 0, NULL, 0, MODEL_PLACE("the thread"));
+    thread->next = machine_pending(MODEL_RESUME, 0, NULL, 0, "the thread");
+    thread->next.place = thread->place;
     thread->frame = (uintptr_t)thread->stack + STACK_SIZE;
     memory_initial_thread_locals(thread->thread_locals);
     if (machine->is_running)
@@ -183,6 +185,23 @@ _Noreturn void machine_fail(const char *file, int line, const char *fact)
     abort(); /* not reached */
 }
 
+/* A crash is a failure of the model. */
+static void on_crash(int number)
+{
+    (void)number;
+    machine_fail(machine_self()->place.file, machine_self()->place.line, "memory is there where it is used after this");
+}
+
+/* The handler has a stack of its own, since the thread's may be what is wrong. */
+static void catch_crashes(void)
+{
+    stack_t alternative = {.ss_sp = malloc(STACK_SIZE), .ss_size = STACK_SIZE}; /* it stays until the program ends */
+    struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK | SA_NODEFER};
+    if (!alternative.ss_sp || sigaltstack(&alternative, NULL) != 0 || sigaction(SIGSEGV, &action, NULL) != 0 ||
+        sigaction(SIGBUS, &action, NULL) != 0)
+        abort();
+}
+
 void machine_create(void)
 {
     machine = aligned_alloc(16, (sizeof *machine + 15) / 16 * 16);
@@ -196,6 +215,7 @@ void machine_create(void)
         thread->start.uc_stack.ss_size = STACK_SIZE;
         makecontext(&thread->start, run_thread, 0);
     }
+    catch_crashes();
     memory_create();
 }
 

@@ -13,15 +13,20 @@
 
 enum { STACK_SIZE = 1 << 16, MAIN = MODEL_MAX_THREADS, MAX_NAMES = 32 };
 
+/* Where an atomic operation stands. A call of the system stands after the one before it. */
+struct place {
+    const char *function;
+    const char *file;
+    int line;
+};
+
 /* What a thread does next, beside what the search has to know of it. */
 struct pending {
     struct search_operation operation;
     uint64_t expected; /* by WAIT, REPLACE and SPIN: of these the last value that was seen */
     bool may_fail;     /* it is a wait, or a weak compare-and-swap */
     const char *text;  /* the object, as the source has it */
-    const char *function;
-    const char *file;
-    int line;
+    struct place place;
 };
 
 struct thread {
@@ -40,6 +45,7 @@ struct thread {
     uintptr_t seen; /* the word that it has loaded last, */
     size_t seen_size;
     uint64_t seen_value; /* and what that was */
+    struct place place;  /* of its last atomic operation */
     struct pending next;
     jmp_buf jump;
     bool has_base;
@@ -96,7 +102,7 @@ static inline void machine_write(uintptr_t object, size_t size, uint64_t value)
 void machine_choose(void);
 
 struct pending machine_pending(enum model_kind kind, unsigned access, const volatile void *object, size_t size,
-                               MODEL_PLACE_PARAMETERS);
+                               const char *text);
 
 /*
  * Sets what the calling thread does next, and returns when the search has chosen it. The operation is then to be

@@ -20,11 +20,11 @@ void machine_trace(const struct pending *done, uint64_t before, const char *note
     static const char *const kinds[MODEL_KINDS] = {
         "load",   "store", "exchange",   "add",     "subtract", "or",   "and",   "replace",     "lock",
         "unlock", "wait",  "time is up", "goes on", "wake",     "spin", "clock", "time passes", "free"};
-    const char *file = strrchr(done->file, '/');
+    const char *file = strrchr(done->place.file, '/');
     const char *name = name_of(done->operation.object);
     char place[64];
-    snprintf(place, sizeof place, "%s:%d", file ? file + 1 : done->file, done->line);
-    printf("%5zu  %-12s %-20s %-22s %-9s %s", machine->search->depth, machine_self()->name, place, done->function,
+    snprintf(place, sizeof place, "%s:%d", file ? file + 1 : done->place.file, done->place.line);
+    printf("%5zu  %-22s %-20s %-22s %-9s %s", machine->search->depth, machine_self()->name, place, done->place.function,
            kinds[done->operation.kind], done->text[0] == '&' ? done->text + 1 : done->text);
     if (name)
         printf(" (%s)", name);
@@ -59,28 +59,29 @@ void machine_arrive(const struct pending *next)
     if (next->operation.kind == MODEL_WAKE || next->operation.kind == MODEL_FREE)
         return; /* only the address counts */
     if (memory_is_freed(object))
-        machine_fail(next->file, next->line, "memory is not freed while it is used");
+        machine_fail(next->place.file, next->place.line, "memory is not freed while it is used");
     if (is_abandoned(object))
-        machine_fail(next->file, next->line, "an object on a stack is not used when its function has returned");
+        machine_fail(next->place.file, next->place.line,
+                     "an object on a stack is not used when its function has returned");
     if (memory_is_thread_local(object))
-        machine_fail(next->file, next->line, "no address of a thread-local variable is handed out (see README.md)");
+        machine_fail(next->place.file, next->place.line,
+                     "no address of a thread-local variable is handed out (see README.md)");
 }
 
 struct pending machine_pending(enum model_kind kind, unsigned access, const volatile void *object, size_t size,
-                               MODEL_PLACE_PARAMETERS)
+                               const char *text)
 {
     return (struct pending){.operation = {.kind = kind, .access = access, .object = (uintptr_t)object, .size = size},
                             .text = text,
-                            .function = function,
-                            .file = file,
-                            .line = line};
+                            .place = machine_self()->place};
 }
 
 uint64_t model_atomic(enum model_kind kind, const volatile void *object, size_t size, uint64_t operand,
                       MODEL_PLACE_PARAMETERS)
 {
     unsigned access = kind == MODEL_LOAD ? SEARCH_READS : SEARCH_READS | SEARCH_WRITES;
-    struct pending next = machine_pending(kind, access, object, size, text, function, file, line);
+    machine_self()->place = (struct place){function, file, line};
+    struct pending next = machine_pending(kind, access, object, size, text);
     uintptr_t address = (uintptr_t)object;
     if (machine->is_running)
         machine_arrive(&next);
@@ -107,7 +108,8 @@ uint64_t model_atomic(enum model_kind kind, const volatile void *object, size_t 
 bool model_replace(enum model_kind kind, const volatile void *object, size_t size, void *expected, uint64_t desired,
                    bool weak, MODEL_PLACE_PARAMETERS)
 {
-    struct pending next = machine_pending(kind, SEARCH_READS | SEARCH_WRITES, object, size, text, function, file, line);
+    machine_self()->place = (struct place){function, file, line};
+    struct pending next = machine_pending(kind, SEARCH_READS | SEARCH_WRITES, object, size, text);
     uintptr_t address = (uintptr_t)object;
     next.expected = machine_read((uintptr_t)expected, size);
     next.may_fail = weak;
@@ -140,7 +142,7 @@ void machine_perform(const struct pending *next)
 bool machine_wait(_Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns)
 {
     unsigned access = SEARCH_READS | SEARCH_QUEUES | (timeout_ns >= 0 ? SEARCH_READS_CLOCK : 0u);
-    struct pending next = machine_pending(MODEL_WAIT, access, word, sizeof *word, MODEL_PLACE("on the word"));
+    struct pending next = machine_pending(MODEL_WAIT, access, word, sizeof *word, "on the word");
     struct thread *thread = machine_self();
     next.expected = expected;
     next.may_fail = true;
@@ -174,7 +176,7 @@ bool machine_wait(_Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns)
 
 void machine_wake(_Atomic uint32_t *word)
 {
-    struct pending next = machine_pending(MODEL_WAKE, SEARCH_QUEUES, word, sizeof *word, MODEL_PLACE("of the word"));
+    struct pending next = machine_pending(MODEL_WAKE, SEARCH_QUEUES, word, sizeof *word, "of the word");
     machine_arrive(&next);
     struct thread *woken = NULL;
     for (int i = 0; i < MODEL_MAX_THREADS; i++) {
@@ -199,14 +201,14 @@ void machine_spin(void)
 {
     struct thread *thread = machine_self();
     struct pending next = machine_pending(MODEL_SPIN, SEARCH_READS, (const void *)thread->seen, thread->seen_size,
-                                          MODEL_PLACE("the word that was loaded last"));
+                                          "the word that was loaded last");
     next.expected = thread->seen_value;
     machine_perform(&next);
 }
 
 uint64_t machine_clock_ns(void)
 {
-    struct pending next = machine_pending(MODEL_CLOCK, SEARCH_READS_CLOCK, NULL, 0, MODEL_PLACE("the clock"));
+    struct pending next = machine_pending(MODEL_CLOCK, SEARCH_READS_CLOCK, NULL, 0, "the clock");
     if (machine->is_running)
         machine_perform(&next);
     return machine->clock_ns;
@@ -214,7 +216,7 @@ uint64_t machine_clock_ns(void)
 
 void model_pass_time(uint64_t duration_ns)
 {
-    struct pending next = machine_pending(MODEL_PASS, SEARCH_MOVES_CLOCK, NULL, 0, MODEL_PLACE("the clock"));
+    struct pending next = machine_pending(MODEL_PASS, SEARCH_MOVES_CLOCK, NULL, 0, "the clock");
     if (machine->is_running)
         machine_perform(&next);
     machine->clock_ns += duration_ns;
@@ -222,8 +224,7 @@ void model_pass_time(uint64_t duration_ns)
 
 void machine_free(void *memory)
 {
-    struct pending next = machine_pending(MODEL_FREE, SEARCH_WRITES, memory, memory_size(memory),
-                                          MODEL_PLACE("allocated memory"));
+    struct pending next = machine_pending(MODEL_FREE, SEARCH_WRITES, memory, memory_size(memory), "allocated memory");
     if (machine->is_running)
         machine_perform(&next);
     memory_free(memory);
@@ -232,7 +233,7 @@ void machine_free(void *memory)
 void machine_join(int number)
 {
     struct thread *thread = machine_self();
-    struct pending next = machine_pending(MODEL_RESUME, 0, NULL, 0, MODEL_PLACE("the end of a thread"));
+    struct pending next = machine_pending(MODEL_RESUME, 0, NULL, 0, "the end of a thread");
     thread->joins = number;
     machine_perform(&next);
     thread->joins = -1;
