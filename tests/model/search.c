@@ -109,14 +109,24 @@ static int lowest(uint32_t threads)
 }
 
 /* What the step at the end of the schedule is, where nothing is given. False if there is none to try. */
-static bool open_step(struct search *search, struct search_step *step, uint32_t enabled, int running)
+static bool open_step(struct search *search, struct search_step *step, const struct search_operation *next,
+                      uint32_t enabled, int running)
 {
     uint32_t awake = enabled & ~search->sleep;
     *step = (struct search_step){.enabled = enabled, .sleep = search->sleep};
     if (!awake)
         return false;
     step->thread = running >= 0 && (awake & 1u << running) ? running : lowest(awake);
-    step->backtrack = search->tries_everything ? enabled : 1u << step->thread;
+    step->backtrack = 1u << step->thread;
+    if (!search->tries_everything)
+        return true;
+    step->backtrack = enabled;
+    for (uint32_t left = enabled; left; left &= left - 1) {
+        if (next[lowest(left)].access == 0) { /* it may as well be now */
+            step->thread = lowest(left);
+            step->backtrack = 1u << step->thread;
+        }
+    }
     return true;
 }
 
@@ -128,7 +138,7 @@ int search_choose(struct search *search, const struct search_operation *next, ui
         return SEARCH_TOO_LONG;
     struct search_step *step = &search->steps[search->depth];
     if (search->depth >= search->prefix) {
-        if (!open_step(search, step, enabled, running))
+        if (!open_step(search, step, next, enabled, running))
             return SEARCH_NOBODY;
     } else if (search->is_script) {
         step->enabled = enabled;

@@ -12,7 +12,7 @@
 #include "model.h"
 #include "search.h"
 
-enum { PROGRAMS = 300, MAX_OPERATIONS = 6, WORDS = 2, MAX_OUTCOMES = 1 << 14, MAX_RUNS = 10000 };
+enum { PROGRAMS = 200, MAX_OPERATIONS = 6, WORDS = 2, MAX_OUTCOMES = 1 << 14, MAX_RUNS = 40000 };
 
 enum action { LOAD, STORE, ADD, REPLACE, WAIT, WAIT_LIMITED, WAKE, SPIN, CLOCK, PASS, ACTIONS, LOCK, UNLOCK };
 
@@ -83,7 +83,7 @@ static void make_program(uint64_t *state)
 {
     memset(program, 0, sizeof *program);
     program->threads = 2 + (int)draw(state, 2);
-    int length = program->threads == 2 ? 6 : 4;
+    int length = program->threads == 2 ? 6 : 3;
     uint32_t locks = draw(state, 3); /* 0: none */
     for (int i = 0; i < program->threads; i++) {
         program->counts[i] = length;
