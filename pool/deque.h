@@ -10,10 +10,9 @@
 #define APM__DEQUE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include "work.h"
+#include "ring.h"
 
 enum {
 #ifdef APM_DEBUG
@@ -27,7 +26,7 @@ enum {
 struct apm__deque {
     _Atomic uint32_t top;    /* atomic: the oldest entry */
     _Atomic uint32_t bottom; /* atomic: one after the newest; written by the owner */
-    _Atomic(struct apm__work *) entries[APM__DEQUE_SIZE];
+    struct apm__shared_entry entries[APM__DEQUE_SIZE];
 };
 
 /* The number of entries; a guess unless the caller is the owner and nobody steals. */
@@ -39,49 +38,47 @@ static inline uint32_t apm__deque_count(struct apm__deque *deque)
 }
 
 /* False if it is full. Owner only. */
-static inline bool apm__deque_put(struct apm__deque *deque, struct apm__work *work)
+static inline bool apm__deque_put(struct apm__deque *deque, struct apm__entry entry)
 {
     uint32_t bottom = apm__atomic_load(&deque->bottom, APM__RELAXED);
     /* Acquire pairs with the release of a steal: the thief has read the entry that is overwritten. */
     if (bottom - apm__atomic_load(&deque->top, APM__ACQUIRE) >= APM__DEQUE_SIZE)
         return false;
-    apm__atomic_store(&deque->entries[bottom & APM__DEQUE_MASK], work, APM__RELAXED);
+    apm__entry_write(&deque->entries[bottom & APM__DEQUE_MASK], entry);
     apm__atomic_store(&deque->bottom, bottom + 1, APM__RELEASE); /* pairs with the load of `bottom` in a steal */
     return true;
 }
 
-/* The newest entry, or NULL. Owner only. */
-static inline struct apm__work *apm__deque_take(struct apm__deque *deque)
+/* Takes the newest entry; false if there is none. Owner only. */
+static inline bool apm__deque_take(struct apm__deque *deque, struct apm__entry *entry)
 {
     uint32_t bottom = apm__atomic_load(&deque->bottom, APM__RELAXED);
     if (bottom == apm__atomic_load(&deque->top, APM__RELAXED))
-        return NULL; /* only the owner puts: it stays empty */
+        return false; /* only the owner puts: it stays empty */
     bottom--;
     apm__atomic_store(&deque->bottom, bottom, APM__SEQ_CST);
     uint32_t top = apm__atomic_load(&deque->top, APM__SEQ_CST);
     int32_t left = (int32_t)(bottom - top);
-    struct apm__work *work = NULL;
     if (left >= 0)
-        work = apm__atomic_load(&deque->entries[bottom & APM__DEQUE_MASK], APM__RELAXED);
+        *entry = apm__entry_read(&deque->entries[bottom & APM__DEQUE_MASK]);
     if (left > 0)
-        return work;
-    if (left == 0 && !apm__atomic_replace_strongly(&deque->top, &top, top + 1, APM__SEQ_CST))
-        work = NULL; /* a thief has it */
+        return true;
+    bool taken = left == 0 && apm__atomic_replace_strongly(&deque->top, &top, top + 1, APM__SEQ_CST);
     apm__atomic_store(&deque->bottom, bottom + 1, APM__RELEASE);
-    return work;
+    return taken;
 }
 
-/* The oldest entry; NULL if there is none. Any thread. */
-static inline struct apm__work *apm__deque_steal(struct apm__deque *deque)
+/* Takes the oldest entry; false if there is none. Any thread. */
+static inline bool apm__deque_steal(struct apm__deque *deque, struct apm__entry *entry)
 {
     uint32_t top = apm__atomic_load(&deque->top, APM__SEQ_CST);
     for (;;) {
         uint32_t bottom = apm__atomic_load(&deque->bottom, APM__SEQ_CST);
         if ((int32_t)(bottom - top) <= 0)
-            return NULL;
-        struct apm__work *work = apm__atomic_load(&deque->entries[top & APM__DEQUE_MASK], APM__RELAXED);
+            return false;
+        *entry = apm__entry_read(&deque->entries[top & APM__DEQUE_MASK]);
         if (apm__atomic_replace_strongly(&deque->top, &top, top + 1, APM__SEQ_CST))
-            return work;
+            return true;
     }
 }
 

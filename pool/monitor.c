@@ -55,8 +55,7 @@ static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct s
         return;
     }
     sight->stuck = true;
-    if (apm__ring_count(&worker->work) > 0 || apm__ring_count(&worker->events) > 0 ||
-        apm__deque_count(&worker->local) > 0) {
+    if (apm__worker_has_work(worker)) {
         sight->needy = true;
         /* Workers that are awake may be too busy to come to stealing of their own accord. */
         apm__atomic_store(&pool->rescue, 1, APM__RELAXED);
@@ -98,8 +97,8 @@ static void break_deadlock(struct apm__pool *pool, struct memory *memory)
 {
     struct apm__worker *victim = NULL;
     apm__os_mutex_lock(&pool->lock);
-    bool locked = apm__queue_count(&pool->queue) > 0 && pool->threads >= pool->max_threads &&
-                  pool->breakable == pool->threads;
+    bool locked = (apm__pool_queued(pool) > 0 || apm__pool_has_left_work_locked(pool)) &&
+                  pool->threads >= pool->max_threads && pool->breakable == pool->threads;
     memory->locked = locked ? memory->locked + 1 : 0;
     if (memory->locked >= DEADLOCK_AFTER) {
         victim = apm__atomic_load(&pool->workers, APM__RELAXED);
@@ -123,7 +122,7 @@ static bool tick(struct apm__pool *pool, struct memory *memory)
          worker = worker->next_worker)
         look_at(pool, worker, &sight);
 
-    bool has_queue = apm__queue_count(&pool->queue) > 0;
+    bool has_queue = apm__pool_queued(pool) > 0;
     memory->unattended = apm__atomic_load(&pool->role, APM__RELAXED) == 0 ? memory->unattended + 1 : 0;
     bool nobody_polls = sight.running && memory->unattended > 0 && (sight.stuck || memory->unattended > 1);
     if (sight.needy || nobody_polls || (has_queue && (sight.stuck || memory->had_queue)))

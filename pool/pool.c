@@ -34,22 +34,35 @@ struct apm__poller *apm__pool_poller(struct apm__pool *pool)
     return pool->poller;
 }
 
-/* -- The queue -- */
+/* -- The queues -- */
 
-uint32_t apm__pool_take(struct apm__pool *pool, struct apm__worker *worker, uint32_t limit)
+/* Takes completions into `entries`; the number of them. */
+static uint32_t take_completions_locked(struct apm__pool *pool, struct apm__entry *entries, uint32_t limit)
 {
     uint32_t taken = 0;
     struct apm__work *work;
-    if (apm__queue_count(&pool->queue) == 0)
+    while (taken < limit && (work = apm__queue_take_locked(&pool->queue)))
+        entries[taken++] = apm__call_entry(apm__work_run, work);
+    if (taken > 0)
+        apm__queue_forget(&pool->queue, taken);
+    return taken;
+}
+
+uint32_t apm__pool_take(struct apm__pool *pool, struct apm__worker *worker, uint32_t limit)
+{
+    struct apm__entry entries[APM__RING_SIZE];
+    if (limit == 0 || apm__pool_queued(pool) == 0)
         return 0;
     apm__os_mutex_lock(&pool->lock);
-    while (taken < limit && (work = apm__queue_take_locked(&pool->queue))) {
-        bool pushed = apm__ring_push(&worker->work, (uint64_t)(uintptr_t)work);
-        APM__CHECK(pushed);
-        taken++;
-    }
+    uint32_t taken = take_completions_locked(pool, entries, (limit + 1) / 2); /* none of the two starves the other */
+    taken += apm__calls_take_locked(&pool->calls, entries + taken, limit - taken);
+    if (taken < limit)
+        taken += take_completions_locked(pool, entries + taken, limit - taken);
     apm__os_mutex_unlock(&pool->lock);
-    apm__queue_forget(&pool->queue, taken);
+    for (uint32_t i = 0; i < taken; i++) {
+        bool pushed = apm__ring_push(&worker->work, entries[i]);
+        APM__CHECK(pushed);
+    }
     return taken;
 }
 
@@ -153,9 +166,20 @@ void apm__pool_wake_for_queue(struct apm__pool *pool)
 {
     if (apm__atomic_load(&pool->searching, APM__SEQ_CST) > 0 || apm__atomic_load(&pool->wakeable, APM__SEQ_CST) == 0)
         return;
-    uint64_t expected_ns = (uint64_t)apm__queue_count(&pool->queue) * apm__atomic_load(&pool->item_ns, APM__RELAXED);
+    uint64_t expected_ns = apm__pool_queued(pool) * apm__atomic_load(&pool->item_ns, APM__RELAXED);
     if (apm__atomic_load(&pool->running, APM__SEQ_CST) == 0 || expected_ns > APM__WAKE_NS)
         apm__pool_wake(pool);
+}
+
+bool apm__pool_has_left_work_locked(struct apm__pool *pool)
+{
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED); worker;
+         worker = worker->next_worker) {
+        uint32_t state = apm__atomic_load(&worker->state, APM__RELAXED);
+        if ((state == APM__WORKER_WAITING || state == APM__WORKER_GONE) && apm__worker_has_work(worker))
+            return true;
+    }
+    return false;
 }
 
 bool apm__pool_is_worth_helping(struct apm__pool *pool, struct apm__worker *worker)
@@ -179,19 +203,30 @@ static struct apm__worker *own_worker(struct apm__pool *pool)
     return worker;
 }
 
+void apm__work_run(void *work)
+{
+    ((struct apm__work *)work)->run(work);
+}
+
 void apm__pool_submit(struct apm__pool *pool, struct apm__work *work)
 {
     struct apm__worker *worker = own_worker(pool);
-    if (worker && apm__ring_push(&worker->work, (uint64_t)(uintptr_t)work))
+    if (worker && apm__ring_push(&worker->work, apm__call_entry(apm__work_run, work)))
         return;
     apm__queue_put(&pool->queue, work);
     apm__pool_wake_for_queue(pool);
 }
 
+/* Puts it among the calling worker's own, if that is what it is. */
+static bool put_locally(struct apm__pool *pool, struct apm__entry entry)
+{
+    struct apm__worker *worker = own_worker(pool);
+    return worker && apm__pool_is_open(pool) && apm__deque_put(&worker->local, entry);
+}
+
 apm_error apm__pool_queue(struct apm__pool *pool, struct apm__work *work, bool prefer_local)
 {
-    struct apm__worker *worker = prefer_local && apm__pool_is_open(pool) ? own_worker(pool) : NULL;
-    if (worker && apm__deque_put(&worker->local, work))
+    if (prefer_local && put_locally(pool, apm__call_entry(apm__work_run, work)))
         return APM_ERROR_SUCCESS;
     for (;;) {
         apm_error error = apm__pool_start(pool);
@@ -208,10 +243,27 @@ apm_error apm__pool_queue(struct apm__pool *pool, struct apm__work *work, bool p
     return APM_ERROR_SUCCESS;
 }
 
+apm_error apm__pool_call(struct apm__pool *pool, apm__function *function, void *argument, bool prefer_local)
+{
+    if (prefer_local && put_locally(pool, apm__call_entry(function, argument)))
+        return APM_ERROR_SUCCESS;
+    apm_error error;
+    do {
+        error = apm__pool_start(pool);
+        if (error != APM_ERROR_SUCCESS)
+            return error;
+        error = apm__calls_put(&pool->calls, function, argument);
+    } while (error == APM_ERROR_INVALID_OPERATION); /* closed since; it is being stopped, or can be started again */
+    if (error == APM_ERROR_SUCCESS)
+        apm__pool_wake_for_queue(pool);
+    return error;
+}
+
 bool apm__pool_is_quiet(struct apm__pool *pool)
 {
     apm__os_mutex_lock(&pool->lock);
-    bool quiet = pool->threads == pool->idle_count && apm__queue_count(&pool->queue) == 0;
+    bool quiet = pool->threads == pool->idle_count && apm__pool_queued(pool) == 0 &&
+                 !apm__pool_has_left_work_locked(pool);
     apm__os_mutex_unlock(&pool->lock);
     return quiet;
 }
@@ -277,6 +329,7 @@ apm_error apm__pool_start(struct apm__pool *pool)
         error = APM_ERROR_OUT_OF_MEMORY;
         goto end_monitor;
     }
+    apm__calls_open(&pool->calls, true);
     apm__atomic_store(&pool->phase, APM__POOL_OPEN, APM__RELEASE);
     goto unlock;
 
@@ -295,14 +348,17 @@ void apm__pool_close(struct apm__pool *pool)
     apm__os_mutex_lock(&start_lock);
     if (apm__pool_is_open(pool))
         apm__atomic_store(&pool->phase, APM__POOL_CLOSED, APM__SEQ_CST);
+    apm__calls_open(&pool->calls, false);
     apm__os_mutex_unlock(&start_lock);
 }
 
 void apm__pool_reopen(struct apm__pool *pool)
 {
     apm__os_mutex_lock(&start_lock);
-    if (apm__atomic_load(&pool->phase, APM__RELAXED) == APM__POOL_CLOSED)
+    if (apm__atomic_load(&pool->phase, APM__RELAXED) == APM__POOL_CLOSED) {
+        apm__calls_open(&pool->calls, true);
         apm__atomic_store(&pool->phase, APM__POOL_OPEN, APM__RELEASE);
+    }
     apm__os_mutex_unlock(&start_lock);
 }
 
@@ -327,7 +383,7 @@ void apm__pool_stop(struct apm__pool *pool)
         goto unlock;
     end_workers(pool);
     apm__monitor_end(pool);
-    APM__CHECK(pool->threads == 0 && apm__queue_count(&pool->queue) == 0);
+    APM__CHECK(pool->threads == 0 && apm__pool_queued(pool) == 0);
     apm__os_mutex_lock(&pool->lock);
     struct apm__worker *worker = apm__atomic_exchange(&pool->workers, NULL, APM__RELAXED);
     while (worker) {
@@ -341,6 +397,7 @@ void apm__pool_stop(struct apm__pool *pool)
     pool->idle_count = 0;
     apm__atomic_store(&pool->searching, 0, APM__RELAXED);
     apm__pool_publish_locked(pool);
+    apm__calls_finish(&pool->calls);
     apm__os_mutex_unlock(&pool->lock);
     pool->poller->destroy(pool->poller);
     pool->poller = NULL;

@@ -8,18 +8,20 @@
  * this work-conserving are helpers, woken when the batch is long enough to be worth a second thread, and the monitor,
  * which looks each two milliseconds while any worker runs, and puts another worker in the place of one that is stuck.
  *
- * Work has three ways to a worker. What others submit goes to the pool's queue, from which workers take shares into
- * their rings. What a worker's own I/O completes goes to the end of its ring. What its own work asks for with
- * preference goes to its deque, and runs first, the newest before all else.
+ * Work has three ways to a worker. What others submit goes to the pool's queues, from which workers take shares into
+ * their rings: one for completions, which must not fail and so are linked, and one for the program's items, which need
+ * no memory of their own. What a worker's own I/O completes goes to the end of its ring. What its own work asks for
+ * with preference goes to its deque, and runs first, the newest before all else.
  *
  * Invariants:
- *  1. Work in the queue is seen. Who submits counts it up first and then looks at `searching`, `running` and
+ *  1. Work in the queues is seen. Who submits counts it up first and then looks at `searching`, `running` and
  *     `wakeable`; a worker that becomes idle, or stops searching, publishes that first and then looks at the count. So
  *     either the worker sees the work, or the submitter sees that it has to wake somebody. It need not while some
  *     worker runs and is expected to come to the queue sooner than a thread could be woken; if that one gets stuck
  *     instead, the monitor, which is awake then, sees queue and worker.
- *  2. Work in a ring or a deque is seen by its owner, which does not become idle while they hold anything, or, if the
- *     owner is stuck, by the thieves that the monitor wakes.
+ *  2. Work in a ring or a deque is seen by its owner, which does not become idle while they hold anything; or, if the
+ *     owner is stuck, by the thieves that the monitor wakes; or, if it waits or its thread has ended, by the worker
+ *     that it wakes, and by every worker that would become idle: both under the pool's lock.
  *  3. If nobody has the polling role, then some worker runs, or has been woken and will look; so the monitor is awake.
  *  4. A wait of the library on a worker is covered: another worker takes over, or, at the maximum, the waiter polls.
  *
@@ -32,6 +34,7 @@
 #include <stdint.h>
 
 #include "apm/error.h"
+#include "calls.h"
 #include "deadline.h"
 #include "deque.h"
 #include "os.h"
@@ -75,6 +78,9 @@ void apm__pool_submit(struct apm__pool *pool, struct apm__work *work);
  * what apm__poller_create says.
  */
 apm_error apm__pool_queue(struct apm__pool *pool, struct apm__work *work, bool prefer_local);
+
+/* The same for a call of a function, which needs no memory of the caller's. Also OUT_OF_MEMORY. */
+apm_error apm__pool_call(struct apm__pool *pool, apm__function *function, void *argument, bool prefer_local);
 
 /* Whether no worker does anything, and nothing is queued. Of a closed pool: it stays so. */
 bool apm__pool_is_quiet(struct apm__pool *pool);
@@ -163,15 +169,15 @@ struct apm__worker {
     /* owned by the worker */
     bool searching;            /* looks for work, and has not found any yet; set by whoever wakes it while it is idle */
     uint32_t turn;             /* work items run since the worker last looked elsewhere */
-    struct apm__work *running; /* what it runs now, or NULL */
+    struct apm__entry running; /* what it runs now, or zero */
     uint32_t blocking;         /* how many times the work has said that it begins to block elsewhere */
     uint64_t batch_started_ns;
     uint32_t batch_size;
 
     _Atomic uint64_t completed; /* work items run to their end; written by the worker */
 
-    struct apm__deque local; /* what its own work asked for with preference */
-    struct apm__ring work;   /* struct apm__work pointers */
+    struct apm__deque local; /* calls that its own work asked for with preference */
+    struct apm__ring work;   /* calls */
     struct apm__ring events; /* the poller's words */
 };
 
@@ -200,7 +206,8 @@ struct apm__pool {
     int min_threads;           /* 0 until set: the number of processors */
     int max_threads;
 
-    struct apm__queue queue; /* its taking end is guarded by lock */
+    struct apm__queue queue; /* completions; its taking end is guarded by lock */
+    struct apm__calls calls; /* the program's items; its taking end is guarded by lock */
 
     /* atomic */
     _Atomic uint32_t searching; /* workers that look for work and have not found any */
@@ -246,7 +253,23 @@ void apm__pool_publish_locked(struct apm__pool *pool);
 /* The same for work that is in the queue, unless it is not needed: invariant 1. */
 void apm__pool_wake_for_queue(struct apm__pool *pool);
 
-/* Takes up to `limit` entries of the queue into the calling worker's ring, which has room for them; the number. */
+/* The number of entries in the queues. */
+static inline uint64_t apm__pool_queued(struct apm__pool *pool)
+{
+    return apm__queue_count(&pool->queue) + apm__calls_count(&pool->calls);
+}
+
+/* Whether the worker's rings or deque hold something; a guess, unless nobody takes from them. */
+static inline bool apm__worker_has_work(struct apm__worker *worker)
+{
+    return apm__ring_count(&worker->work) > 0 || apm__ring_count(&worker->events) > 0 ||
+           apm__deque_count(&worker->local) > 0;
+}
+
+/* Whether workers that wait, or whose threads have ended, have left something in their rings. */
+bool apm__pool_has_left_work_locked(struct apm__pool *pool);
+
+/* Takes up to `limit` entries of the queues into the calling worker's ring, which has room for them; the number. */
 uint32_t apm__pool_take(struct apm__pool *pool, struct apm__worker *worker, uint32_t limit);
 
 /* Nobody can take over: one of the workers that wait polls meanwhile. *unpark is to be unparked, unless NULL. */

@@ -39,7 +39,6 @@ enum apm__slot_kind {
     APM__KIND_OPERATION = 2,
     APM__KIND_MANUAL_RESET_EVENT = 3,
     APM__KIND_AUTO_RESET_EVENT = 4,
-    APM__KIND_WORK_ITEM = 5, /* never named by a handle */
     APM__KIND_LIMIT
 };
 

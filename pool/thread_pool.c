@@ -3,7 +3,6 @@
  */
 #include "apm/thread_pool.h"
 
-#include "item.h"
 #include "pool.h"
 #include "process.h"
 
@@ -25,7 +24,7 @@ apm_error apm_thread_pool_queue_user_work_item(apm_thread_pool handle, apm_wait_
     apm_error error = resolve(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    return callback ? apm__item_queue(pool, callback, state, prefer_local) : APM_ERROR_ARGUMENT_NULL;
+    return callback ? apm__pool_call(pool, callback, state, prefer_local) : APM_ERROR_ARGUMENT_NULL;
 }
 
 /* How the reserved words of a public item are used. */
@@ -164,7 +163,7 @@ apm_error apm_thread_pool_available_threads(apm_thread_pool handle, int *threads
 
 static uint64_t pending_locked(struct apm__pool *pool)
 {
-    uint64_t count = apm__queue_count(&pool->queue);
+    uint64_t count = apm__pool_queued(pool);
     for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
          worker = worker->next_worker)
         count += apm__ring_count(&worker->work) + (uint64_t)apm__deque_count(&worker->local);
@@ -176,7 +175,7 @@ static uint64_t completed_locked(struct apm__pool *pool)
     uint64_t count = pool->completed_before;
     for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
          worker = worker->next_worker)
-        count += apm__atomic_load(&worker->completed, APM__RELAXED);
+        count += apm__atomic_load(&worker->completed, APM__ACQUIRE);
     return count;
 }
 

@@ -27,6 +27,9 @@ struct apm__work {
     void (*run)(struct apm__work *work);
 };
 
+/* Runs the work; as a call (calls.h). */
+void apm__work_run(void *work);
+
 struct apm__queue {
     _Atomic(struct apm__work *) tail;
     _Atomic uint32_t count; /* of entries that have been admitted and not been taken */

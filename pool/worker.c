@@ -34,7 +34,7 @@ static void stop_searching(struct apm__worker *worker)
     struct apm__pool *pool = worker->pool;
     worker->searching = false;
     apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
-    if (apm__queue_count(&pool->queue) > 0)
+    if (apm__pool_queued(pool) > 0)
         apm__pool_wake_for_queue(pool);
     else if (apm__atomic_load(&pool->wakeable, APM__RELAXED) > 0 && apm__pool_is_worth_helping(pool, worker))
         apm__pool_wake(pool);
@@ -48,16 +48,16 @@ static void begin_item(struct apm__worker *worker)
         stop_searching(worker);
 }
 
-static void run_work(struct apm__worker *worker, struct apm__work *work)
+static void run_call(struct apm__worker *worker, struct apm__entry call)
 {
     begin_item(worker);
-    worker->running = work;
-    work->run(work);
-    worker->running = NULL;
+    worker->running = call;
+    ((apm__function *)(uintptr_t)call.first)((void *)(uintptr_t)call.second);
+    worker->running = (struct apm__entry){0};
     while (worker->blocking > 0) /* the work has forgotten to say that it has ended */
         apm__pool_end_blocking();
     uint64_t completed = apm__atomic_load(&worker->completed, APM__RELAXED);
-    apm__atomic_store(&worker->completed, completed + 1, APM__RELAXED); /* others only read it */
+    apm__atomic_store(&worker->completed, completed + 1, APM__RELEASE); /* who counts it sees what the item did */
 }
 
 static void handle_event(struct apm__worker *worker, uint64_t event)
@@ -72,13 +72,13 @@ static void handle_event(struct apm__worker *worker, uint64_t event)
 static bool take_share(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
-    uint32_t count = apm__queue_count(&pool->queue);
+    uint64_t count = apm__pool_queued(pool);
     if (count == 0)
         return false;
     uint32_t takers = apm__atomic_load(&pool->running, APM__RELAXED) + apm__atomic_load(&pool->wakeable, APM__RELAXED);
-    uint32_t share = takers > 1 ? (count + takers - 1) / takers : count;
+    uint64_t share = takers > 1 ? (count + takers - 1) / takers : count;
     uint32_t capacity = apm__worker_capacity(pool);
-    uint32_t taken = apm__pool_take(pool, worker, share < capacity ? share : capacity);
+    uint32_t taken = apm__pool_take(pool, worker, share < capacity ? (uint32_t)share : capacity);
     apm__worker_begin_batch(worker, taken);
     return taken > 0;
 }
@@ -86,16 +86,15 @@ static bool take_share(struct apm__worker *worker)
 /* Takes something of another worker's into the calling one's rings, which are empty. */
 static bool steal(struct apm__worker *thief)
 {
-    uint64_t entries[APM__BATCH_LIMIT];
+    struct apm__entry entries[APM__BATCH_LIMIT];
     /* Acquire pairs with the release of the push: the structures are initialised. */
     for (struct apm__worker *victim = apm__atomic_load(&thief->pool->workers, APM__ACQUIRE); victim;
          victim = victim->next_worker) {
         if (victim == thief)
             continue;
         uint32_t count = apm__ring_take_half(&victim->work, entries, APM__BATCH_LIMIT);
-        struct apm__work *work = count == 0 ? apm__deque_steal(&victim->local) : NULL;
-        if (work)
-            entries[count++] = (uint64_t)(uintptr_t)work;
+        if (count == 0)
+            count = apm__deque_steal(&victim->local, entries);
         bool pushed = true;
         for (uint32_t i = 0; i < count; i++)
             pushed = apm__ring_push(&thief->work, entries[i]) && pushed;
@@ -184,52 +183,38 @@ static bool look_elsewhere(struct apm__worker *worker)
 static bool take_turn(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
-    uint64_t entry;
+    struct apm__entry entry;
     bool ran = false;
     worker->turn = 0;
     apm__pool_take(pool, worker, apm__ring_count(&worker->work) < APM__RING_SIZE);
     if (apm__ring_take(&worker->work, &entry)) {
-        run_work(worker, apm__worker_to_work(entry));
+        run_call(worker, entry);
         ran = true;
     }
     if (apm__ring_count(&worker->events) == 0 && apm__pool_take_role(pool) && !apm__worker_poll_now(worker))
         apm__pool_give_role(pool);
     if (!apm__ring_take(&worker->events, &entry))
         return ran;
-    handle_event(worker, entry);
+    handle_event(worker, entry.first);
     return true;
 }
 
 /* Runs one thing of the worker's own. What an event completes runs before the next event: its data is still warm. */
 static bool run_own(struct apm__worker *worker)
 {
-    uint64_t entry;
+    struct apm__entry entry;
     if (worker->turn >= APM__TURN && take_turn(worker))
         return true;
-    struct apm__work *work = apm__deque_take(&worker->local);
-    if (!work && apm__ring_take(&worker->work, &entry))
-        work = apm__worker_to_work(entry);
-    if (work) {
+    if (apm__deque_take(&worker->local, &entry) || apm__ring_take(&worker->work, &entry)) {
         worker->turn++;
-        run_work(worker, work);
+        run_call(worker, entry);
         return true;
     }
     worker->turn = 0;
     if (!apm__ring_take(&worker->events, &entry))
         return false;
-    handle_event(worker, entry);
+    handle_event(worker, entry.first);
     return true;
-}
-
-/* Puts all that the calling worker has to run into the queue. */
-void apm__worker_share_all(struct apm__worker *worker)
-{
-    uint64_t entry;
-    struct apm__work *work;
-    while ((work = apm__deque_steal(&worker->local)))
-        apm__queue_put(&worker->pool->queue, work);
-    while (apm__ring_take(&worker->work, &entry))
-        apm__queue_put(&worker->pool->queue, apm__worker_to_work(entry));
 }
 
 /* The last thing that a thread does: afterwards the structure is free for another. */
@@ -256,7 +241,7 @@ void apm__worker_main(void *argument)
     current = worker;
     worker->turn = 0;
     worker->batch_size = 0;
-    worker->running = NULL;
+    worker->running = (struct apm__entry){0};
     apm__parker_use(&worker->parker);
     apm__monitor_notice(worker->pool);
     while (run_own(worker) || look_elsewhere(worker))
@@ -269,15 +254,10 @@ void apm__worker_exited(void *argument)
     struct apm__worker *worker = argument;
     struct apm__pool *pool = worker->pool;
     apm__os_log("apm: a callback ended its pool thread by pthread_exit or cancellation; callbacks must return");
-    if (worker->running) {
+    if (worker->running.first == (uintptr_t)apm__work_run) {
         abandoning = true;
-        worker->running->run(worker->running);
+        apm__work_run((void *)(uintptr_t)worker->running.second);
     }
-    apm__worker_share_all(worker);
-    uint64_t entry;
-    while (apm__ring_take(&worker->events, &entry))
-        pool->poller->dispatch(pool->poller, entry);
-    apm__worker_share_all(worker); /* what these have completed */
-    leave(worker);
+    leave(worker); /* what it had to run is taken by others */
     apm__pool_wake(pool);
 }

@@ -10,11 +10,6 @@
 /* A batch of events is no larger; half a ring, so that it always fits into an empty one. */
 enum { APM__BATCH_LIMIT = APM__RING_SIZE / 2 };
 
-static inline struct apm__work *apm__worker_to_work(uint64_t entry)
-{
-    return (struct apm__work *)(uintptr_t)entry;
-}
-
 static inline bool apm__pool_is_stopping(struct apm__pool *pool)
 {
     return apm__atomic_load(&pool->phase, APM__RELAXED) == APM__POOL_STOPPING;
@@ -34,9 +29,6 @@ void apm__worker_poll_until_something(struct apm__worker *worker);
 
 /* How many items to take at once: what can be run soon, so that the rest stays where every thread can get it. */
 uint32_t apm__worker_capacity(struct apm__pool *pool);
-
-/* Puts all work that the calling worker has to run into the queue, without waking anybody. */
-void apm__worker_share_all(struct apm__worker *worker);
 
 /* Notes that a batch begins, and what the one before it took. */
 void apm__worker_begin_batch(struct apm__worker *worker, uint32_t size);

@@ -47,7 +47,7 @@ static size_t poll_events(struct apm__worker *worker, int64_t timeout_ns)
     uint64_t events[APM__BATCH_LIMIT];
     size_t count = pool->poller->wait(pool->poller, events, apm__worker_capacity(pool), timeout_ns);
     for (size_t i = 0; i < count; i++) {
-        bool pushed = apm__ring_push(&worker->events, events[i]);
+        bool pushed = apm__ring_push(&worker->events, (struct apm__entry){.first = events[i]});
         APM__CHECK(pushed);
     }
     return count;
@@ -125,7 +125,7 @@ static bool spin(struct apm__worker *worker)
             score_spin(worker, true);
             return true;
         }
-        if (apm__queue_count(&pool->queue) > 0) {
+        if (apm__pool_queued(pool) > 0) {
             apm__pool_give_role(pool);
             score_spin(worker, true);
             return true;
@@ -155,7 +155,7 @@ bool apm__worker_become_idle_locked(struct apm__worker *worker)
     pool->idle_count++;
     apm__pool_publish_locked(pool);
     /* Only now: what is counted up later is seen to need a thread. */
-    if (apm__queue_count(&pool->queue) == 0 && !apm__pool_is_stopping(pool))
+    if (apm__pool_queued(pool) == 0 && !apm__pool_has_left_work_locked(pool) && !apm__pool_is_stopping(pool))
         return true;
     pool->idle_count--;
     apm__pool_publish_locked(pool);

@@ -21,7 +21,6 @@ static void enter_wait(struct apm__worker *worker, bool breakable, bool blocked)
 {
     struct apm__pool *pool = worker->pool;
     struct apm__parker *unpark = NULL;
-    apm__worker_share_all(worker); /* what waits behind this wait is everybody's */
     apm__os_mutex_lock(&pool->lock);
     apm__atomic_store(&worker->state, APM__WORKER_WAITING, APM__SEQ_CST);
     pool->waiting++;
@@ -29,7 +28,7 @@ static void enter_wait(struct apm__worker *worker, bool breakable, bool blocked)
     worker->breakable = breakable;
     worker->blocked = blocked;
     apm__pool_publish_locked(pool);
-    bool needs_cover = apm__queue_count(&pool->queue) > 0 || apm__ring_count(&worker->events) > 0 ||
+    bool needs_cover = apm__pool_queued(pool) > 0 || apm__worker_has_work(worker) ||
                        apm__atomic_load(&pool->role, APM__SEQ_CST) == 0;
     bool covered = !needs_cover || apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
     if (!covered && blocked)
@@ -107,11 +106,11 @@ void apm__pool_end_blocking(void)
 /* Handles the events in every worker's ring, since none of their owners may come back to them soon. */
 static void handle_all_events(struct apm__pool *pool)
 {
-    uint64_t event;
+    struct apm__entry event;
     for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
          worker = worker->next_worker)
         while (apm__ring_take(&worker->events, &event))
-            pool->poller->dispatch(pool->poller, event);
+            pool->poller->dispatch(pool->poller, event.first);
 }
 
 /* Polls in the middle of a wait: completes operations, and leaves their callbacks to whoever comes to run them. */

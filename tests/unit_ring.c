@@ -6,19 +6,24 @@
 #include "harness.h"
 #include "ring.h"
 
+static struct apm__entry word(uint64_t word)
+{
+    return (struct apm__entry){word, ~word};
+}
+
 TEST(entries_come_out_in_the_order_they_went_in)
 {
     static struct apm__ring ring;
-    uint64_t entry;
+    struct apm__entry entry;
     CHECK(!apm__ring_take(&ring, &entry));
     for (uint64_t round = 0; round < 10; round++) {
         for (uint64_t i = 1; i <= APM__RING_SIZE; i++)
-            CHECK(apm__ring_push(&ring, round * 1000 + i));
-        CHECK(!apm__ring_push(&ring, 1));
+            CHECK(apm__ring_push(&ring, word(round * 1000 + i)));
+        CHECK(!apm__ring_push(&ring, word(1)));
         CHECK_EQ(apm__ring_count(&ring), APM__RING_SIZE);
         for (uint64_t i = 1; i <= APM__RING_SIZE; i++) {
             CHECK(apm__ring_take(&ring, &entry));
-            CHECK_EQ(entry, round * 1000 + i);
+            CHECK_EQ(entry.first, round * 1000 + i);
         }
         CHECK(!apm__ring_take(&ring, &entry));
     }
@@ -27,15 +32,15 @@ TEST(entries_come_out_in_the_order_they_went_in)
 TEST(the_counters_may_go_round)
 {
     static struct apm__ring ring;
-    uint64_t entry;
+    struct apm__entry entry;
     apm__atomic_store(&ring.head, UINT32_MAX - 2, APM__RELAXED);
     apm__atomic_store(&ring.tail, UINT32_MAX - 2, APM__RELAXED);
     for (uint64_t i = 1; i <= 8; i++)
-        CHECK(apm__ring_push(&ring, i));
+        CHECK(apm__ring_push(&ring, word(i)));
     CHECK_EQ(apm__ring_count(&ring), 8);
     for (uint64_t i = 1; i <= 8; i++) {
         CHECK(apm__ring_take(&ring, &entry));
-        CHECK_EQ(entry, i);
+        CHECK_EQ(entry.first, i);
     }
     CHECK(!apm__ring_take(&ring, &entry));
 }
@@ -48,11 +53,11 @@ static _Atomic uint32_t finished;
 
 static void take_one(void)
 {
-    uint64_t entry;
+    struct apm__entry entry;
     if (!apm__ring_take(&stolen_from, &entry))
         return;
-    CHECK(entry >= 1 && entry <= ENTRIES);
-    atomic_fetch_add(&taken[entry], 1);
+    CHECK(entry.first >= 1 && entry.first <= ENTRIES && entry.second == ~entry.first);
+    atomic_fetch_add(&taken[entry.first], 1);
 }
 
 static void *steal(void *unused)
@@ -68,7 +73,7 @@ TEST(owner_and_thieves_take_each_entry_exactly_once)
     for (int i = 0; i < THIEVES; i++)
         CHECK_EQ(pthread_create(&threads[i], NULL, steal, NULL), 0);
     for (uint64_t i = 1; i <= ENTRIES; i++) {
-        while (!apm__ring_push(&stolen_from, i))
+        while (!apm__ring_push(&stolen_from, word(i)))
             take_one();
         if (i % 3 == 0)
             take_one();

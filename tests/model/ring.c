@@ -13,15 +13,20 @@ enum { ENTRIES = 16 };
 
 static struct apm__ring ring;
 static struct apm__deque deque;
-static struct apm__work works[ENTRIES + 1];
 
 /* Not atomic: each is used by the one who takes it, or the model fails. */
 static uint32_t added = 1;
 static int times_taken[ENTRIES + 1];
 
-static void count_taken(uint64_t entry)
+static struct apm__entry entry_of(uint32_t number)
 {
-    MODEL_CHECK(entry >= 1 && entry < added);
+    return (struct apm__entry){number, ~(uint64_t)number};
+}
+
+static void count_taken(struct apm__entry taken)
+{
+    uint64_t entry = taken.first;
+    MODEL_CHECK(entry >= 1 && entry < added && taken.second == ~entry);
     times_taken[entry]++;
     MODEL_CHECK(times_taken[entry] == 1);
 }
@@ -30,18 +35,18 @@ static void count_taken(uint64_t entry)
 
 static void push(void)
 {
-    uint32_t entry = added++;
-    if (!apm__ring_push(&ring, entry))
-        added--;
+    if (apm__ring_push(&ring, entry_of(added++)))
+        return;
+    added--;
 }
 
 static uint64_t take(void)
 {
-    uint64_t entry;
+    struct apm__entry entry;
     if (!apm__ring_take(&ring, &entry))
         return 0;
     count_taken(entry);
-    return entry;
+    return entry.first;
 }
 
 static void set_up_ring(void)
@@ -82,7 +87,7 @@ static void ring_thief(void)
 
 static void half_thief(void)
 {
-    uint64_t entries[APM__RING_SIZE];
+    struct apm__entry entries[APM__RING_SIZE];
     uint32_t count = apm__ring_take_half(&ring, entries, APM__RING_SIZE);
     for (uint32_t i = 0; i < count; i++)
         count_taken(entries[i]);
@@ -100,16 +105,25 @@ static void check_ring(void)
 
 static void put(void)
 {
-    uint32_t entry = added++;
-    if (!apm__deque_put(&deque, &works[entry]))
-        added--;
+    if (apm__deque_put(&deque, entry_of(added++)))
+        return;
+    added--;
 }
 
-static bool count_work(struct apm__work *work)
+static void take_newest(void)
 {
-    if (work)
-        count_taken((uint64_t)(work - works));
-    return work != NULL;
+    struct apm__entry entry;
+    if (apm__deque_take(&deque, &entry))
+        count_taken(entry);
+}
+
+static bool steal(void)
+{
+    struct apm__entry entry;
+    bool stolen = apm__deque_steal(&deque, &entry);
+    if (stolen)
+        count_taken(entry);
+    return stolen;
 }
 
 static void set_up_deque(void)
@@ -129,34 +143,34 @@ static void deque_owner(void)
 {
     put();
     put();
-    count_work(apm__deque_take(&deque));
-    count_work(apm__deque_take(&deque));
+    take_newest();
+    take_newest();
     put();
-    count_work(apm__deque_take(&deque));
+    take_newest();
 }
 
 static void full_deque_owner(void)
 {
     put();
-    count_work(apm__deque_take(&deque));
+    take_newest();
     put();
     put();
 }
 
 static void deque_thief(void)
 {
-    count_work(apm__deque_steal(&deque));
-    count_work(apm__deque_steal(&deque));
+    steal();
+    steal();
 }
 
 static void single_deque_thief(void)
 {
-    count_work(apm__deque_steal(&deque));
+    steal();
 }
 
 static void check_deque(void)
 {
-    while (count_work(apm__deque_steal(&deque)))
+    while (steal())
         continue;
     for (uint32_t i = 1; i < added; i++)
         MODEL_CHECK(times_taken[i] == 1);
