@@ -244,6 +244,15 @@ static void check_end(void)
         machine->model->check();
 }
 
+/* Whether all threads have ended or sleep, and none waits for a mutex or for another thread's end. */
+static bool all_are_asleep(void)
+{
+    for (int i = 0; i < MODEL_MAX_THREADS; i++)
+        if (machine->threads[i].exists && !machine->threads[i].has_ended && !machine->threads[i].is_asleep)
+            return false;
+    return true;
+}
+
 enum machine_end machine_run(const struct model *model, struct search *search, bool is_traced)
 {
     machine->model = model;
@@ -262,6 +271,8 @@ enum machine_end machine_run(const struct model *model, struct search *search, b
     machine->is_running = false;
     machine->current = MAIN;
     memory_load_thread_locals(machine->threads[MAIN].thread_locals);
+    if (machine->end == MACHINE_BLOCKED && model->ends_asleep && all_are_asleep())
+        machine->end = MACHINE_DONE;
     if (machine->end == MACHINE_DONE && _setjmp(machine->threads[MAIN].jump) == 0)
         check_end();
     return machine->end;

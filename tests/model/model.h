@@ -23,8 +23,11 @@ struct model {
     const char *name;     /* the sentence that it proves */
     void (*set_up)(void); /* before the threads; alone; or NULL */
     struct model_thread threads[MODEL_MAX_THREADS];
-    void (*check)(void); /* when all threads have ended; alone; or NULL */
-    int spurious;        /* how often in a run each thread's waits and weak compare-and-swaps may fail for no reason */
+    void (*check)(void);  /* when all threads have ended; alone; or NULL */
+    int spurious;         /* how often in a run each thread's waits and weak compare-and-swaps may fail for no reason */
+    unsigned preemptions; /* how often a thread that could go on may have to wait for another; 0: any number of times */
+    bool is_patient;      /* no wait's time is ever up, so that no lost wake-up is made good by a time-out */
+    bool ends_asleep;     /* threads may sleep in the end: `check` sees that there is nothing left for them to do */
 };
 
 #define MODEL_THREAD(function) \

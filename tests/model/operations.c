@@ -141,6 +141,8 @@ void machine_perform(const struct pending *next)
 
 bool machine_wait(_Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns)
 {
+    if (machine->model->is_patient)
+        timeout_ns = -1;
     unsigned access = SEARCH_READS | SEARCH_QUEUES | (timeout_ns >= 0 ? SEARCH_READS_CLOCK : 0u);
     struct pending next = machine_pending(MODEL_WAIT, access, word, sizeof *word, "on the word");
     struct thread *thread = machine_self();

@@ -62,6 +62,7 @@ static struct result explore(const struct model *model, struct search *search)
     struct result result = {0};
     double since_s = now_s();
     memset(search, 0, sizeof *search);
+    search->preemptions = model->preemptions;
     do {
         enum machine_end end = machine_run(model, search, false);
         result.failed = end == MACHINE_FAILED || end == MACHINE_BLOCKED;
@@ -79,6 +80,8 @@ static bool report(const struct model *model, struct search *search, const char 
 {
     struct result result = explore(model, search);
     printf("%s %s: ", result.failed == expect_failure ? "ok" : "FAIL", model->name);
+    if (model->preemptions > 0)
+        printf("up to %u preemptions, ", model->preemptions);
     if (result.failed)
         printf("%s, found by schedule %zu\n", machine_failure(), result.schedules);
     else
@@ -100,6 +103,7 @@ static bool report(const struct model *model, struct search *search, const char 
 static int replay(const struct model *model, struct search *search, const char *schedule)
 {
     search->is_script = true;
+    search->preemptions = model->preemptions;
     search->prefix = strlen(schedule);
     if (search->prefix > SEARCH_MAX_STEPS)
         return 2;

@@ -71,6 +71,20 @@ static uint32_t find_initials(const struct search *search, size_t place, int thr
     return is_free ? initials | 1u << thread : initials;
 }
 
+/* Has the thread tried at a place, or whatever may lead to it. */
+static void try_at(struct search_step *step, int thread)
+{
+    step->backtrack |= step->enabled & 1u << thread ? 1u << thread : step->enabled;
+}
+
+/* Where the thread that runs at `place` has begun to run. */
+static size_t find_switch(const struct search *search, size_t place)
+{
+    while (place > 0 && search->steps[place - 1].thread == search->steps[place].thread)
+        place--;
+    return place;
+}
+
 /* Has the opposite order tried for each race of the operation that `thread` is about to perform. */
 static void find_races(struct search *search, int thread, const struct search_operation *operation)
 {
@@ -81,6 +95,11 @@ static void find_races(struct search *search, int thread, const struct search_op
             !is_dependent(&step->operation, operation) || !is_reversible(&step->operation, operation))
             continue;
         join(covered, step->clock);
+        if (search->preemptions > 0) {
+            try_at(step, thread);
+            try_at(&search->steps[find_switch(search, i)], thread);
+            continue;
+        }
         uint32_t initials = find_initials(search, i, thread, operation);
         if (initials & (step->backtrack | step->sleep))
             continue; /* it is tried already, or has been */
@@ -108,6 +127,29 @@ static int lowest(uint32_t threads)
     return __builtin_ctz(threads);
 }
 
+/* Whether the thread before could have made the step of this thread's. */
+static bool is_preemption(const struct search *search, size_t place, int thread)
+{
+    if (place == 0)
+        return false;
+    const struct search_step *before = &search->steps[place - 1];
+    return before->thread != thread && (search->steps[place].enabled & 1u << before->thread);
+}
+
+/* Whether the number of preemptions allows it. */
+static bool is_allowed(const struct search *search, size_t place, int thread)
+{
+    unsigned before = place > 0 ? search->steps[place - 1].preemptions : 0;
+    return search->preemptions == 0 || before + is_preemption(search, place, thread) <= search->preemptions;
+}
+
+/* The thread itself, if it is one of those, or else the one after it. */
+static int next_in_turn(uint32_t threads, int thread)
+{
+    uint32_t from_here = threads >> thread << thread;
+    return lowest(from_here ? from_here : threads);
+}
+
 /* What the step at the end of the schedule is, where nothing is given. False if there is none to try. */
 static bool open_step(struct search *search, struct search_step *step, const struct search_operation *next,
                       uint32_t enabled, int running)
@@ -116,12 +158,9 @@ static bool open_step(struct search *search, struct search_step *step, const str
     *step = (struct search_step){.enabled = enabled, .sleep = search->sleep};
     if (!awake)
         return false;
-    step->thread = running >= 0 && (awake & 1u << running) ? running : lowest(awake);
-    step->backtrack = 1u << step->thread;
-    if (!search->tries_everything)
-        return true;
-    step->backtrack = enabled;
-    for (uint32_t left = enabled; left; left &= left - 1) {
+    step->thread = next_in_turn(awake, running < 0 ? 0 : running);
+    step->backtrack = search->tries_everything ? enabled : 1u << step->thread;
+    for (uint32_t left = search->tries_everything && search->preemptions == 0 ? enabled : 0; left; left &= left - 1) {
         if (next[lowest(left)].access == 0) { /* it may as well be now */
             step->thread = lowest(left);
             step->backtrack = 1u << step->thread;
@@ -137,6 +176,9 @@ int search_choose(struct search *search, const struct search_operation *next, ui
     if (search->depth == SEARCH_MAX_STEPS)
         return SEARCH_TOO_LONG;
     struct search_step *step = &search->steps[search->depth];
+    const struct search_step *before = search->depth > 0 ? step - 1 : NULL;
+    if (search->preemptions > 0 && before && before->on_end >= SEARCH_SLICE && enabled != 1u << before->thread)
+        enabled = 1u << next_in_turn(enabled & ~(1u << before->thread), before->thread);
     if (search->depth >= search->prefix) {
         if (!open_step(search, step, next, enabled, running))
             return SEARCH_NOBODY;
@@ -150,6 +192,8 @@ int search_choose(struct search *search, const struct search_operation *next, ui
 
     int thread = step->thread;
     step->operation = next[thread];
+    step->preemptions = (before ? before->preemptions : 0) + is_preemption(search, search->depth, thread);
+    step->on_end = before && before->thread == thread ? before->on_end + 1 : 1;
     if (search->depth + 1 >= search->prefix && !search->tries_everything)
         find_races(search, thread, &step->operation);
 
@@ -163,7 +207,9 @@ int search_choose(struct search *search, const struct search_operation *next, ui
     memcpy(step->clock, clock, sizeof step->clock);
 
     search->sleep = 0;
-    uint32_t sleepers = search->tries_everything ? 0 : (step->sleep | step->done) & ~(1u << thread);
+    uint32_t sleepers = search->tries_everything || search->preemptions > 0
+                            ? 0
+                            : (step->sleep | step->done) & ~(1u << thread);
     for (; sleepers; sleepers &= sleepers - 1)
         if (!is_dependent(&next[lowest(sleepers)], &step->operation))
             search->sleep |= sleepers & -sleepers;
@@ -202,8 +248,9 @@ bool search_next(struct search *search)
             return true;
         }
         step->done |= 1u << step->thread;
-        uint32_t left = step->backtrack & ~step->done & ~step->sleep;
-        if (left) {
+        for (uint32_t left = step->backtrack & ~step->done & ~step->sleep; left; left &= left - 1) {
+            if (!is_allowed(search, search->depth - 1, lowest(left)))
+                continue;
             step->thread = lowest(left);
             step->choice = 0;
             search->prefix = search->depth;

@@ -15,7 +15,11 @@
  *  - A thread that has been tried at some place sleeps in what is tried there afterwards, until a step is taken that is
  *    dependent on the one it would take.
  *
- * tests/model/self_test.c compares this with trying everything.
+ * Larger models limit the preemptions of a schedule: how often a thread that could go on has to wait for another. Then
+ * threads do not sleep, and a thread is put down in two places: before the race, and where the thread that runs there
+ * has begun to run, which costs no preemption (Coons, Musuvathi and McKinley, "Bounded Partial-Order Reduction", 2013).
+ *
+ * tests/model/self_test.c compares both with trying everything.
  */
 #ifndef APM_TESTS_MODEL_SEARCH_H
 #define APM_TESTS_MODEL_SEARCH_H
@@ -28,6 +32,7 @@
 
 enum {
     SEARCH_MAX_STEPS = 1000, /* a run that is longer does not end */
+    SEARCH_SLICE = 120,      /* where preemptions are limited, after so many steps on end it is the next one's turn */
     SEARCH_NOBODY = -1,      /* there is nothing to do, or what there is has been tried elsewhere */
     SEARCH_TOO_LONG = -2
 };
@@ -55,6 +60,8 @@ struct search_step {
     struct search_operation operation;
     int thread;
     unsigned choice;
+    unsigned preemptions;              /* up to here, this step included */
+    unsigned on_end;                   /* how many steps the thread has made on end, this one included */
     uint32_t enabled;                  /* sets of threads: those that could go here, */
     uint32_t backtrack;                /* those that are to be tried here, */
     uint32_t done;                     /* of these, those that have been, */
@@ -65,6 +72,7 @@ struct search_step {
 
 struct search {
     bool tries_everything; /* without reduction */
+    unsigned preemptions;  /* how many a schedule may have; 0: any number */
     bool is_script;        /* the prefix was written by hand, or comes from a report */
     size_t depth;          /* steps of this run */
     size_t prefix;         /* so many of them are given */

@@ -129,6 +129,7 @@ static void add(struct outcomes *outcomes, enum machine_end end)
 static bool explore(const struct model *model, struct search *search, bool everything, struct outcomes *outcomes)
 {
     memset(search, 0, sizeof *search);
+    search->preemptions = model->preemptions;
     search->tries_everything = everything;
     outcomes->runs = 0;
     outcomes->count = 0;
@@ -143,22 +144,18 @@ static bool explore(const struct model *model, struct search *search, bool every
     return outcomes->runs < MAX_RUNS;
 }
 
-int main(void)
+/* Compares the two over many programs. `preemptions`: as in a model. */
+static bool compare(const char *sentence, unsigned preemptions, struct search *search, struct outcomes *reduced,
+                    struct outcomes *all)
 {
-    struct search *search = calloc(1, sizeof *search);
-    struct outcomes *reduced = calloc(1, sizeof *reduced);
-    struct outcomes *all = calloc(1, sizeof *all);
     uint64_t state = 1;
-    size_t counts[3] = {0};
+    size_t runs = 0;
+    size_t reduced_runs = 0;
     size_t compared = 0;
     size_t differing = 0;
-    program = calloc(1, sizeof *program);
-    if (!search || !reduced || !all || !program)
-        return 2;
-    machine_create();
     for (int i = 0; i < PROGRAMS; i++) {
         make_program(&state);
-        struct model model = {.name = "random", .spurious = (int)draw(&state, 4) == 0};
+        struct model model = {.name = "random", .preemptions = preemptions, .spurious = draw(&state, 4) == 0};
         for (int j = 0; j < program->threads; j++)
             model.threads[j] = (struct model_thread)MODEL_THREAD(run);
         if (!explore(&model, search, true, all))
@@ -166,17 +163,30 @@ int main(void)
         explore(&model, search, false, reduced);
         compared++;
         differing += reduced->count != all->count;
-        counts[0] += all->runs;
-        counts[1] += reduced->runs;
-        counts[2] += all->count;
+        runs += all->runs;
+        reduced_runs += reduced->runs;
         if (reduced->count != all->count)
             printf("# program %d has %zu outcomes in %zu runs; the search found %zu in %zu\n", i, all->count, all->runs,
                    reduced->count, reduced->runs);
     }
     bool holds = differing == 0 && compared > PROGRAMS / 2;
-    printf("%s the_search_finds_every_outcome_that_trying_everything_finds: %zu programs, %zu schedules, of which "
-           "%zu were enough for all %zu outcomes; %zu programs differ\n",
-           holds ? "ok" : "FAIL", compared, counts[0], counts[1], counts[2], differing);
+    printf("%s %s: %zu programs, %zu schedules, of which %zu were enough; %zu programs differ\n", holds ? "ok" : "FAIL",
+           sentence, compared, runs, reduced_runs, differing);
+    return holds;
+}
+
+int main(void)
+{
+    struct search *search = calloc(1, sizeof *search);
+    struct outcomes *reduced = calloc(1, sizeof *reduced);
+    struct outcomes *all = calloc(1, sizeof *all);
+    program = calloc(1, sizeof *program);
+    if (!search || !reduced || !all || !program)
+        return 2;
+    machine_create();
+    bool holds = compare("the_search_finds_every_outcome_that_trying_everything_finds", 0, search, reduced, all);
+    holds = compare("with_one_preemption_too", 1, search, reduced, all) && holds;
+    holds = compare("with_two_preemptions_too", 2, search, reduced, all) && holds;
     free(search);
     free(reduced);
     free(all);
