@@ -39,6 +39,7 @@ enum apm__slot_kind {
     APM__KIND_OPERATION = 2,
     APM__KIND_MANUAL_RESET_EVENT = 3,
     APM__KIND_AUTO_RESET_EVENT = 4,
+    APM__KIND_THREAD_POOL = 5,
     APM__KIND_LIMIT
 };
 

@@ -21,6 +21,11 @@ bool apm__pool_is_worker_thread(void)
     return current != NULL;
 }
 
+bool apm__pool_is_worker_of(struct apm__pool *pool)
+{
+    return current && current->pool == pool;
+}
+
 bool apm__pool_is_abandoning(void)
 {
     return abandoning;

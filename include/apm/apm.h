@@ -5,6 +5,7 @@
 #define APM_APM_H
 
 #include "apm/async_result.h"
+#include "apm/delegate.h"
 #include "apm/dns.h"
 #include "apm/error.h"
 #include "apm/handle.h"

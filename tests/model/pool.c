@@ -17,12 +17,28 @@ static struct apm__work works[MAX_WORKS];
 static int expected; /* how much work there is in all; set by set_up */
 static int ran;
 static int handled;
+static struct apm__slot event; /* what works wait for */
 static struct apm__deadline deadline;
 static bool expired;
 
 static void run(struct apm__work *work)
 {
     (void)work;
+    ran++;
+}
+
+static void wait_for_event(struct apm__work *work)
+{
+    (void)work;
+    apm_error error = apm__wait_one(&event, -1);
+    MODEL_CHECK(error == APM_ERROR_SUCCESS);
+    ran++;
+}
+
+static void set_event(struct apm__work *work)
+{
+    (void)work;
+    apm__wait_signal(&event);
     ran++;
 }
 
@@ -73,6 +89,15 @@ static void two_workers(void)
     expected = 1;
 }
 
+static void two_workers_one_of_which_waits(void)
+{
+    create_pool(2);
+    expected = 2;
+    apm__slot_publish(&event, 1, 0);
+    works[0].run = wait_for_event;
+    works[1].run = set_event;
+}
+
 static void two_workers_no_work(void)
 {
     create_pool(2);
@@ -100,7 +125,7 @@ static void another_submitter(void)
     apm__pool_submit(apm__pool_default(), &works[1]);
 }
 
-__attribute__((unused)) static void submitter_of_two(void)
+static void submitter_of_two(void)
 {
     submitter();
     another_submitter();
@@ -169,6 +194,21 @@ static void check_handled(void)
     check_somebody_polls();
 }
 
+static void set_by_event(uint64_t sign)
+{
+    MODEL_CHECK(sign == EVENT);
+    apm__wait_signal(&event);
+}
+
+static void one_worker_that_waits_for_io(void)
+{
+    create_pool(1);
+    expected = 1;
+    apm__slot_publish(&event, 1, APM__SLOT_BY_IO);
+    works[0].run = wait_for_event;
+    model_poller_on_event(set_by_event);
+}
+
 static void expire(struct apm__deadline *due)
 {
     MODEL_CHECK(due == &deadline && !expired);
@@ -195,7 +235,7 @@ static const struct model models[] = {
         .check = check_somebody_polls,
         .is_patient = true,
         .ends_asleep = true,
-        .preemptions = 2,
+        .preemptions = 3,
     },
     {
         .name = "work_of_two_submitters_is_run",
@@ -213,7 +253,7 @@ static const struct model models[] = {
         .check = check_handled,
         .is_patient = true,
         .ends_asleep = true,
-        .preemptions = 2,
+        .preemptions = 3,
     },
     {
         .name = "a_deadline_that_is_armed_while_the_worker_goes_to_sleep_expires",
@@ -221,7 +261,7 @@ static const struct model models[] = {
         .threads = {MODEL_THREAD(worker_1), MODEL_THREAD(arm_deadline)},
         .check = check_expired,
         .ends_asleep = true,
-        .preemptions = 2,
+        .preemptions = 3,
     },
     {
         .name = "work_that_is_submitted_while_workers_become_idle_is_run",
@@ -237,6 +277,24 @@ static const struct model models[] = {
         .set_up = two_workers,
         .threads = {MODEL_THREAD(worker_1), MODEL_THREAD(worker_2), MODEL_THREAD(submitter)},
         .check = check_all_run,
+        .ends_asleep = true,
+        .preemptions = 2,
+    },
+    {
+        .name = "a_wait_on_a_worker_ends_by_work_that_another_worker_takes",
+        .set_up = two_workers_one_of_which_waits,
+        .threads = {MODEL_THREAD(worker_1), MODEL_THREAD(worker_2), MODEL_THREAD(submitter_of_two)},
+        .check = check_somebody_polls,
+        .is_patient = true,
+        .ends_asleep = true,
+        .preemptions = 2,
+    },
+    {
+        .name = "a_wait_on_the_only_worker_ends_by_an_event_that_it_polls_for",
+        .set_up = one_worker_that_waits_for_io,
+        .threads = {MODEL_THREAD(worker_1), MODEL_THREAD(submitter), MODEL_THREAD(kernel)},
+        .check = check_somebody_polls,
+        .is_patient = true,
         .ends_asleep = true,
         .preemptions = 2,
     },
