@@ -18,6 +18,7 @@ static int expected; /* how much work there is in all; set by set_up */
 static int ran;
 static int handled;
 static struct apm__slot event; /* what works wait for */
+static _Atomic uint32_t unblocked;
 static struct apm__deadline deadline;
 static bool expired;
 
@@ -39,6 +40,23 @@ static void set_event(struct apm__work *work)
 {
     (void)work;
     apm__wait_signal(&event);
+    ran++;
+}
+
+/* Blocks where the pool does not see it, until the other work has run. */
+static void block(struct apm__work *work)
+{
+    (void)work;
+    while (apm__atomic_load(&unblocked, APM__ACQUIRE) == 0)
+        apm__os_wait_on_address(&unblocked, 0, -1);
+    ran++;
+}
+
+static void unblock(struct apm__work *work)
+{
+    (void)work;
+    apm__atomic_store(&unblocked, 1, APM__RELEASE);
+    apm__os_wake_by_address(&unblocked);
     ran++;
 }
 
@@ -96,6 +114,16 @@ static void two_workers_one_of_which_waits(void)
     apm__slot_publish(&event, 1, 0);
     works[0].run = wait_for_event;
     works[1].run = set_event;
+}
+
+/* Items take so long that a second thread is worth its wake-up. */
+static void two_workers_one_of_which_blocks(void)
+{
+    create_pool(2);
+    expected = 2;
+    apm__atomic_store(&apm__pool_default()->item_ns, 1000000, APM__RELAXED);
+    works[0].run = block;
+    works[1].run = unblock;
 }
 
 static void two_workers_no_work(void)
@@ -277,6 +305,15 @@ static const struct model models[] = {
         .set_up = two_workers,
         .threads = {MODEL_THREAD(worker_1), MODEL_THREAD(worker_2), MODEL_THREAD(submitter)},
         .check = check_all_run,
+        .ends_asleep = true,
+        .preemptions = 2,
+    },
+    {
+        .name = "work_is_run_beside_work_that_blocks",
+        .set_up = two_workers_one_of_which_blocks,
+        .threads = {MODEL_THREAD(worker_1), MODEL_THREAD(worker_2), MODEL_THREAD(submitter_of_two)},
+        .check = check_somebody_polls,
+        .is_patient = true,
         .ends_asleep = true,
         .preemptions = 2,
     },
