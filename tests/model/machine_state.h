@@ -40,9 +40,8 @@ struct thread {
     bool is_asleep;       /* in a wait: a wake makes it false */
     int joins;            /* the thread whose end it waits for, or -1 */
     unsigned wait_number; /* who has slept longer is woken first */
-    int64_t timeout_ns;
-    int spurious;   /* failures without a reason that are left */
-    uintptr_t seen; /* the word that it has loaded last, */
+    int spurious;         /* failures without a reason that are left */
+    uintptr_t seen;       /* the word that it has loaded last, */
     size_t seen_size;
     uint64_t seen_value; /* and what that was */
     struct place place;  /* of its last atomic operation */

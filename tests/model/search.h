@@ -10,14 +10,14 @@
  * sleep sets, by Abdulla, Aronis, Jonsson and Sagonas, "Source Sets", 2017):
  *
  *  - When a step is taken, each earlier step of another thread with which it is in a race (dependent, and nothing
- *    between the two orders them) is found by vector clocks; before that one, a thread is put down for trying that leads
- *    to the opposite order. Nothing else is ever tried.
+ *    between the two orders them) is found by vector clocks; before that one, a thread is put down for trying that
+ *    leads to the opposite order. Nothing else is ever tried.
  *  - A thread that has been tried at some place sleeps in what is tried there afterwards, until a step is taken that is
  *    dependent on the one it would take.
  *
  * Larger models limit the preemptions of a schedule: how often a thread that could go on has to wait for another. Then
  * threads do not sleep, and a thread is put down in two places: before the race, and where the thread that runs there
- * has begun to run, which costs no preemption (Coons, Musuvathi and McKinley, "Bounded Partial-Order Reduction", 2013).
+ * has begun to run, which costs no preemption (Coons, Musuvathi, McKinley, "Bounded Partial-Order Reduction", 2013).
  *
  * tests/model/self_test.c compares both with trying everything.
  */
