@@ -76,6 +76,8 @@ static void create_pool(int count)
     for (int i = 0; i < count; i++) {
         workers[i].pool = pool;
         workers[i].next_worker = next;
+        workers[i].thread.thread = (pthread_t)i; /* the first threads of the models are workers */
+        workers[i].joinable = true;
         next = &workers[i];
         apm__atomic_store(&workers[i].state, APM__WORKER_RUNNING, APM__RELAXED);
     }
@@ -314,6 +316,14 @@ static const struct model models[] = {
         .threads = {MODEL_THREAD(worker_1), MODEL_THREAD(worker_2), MODEL_THREAD(submitter_of_two)},
         .check = check_somebody_polls,
         .is_patient = true,
+        .ends_asleep = true,
+        .preemptions = 2,
+    },
+    {
+        .name = "a_thread_is_started_for_work_after_another_has_retired",
+        .set_up = two_workers_one_of_which_blocks,
+        .threads = {MODEL_THREAD(worker_1), MODEL_THREAD(worker_2), MODEL_THREAD(submitter_of_two)},
+        .check = check_all_run,
         .ends_asleep = true,
         .preemptions = 2,
     },

@@ -79,7 +79,8 @@ static struct result explore(const struct model *model, struct search *search)
 static bool report(const struct model *model, struct search *search, const char *program, bool expect_failure)
 {
     struct result result = explore(model, search);
-    printf("%s %s: ", result.failed == expect_failure ? "ok" : "FAIL", model->name);
+    const char *mutant = expect_failure ? strrchr(program, '/') : NULL;
+    printf("%s %s: ", result.failed == expect_failure ? "ok" : "FAIL", mutant ? mutant + 1 : model->name);
     if (model->preemptions > 0)
         printf("up to %u preemptions, ", model->preemptions);
     if (result.failed)
