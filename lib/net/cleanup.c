@@ -7,11 +7,11 @@
 #include "apm/apm.h"
 #include "channel.h"
 #include "engine.h"
-#include "event.h"
 #include "operation.h"
 #include "pools.h"
 #include "process.h"
 #include "resolver.h"
+#include "waitable.h"
 
 static apm__os_mutex lock = APM__OS_MUTEX_INITIALIZER;
 
@@ -131,10 +131,25 @@ static void end_operations(void)
     }
 }
 
-/* -- Events -- */
+/* -- What can be waited for -- */
 
-/* Closes the table's events; false if somebody waits on one. */
-static bool close_events(struct apm__slot_table *table)
+static const struct {
+    struct apm__slot_table *table;
+    const char *name;
+} waitables[] = {
+    {&apm__manual_reset_events, "event"},        {&apm__auto_reset_events, "event"}, {&apm__semaphores, "semaphore"},
+    {&apm__countdown_events, "countdown event"}, {&apm__barriers, "barrier"},        {&apm__mutexes, "mutex"},
+};
+
+/* How many references there are if nobody waits: ours, the creator's unless it is closed, and a mutex's owner's. */
+static uint64_t references_at_rest(const struct apm__slot *slot, uint64_t control)
+{
+    uint64_t owner = slot->kind == APM__KIND_MUTEX && apm__mutex_is_owned(slot);
+    return (control & APM__SLOT_CLOSED ? 1u : 2u) + owner;
+}
+
+/* Closes the table's objects; false if somebody waits for one. */
+static bool close_waitables(struct apm__slot_table *table, const char *name)
 {
     bool all = true;
     struct apm__slot *slot;
@@ -144,15 +159,22 @@ static bool close_events(struct apm__slot_table *table)
         if (apm__slot_acquire(table, bits, 0, &held) != APM_ERROR_SUCCESS)
             continue;
         uint64_t control = apm__atomic_load(&slot->control, APM__ACQUIRE);
-        uint64_t at_rest = control & APM__SLOT_CLOSED ? 1 : 2; /* the creator's, unless closed, and ours */
-        if ((control & APM__SLOT_REFERENCES) > at_rest) {
+        if ((control & APM__SLOT_REFERENCES) > references_at_rest(slot, control)) {
             all = false;
         } else if (!(apm__atomic_or(&slot->control, APM__SLOT_CLOSED, APM__ACQ_REL) & APM__SLOT_CLOSED)) {
-            apm__os_log("apm: cleanup: event %016llx was not closed", (unsigned long long)bits);
-            apm__event_release(table, held);
+            apm__os_log("apm: cleanup: %s %016llx was not closed", name, (unsigned long long)bits);
+            apm__waitable_release(held);
         }
-        apm__event_release(table, held);
+        apm__waitable_release(held);
     }
+    return all;
+}
+
+static bool close_all_waitables(void)
+{
+    bool all = true;
+    for (size_t i = 0; i < sizeof waitables / sizeof waitables[0]; i++)
+        all = close_waitables(waitables[i].table, waitables[i].name) && all;
     return all;
 }
 
@@ -277,9 +299,7 @@ apm_error apm_cleanup(int timeout_ms)
     apm__os_mutex_lock(&lock);
     if (!destroy_pools(end_ns) || !end_default_pool(end_ns))
         goto unlock;
-    bool manual = close_events(&apm__manual_reset_events);
-    bool automatic = close_events(&apm__auto_reset_events);
-    if (manual && automatic)
+    if (close_all_waitables())
         error = APM_ERROR_SUCCESS;
 unlock:
     apm__os_mutex_unlock(&lock);

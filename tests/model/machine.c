@@ -121,6 +121,19 @@ void machine_choose(void)
 
 /* -- Threads ------------------------------------------------------------------------------------------------------- */
 
+/* A hook that is called may set others, or itself again. */
+static void call_exit_hooks(struct thread *thread)
+{
+    for (int i = 0; i < MAX_EXIT_HOOKS; i++) {
+        void (*hook)(void) = thread->exit_hooks[i];
+        thread->exit_hooks[i] = NULL;
+        if (hook) {
+            hook();
+            i = -1;
+        }
+    }
+}
+
 /* The body of every simulated thread. It does not return: the search never chooses a thread that has ended. */
 static void run_thread(void)
 {
@@ -130,8 +143,7 @@ static void run_thread(void)
     if (machine->is_traced)
         machine_trace(&thread->next, 0, "begins");
     thread->body(thread->argument);
-    if (thread->exit_hook)
-        thread->exit_hook();
+    call_exit_hooks(thread);
     struct pending next = machine_pending(MODEL_FREE, SEARCH_WRITES, thread->stack, STACK_SIZE, "the thread's stack");
     machine_perform(&next);
     thread->has_ended = true;
@@ -149,7 +161,7 @@ int machine_start(const char *name, void (*body)(void *), void *argument)
     thread->name = name;
     thread->body = body;
     thread->argument = argument;
-    thread->exit_hook = NULL;
+    memset(thread->exit_hooks, 0, sizeof thread->exit_hooks);
     thread->exists = true;
     thread->has_begun = false;
     thread->has_ended = false;
@@ -169,9 +181,16 @@ int machine_start(const char *name, void (*body)(void *), void *argument)
     return number;
 }
 
-void machine_at_thread_exit(void (*hook)(void))
+bool machine_at_thread_exit(void (*hook)(void))
 {
-    machine_self()->exit_hook = hook;
+    struct thread *thread = machine_self();
+    for (int i = 0; i < MAX_EXIT_HOOKS; i++) {
+        if (thread->exit_hooks[i] && thread->exit_hooks[i] != hook)
+            continue;
+        thread->exit_hooks[i] = hook;
+        return true;
+    }
+    return false;
 }
 
 /* -- Runs ---------------------------------------------------------------------------------------------------------- */

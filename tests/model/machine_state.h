@@ -11,7 +11,7 @@
 #include "machine.h"
 #include "memory.h"
 
-enum { STACK_SIZE = 1 << 16, MAIN = MODEL_MAX_THREADS, MAX_NAMES = 32 };
+enum { STACK_SIZE = 1 << 16, MAIN = MODEL_MAX_THREADS, MAX_NAMES = 32, MAX_EXIT_HOOKS = 4 };
 
 /* Where an atomic operation stands. A call of the system stands after the one before it. */
 struct place {
@@ -33,7 +33,7 @@ struct thread {
     const char *name;
     void (*body)(void *);
     void *argument;
-    void (*exit_hook)(void);
+    void (*exit_hooks[MAX_EXIT_HOOKS])(void); /* to be called when it ends */
     bool exists;
     bool has_begun;
     bool has_ended;

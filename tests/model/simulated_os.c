@@ -145,8 +145,7 @@ bool apm__os_at_fork_in_child(void (*hook)(void))
 
 bool apm__os_at_thread_exit(void (*hook)(void))
 {
-    machine_at_thread_exit(hook);
-    return true;
+    return machine_at_thread_exit(hook);
 }
 
 /* -- Clock and environment -- */

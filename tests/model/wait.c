@@ -1,5 +1,5 @@
 /*
- * Setting an event against waiting for it (pool/wait.c): no wait sleeps on although it could be had, and each signal of
+ * Setting an event against waiting for it (pool/wait.c and pool/wait_list.c): no wait sleeps on although it could be had, and each signal of
  * an auto-reset event ends one wait.
  *
  * The events are slots without a table. A wait for two events that a thread has set may end in any order; what must
@@ -26,29 +26,49 @@ static bool is_set(int index)
     return (apm__atomic_load(&event(index)->control, APM__ACQUIRE) & APM__SLOT_SIGNALLED) != 0;
 }
 
-static void create_events(uint32_t first_flags, uint32_t second_flags)
+static void create_event(int index, enum apm__slot_kind kind, const char *name)
 {
-    apm__slot_publish(event(0), 1, first_flags);
-    apm__slot_publish(event(1), 1, second_flags);
-    model_name(event(0), sizeof *event(0), "the first event's");
-    model_name(event(1), sizeof *event(1), "the second event's");
+    event(index)->kind = (unsigned)kind & 0x3f;
+    apm__slot_publish(event(index), 1, 0);
+    model_name(event(index), sizeof *event(index), name);
+}
+
+static void create_events(enum apm__slot_kind first, enum apm__slot_kind second)
+{
+    create_event(0, first, "the first event's");
+    create_event(1, second, "the second event's");
     for (int i = 0; i < MODEL_MAX_THREADS; i++)
         model_name(&parkers[i], sizeof parkers[i], "a thread's own");
 }
 
 static void create_manual(void)
 {
-    create_events(0, 0);
+    create_events(APM__KIND_MANUAL_RESET_EVENT, APM__KIND_MANUAL_RESET_EVENT);
 }
 
 static void create_auto(void)
 {
-    create_events(APM__SLOT_AUTO_RESET, APM__SLOT_AUTO_RESET);
+    create_events(APM__KIND_AUTO_RESET_EVENT, APM__KIND_AUTO_RESET_EVENT);
 }
 
 static void create_auto_and_manual(void)
 {
-    create_events(APM__SLOT_AUTO_RESET, 0);
+    create_events(APM__KIND_AUTO_RESET_EVENT, APM__KIND_MANUAL_RESET_EVENT);
+}
+
+/* What the public functions do once they have found the object; resetting is as plain as it looks. */
+static void set(int index)
+{
+    apm__wait_step *step;
+    apm_error error = apm__wait_auto_reset.begin_signal(event(index), &step);
+    MODEL_CHECK(error == APM_ERROR_SUCCESS && apm__wait_change(event(index), step, 1) == APM_ERROR_SUCCESS);
+}
+
+static apm_error reset_step(uint64_t word, uint64_t unused, uint64_t *changed)
+{
+    (void)unused;
+    *changed = word & ~(uint64_t)APM__SLOT_SIGNALLED;
+    return APM_ERROR_SUCCESS;
 }
 
 /* -- What threads do -- */
@@ -56,12 +76,12 @@ static void create_auto_and_manual(void)
 static void set_first(void)
 {
     published = true;
-    apm__wait_signal(event(0));
+    set(0);
 }
 
 static void set_second(void)
 {
-    apm__wait_signal(event(1));
+    set(1);
 }
 
 static void set_both(void)
@@ -72,7 +92,7 @@ static void set_both(void)
 
 static void reset_and_set_second(void)
 {
-    apm__wait_reset(event(1));
+    MODEL_CHECK(apm__wait_change(event(1), reset_step, 0) == APM_ERROR_SUCCESS);
     set_second();
 }
 
@@ -88,6 +108,14 @@ static void wait_a_while_for_first(void)
 {
     apm__parker_use(&parkers[model_self()]);
     ended += apm__wait_one(event(0), 1000) == APM_ERROR_SUCCESS;
+}
+
+/* Gives a signal that it gets to the next one. */
+static void wait_a_while_and_pass_on(void)
+{
+    apm__parker_use(&parkers[model_self()]);
+    if (apm__wait_one(event(0), 1000) == APM_ERROR_SUCCESS)
+        set(0);
 }
 
 static void wait_for_any(void)
@@ -121,7 +149,7 @@ static void borrow_second(void)
 {
     apm__parker_use(&parkers[model_self()]);
     if (apm__wait_one(event(1), 0) == APM_ERROR_SUCCESS)
-        apm__wait_signal(event(1));
+        set(1);
 }
 
 /* -- What must hold in the end -- */
@@ -209,6 +237,12 @@ static const struct model models[] = {
         .set_up = create_auto,
         .threads = {MODEL_THREAD(wait_a_while_for_first), MODEL_THREAD(wait_a_while_for_first),
                     MODEL_THREAD(set_first)},
+        .check = check_one_ended_or_left,
+    },
+    {
+        .name = "a_wait_that_gives_up_harms_no_other",
+        .set_up = create_auto,
+        .threads = {MODEL_THREAD(wait_a_while_and_pass_on), MODEL_THREAD(wait_for_first), MODEL_THREAD(set_first)},
         .check = check_one_ended_or_left,
     },
     {
