@@ -10,10 +10,16 @@ static const int64_t idle_timeout_ns = 20000000000; /* after which a thread beyo
 
 static APM__THREAD_LOCAL struct apm__worker *current;
 static APM__THREAD_LOCAL bool abandoning;
+static APM__THREAD_LOCAL struct apm__worker *left; /* what the thread was, once it is no worker any more */
 
 struct apm__worker *apm__worker_current(void)
 {
     return current;
+}
+
+bool apm__worker_is_own(const struct apm__worker *worker)
+{
+    return worker == left;
 }
 
 bool apm__pool_is_worker_thread(void)
@@ -131,6 +137,7 @@ static void stop_counting_locked(struct apm__worker *worker)
     struct apm__pool *pool = worker->pool;
     apm__parker_use(NULL);
     current = NULL;
+    left = worker;
     if (worker->searching)
         apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
     worker->searching = false;

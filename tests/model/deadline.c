@@ -35,7 +35,7 @@ static void arm_both(void)
 
 static void expire_now(void)
 {
-    apm__deadline_expire(&heap, NOW);
+    apm__deadline_expire(&heap, NOW, COUNT);
 }
 
 static void clear_first(void)

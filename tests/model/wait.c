@@ -1,6 +1,6 @@
 /*
- * Setting an event against waiting for it (pool/wait.c and pool/wait_list.c): no wait sleeps on although it could be had, and each signal of
- * an auto-reset event ends one wait.
+ * Setting an event against waiting for it (pool/wait.c, pool/wait_list.c): no wait sleeps on although it could be had,
+ * and each signal of an auto-reset event ends one wait.
  *
  * The events are slots without a table. A wait for two events that a thread has set may end in any order; what must
  * hold is counted in the end: signals that were set and have not been used up are still there.
