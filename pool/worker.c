@@ -126,7 +126,37 @@ static bool steal(struct apm__worker *thief)
     return false;
 }
 
-/* Parks until woken. False if the thread is to end: it has been idle for long. */
+/* -- Ending and parking -------------------------------------------------------------------------------------------- */
+
+/*
+ * The thread is no worker any more. When the state is GONE and the lock is released the structure is free for another;
+ * whoever takes it joins the thread under the lock, so this one must not take the lock again.
+ */
+static void stop_counting_locked(struct apm__worker *worker)
+{
+    struct apm__pool *pool = worker->pool;
+    apm__parker_use(NULL);
+    current = NULL;
+    left = worker;
+    if (worker->searching)
+        apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
+    worker->searching = false;
+    if (apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_IDLE)
+        pool->idle_count--; /* together with `threads`: it does not count as running for a moment */
+    pool->threads--;
+    apm__pool_publish_locked(pool);
+}
+
+static void leave_locked(struct apm__worker *worker)
+{
+    stop_counting_locked(worker);
+    apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
+}
+
+/*
+ * Parks until woken. False if the thread ends, because it has been idle for long: then it has left the pool. It leaves
+ * in the step in which it stops being idle: whoever looks for a thread finds it idle, or room for another one.
+ */
 static bool park_idle(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
@@ -154,6 +184,7 @@ static bool park_idle(struct apm__worker *worker)
         bool expired = apm__os_monotonic_ns() - since_ns >= (uint64_t)idle_timeout_ns;
         if (still_idle && (apm__pool_is_stopping(pool) || expired)) {
             *link = worker->next_idle;
+            leave_locked(worker);
             stay = false;
         }
         apm__os_mutex_unlock(&pool->lock);
@@ -234,25 +265,6 @@ static bool run_own(struct apm__worker *worker)
     return true;
 }
 
-/* The last thing that a thread does: afterwards the structure is free for another. */
-static void leave(struct apm__worker *worker)
-{
-    struct apm__pool *pool = worker->pool;
-    apm__parker_use(NULL);
-    current = NULL;
-    left = worker;
-    apm__os_mutex_lock(&pool->lock);
-    if (worker->searching)
-        apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
-    worker->searching = false;
-    if (apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_IDLE)
-        pool->idle_count--; /* together with `threads`: it does not count as running for a moment */
-    pool->threads--;
-    apm__pool_publish_locked(pool);
-    apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
-    apm__os_mutex_unlock(&pool->lock);
-}
-
 void apm__worker_main(void *argument)
 {
     struct apm__worker *worker = argument;
@@ -264,7 +276,12 @@ void apm__worker_main(void *argument)
     apm__monitor_notice(worker->pool);
     while (run_own(worker) || look_elsewhere(worker))
         continue;
-    leave(worker);
+    if (!current)
+        return; /* it has left in park_idle */
+    struct apm__pool *pool = worker->pool;
+    apm__os_mutex_lock(&pool->lock);
+    leave_locked(worker);
+    apm__os_mutex_unlock(&pool->lock);
 }
 
 void apm__worker_exited(void *argument)
@@ -277,6 +294,13 @@ void apm__worker_exited(void *argument)
         abandoning = true;
         apm__work_run((void *)(uintptr_t)worker->running.second);
     }
-    leave(worker); /* what it had to run is taken by others */
-    apm__pool_wake(pool);
+    /* What it had to run is taken by others. Its own structure is not free yet, for it cannot join itself. */
+    struct apm__parker *unpark;
+    apm__os_mutex_lock(&pool->lock);
+    stop_counting_locked(worker);
+    apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
+    apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
+    apm__os_mutex_unlock(&pool->lock);
+    if (unpark)
+        apm__parker_unpark(unpark);
 }
