@@ -94,8 +94,10 @@ static bool take_share(struct apm__worker *worker)
         return false;
     uint32_t takers = apm__atomic_load(&pool->running, APM__RELAXED) + apm__atomic_load(&pool->wakeable, APM__RELAXED);
     uint64_t share = takers > 1 ? (count + takers - 1) / takers : count;
-    uint32_t capacity = apm__worker_capacity(pool);
-    uint32_t taken = apm__pool_take(pool, worker, share < capacity ? (uint32_t)share : capacity);
+    /* No more than is run before another thread could come to it: one of them may take long. */
+    uint32_t soon = APM__WAKE_NS / (apm__atomic_load(&pool->item_ns, APM__RELAXED) + 1) + 1;
+    uint32_t limit = soon < APM__BATCH_LIMIT ? soon : APM__BATCH_LIMIT;
+    uint32_t taken = apm__pool_take(pool, worker, share < limit ? (uint32_t)share : limit);
     apm__worker_begin_batch(worker, taken);
     return taken > 0;
 }
@@ -191,6 +193,7 @@ static bool park_idle(struct apm__worker *worker)
     }
     if (stay)
         apm__worker_become_running(worker);
+    worker->turn = APM__TURN; /* it looks at the poller first */
     return stay;
 }
 
@@ -227,23 +230,24 @@ static bool look_elsewhere(struct apm__worker *worker)
 
 /* -- The loop ------------------------------------------------------------------------------------------------------ */
 
-/* After a turn of work items the worker looks at all other sources once: no chain of completions starves them. */
+/*
+ * After a turn of work items the worker looks at all sources once, so that no chain of completions starves them. What
+ * comes from the poller goes first: items may block, and then nobody polls until the monitor finds out.
+ */
 static bool take_turn(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
     struct apm__entry entry;
-    bool ran = false;
     worker->turn = 0;
-    apm__pool_take(pool, worker, apm__ring_count(&worker->work) < APM__RING_SIZE);
-    if (apm__ring_take(&worker->work, &entry)) {
-        run_call(worker, entry);
-        ran = true;
-    }
     if (apm__ring_count(&worker->events) == 0 && apm__pool_take_role(pool) && !apm__worker_poll_now(worker))
         apm__pool_give_role(pool);
-    if (!apm__ring_take(&worker->events, &entry))
-        return ran;
-    handle_event(worker, entry.first);
+    bool handled = apm__ring_take(&worker->events, &entry);
+    if (handled)
+        handle_event(worker, entry.first);
+    apm__pool_take(pool, worker, apm__ring_count(&worker->work) < APM__RING_SIZE);
+    if (!apm__ring_take(&worker->work, &entry))
+        return handled;
+    run_call(worker, entry);
     return true;
 }
 
@@ -269,7 +273,7 @@ void apm__worker_main(void *argument)
 {
     struct apm__worker *worker = argument;
     current = worker;
-    worker->turn = 0;
+    worker->turn = APM__TURN; /* it looks at the poller first: see take_turn */
     worker->batch_size = 0;
     worker->running = (struct apm__entry){0};
     apm__parker_use(&worker->parker);
