@@ -131,7 +131,7 @@ void apm__pool_publish_locked(struct apm__pool *pool)
 static struct apm__worker *find_structure_locked(struct apm__pool *pool)
 {
     struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED);
-    while (worker && apm__atomic_load(&worker->state, APM__ACQUIRE) != APM__WORKER_GONE)
+    while (worker && (apm__atomic_load(&worker->state, APM__ACQUIRE) != APM__WORKER_GONE || apm__worker_is_own(worker)))
         worker = worker->next_worker;
     if (worker) {
         if (worker->joinable) /* the thread before has left the lock for the last time: this takes no time */

@@ -137,6 +137,7 @@ bool apm__pool_is_deadlocked(void);
 
 enum {
     APM__MAX_THREADS = 32767,
+    APM__EXPIRE_MANY = 1024, /* deadlines at once, for a thread that runs none of what they submit */
 #ifdef APM_DEBUG
     APM__TURN = 4, /* work items that a worker runs before it looks elsewhere */
 #else
@@ -337,6 +338,9 @@ void apm__monitor_end(struct apm__pool *pool);
 
 /* The calling thread's worker, or NULL. */
 struct apm__worker *apm__worker_current(void);
+
+/* Whether that was the calling thread's, which is about to end: it cannot join itself. */
+bool apm__worker_is_own(const struct apm__worker *worker);
 
 static inline bool apm__pool_take_role(struct apm__pool *pool)
 {

@@ -207,7 +207,7 @@ TEST(each_item_that_runs_is_listed_with_what_it_does_and_those_that_wait_are_cou
     LATCH_AWAIT(&hinted.entered, 1);
     LATCH_AWAIT(&waiting.entered, 1);
     queue_item(guest_stay, &stuck);
-    await_line(&listing, "manual-reset event", ": threads wait for it: 1");
+    await_line(&listing, "manual-reset event", ": waits for it: 1");
 
     for (size_t i = 0; i < listing.count; i++) {
         line = listing.lines[i];
@@ -227,7 +227,7 @@ TEST(each_item_that_runs_is_listed_with_what_it_does_and_those_that_wait_are_cou
     }
     CHECK_EQ(find_lines(&listing, "worker ", &line), 3);
     check_says_what_is_waited_for(&listing, waiting.event);
-    line_of_handle(&listing, "manual-reset event", waiting.event.bits, ": threads wait for it: 1");
+    line_of_handle(&listing, "manual-reset event", waiting.event.bits, ": waits for it: 1");
     line_that_begins(&listing, "queue: 1 callbacks and work items wait for a thread");
     CHECK_EQ(listing.count, 5);
     guest_let_go(&hinted);
@@ -312,6 +312,55 @@ TEST(an_item_may_list_and_finds_itself)
     LATCH_AWAIT(&lister.done, 1);
     check_says_address(line_that_begins(&lister.listing, "worker "), ": work item ",
                        (const void *)(uintptr_t)list_in_callback);
+}
+
+/* -- Timers and registered waits --------------------------------------------------------------------------------- */
+
+static void ignore_timer(void *state)
+{
+    (void)state;
+}
+
+static void ignore_wait(void *state, bool timed_out)
+{
+    (void)state;
+    (void)timed_out;
+}
+
+TEST(timers_and_registered_waits_are_listed_with_what_they_wait_for)
+{
+    apm_thread_pool pool = APM_NULL_HANDLE;
+    struct listing listing;
+    apm_timer armed;
+    apm_timer disarmed;
+    apm_auto_reset_event event;
+    apm_registered_wait_handle wait;
+    const char *line;
+    char text[128];
+
+    CHECK_SUCCESS(apm_timer_create(pool, ignore_timer, &listing, 100 * PATIENCE_MS, 70, &armed));
+    CHECK_SUCCESS(apm_timer_create(pool, ignore_timer, NULL, APM_TIMEOUT_INFINITE, APM_TIMEOUT_INFINITE, &disarmed));
+    CHECK_SUCCESS(apm_auto_reset_event_create(false, &event));
+    CHECK_SUCCESS(apm_thread_pool_register_wait_for_single_object(pool, apm_auto_reset_event_to_wait_handle(event),
+                                                                  ignore_wait, NULL, 100 * PATIENCE_MS, true, &wait));
+    list_pending(&listing);
+    CHECK_EQ(listing.count, 4);
+    line = line_of_handle(&listing, "timer", armed.bits, ": due in ");
+    CHECK(number_after(line, "due in ") > 99 * PATIENCE_MS);
+    check_says(line, ", every 70 ms");
+    check_says_address(line, ", callback ", (const void *)(uintptr_t)ignore_timer);
+    check_says_address(line, " with state ", &listing);
+    line_of_handle(&listing, "timer", disarmed.bits, ": not armed");
+    line = line_of_handle(&listing, "registered wait", wait.bits, ": for auto-reset event ");
+    snprintf(text, sizeof text, "%016llx, times out in ", (unsigned long long)event.bits);
+    check_says(line, text);
+    line_of_handle(&listing, "auto-reset event", event.bits, ": waits for it: 1");
+
+    CHECK_SUCCESS(apm_registered_wait_handle_unregister(wait, (apm_wait_handle)APM_NULL_HANDLE));
+    CHECK_SUCCESS(apm_timer_close(armed));
+    CHECK_SUCCESS(apm_timer_close(disarmed));
+    CHECK_SUCCESS(apm_auto_reset_event_close(event));
+    await_nothing(&listing);
 }
 
 /* -- Pools ------------------------------------------------------------------------------------------------------- */

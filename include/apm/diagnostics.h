@@ -100,6 +100,7 @@ typedef void apm_diagnostics_write_callback(const char *line, void *state);
  * - each operation that has not completed, whose callback has not returned, or that has not been ended: its socket and
  *   result, its age, what it waits for, and its callback;
  * - the system's resolver, while it is at work;
+ * - each timer and registered wait that has not been closed: when it is due, what it waits for, and its callback;
  * - each event, semaphore, mutex, countdown event or barrier that threads wait for.
  *
  * `write` is called once for each line, in the calling thread, and under no lock: it may call any function of the

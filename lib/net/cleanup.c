@@ -12,7 +12,9 @@
 #include "operation.h"
 #include "pools.h"
 #include "process.h"
+#include "registered_wait.h"
 #include "resolver.h"
+#include "timer.h"
 #include "waitable.h"
 
 static const uint64_t list_after_ns = 1000000000; /* of waiting, where the environment asks for a listing */
@@ -179,8 +181,10 @@ static bool bring_to_rest(struct apm__pool *pool, bool report, uint64_t end_ns)
 {
     uint64_t list_ns = apm__os_monotonic_ns() + list_after_ns;
     for (;; report = false) {
+        bool gone = apm__registered_wait_end_all(pool, report);
+        gone = apm__timer_end_all(pool, report) && gone;
         size_t closed = close_sockets(pool, report);
-        if (rest_operations(pool) && closed == 0 && apm__pool_is_quiet(pool))
+        if (rest_operations(pool) && closed == 0 && gone && apm__pool_is_quiet(pool))
             return true;
         if (is_late(end_ns))
             return false;

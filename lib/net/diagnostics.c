@@ -13,8 +13,10 @@
 #include "inventory.h"
 #include "pools.h"
 #include "process.h"
+#include "registered_wait.h"
 #include "resolver.h"
 #include "statistics.h"
+#include "timer.h"
 #include "waitable.h"
 
 /* -- Counters -- */
@@ -257,7 +259,7 @@ static void list_operations(const struct output *output)
     }
 }
 
-/* How many threads wait for an object; a guess, since nothing is held. */
+/* How many threads and registered waits wait for an object; a guess, since nothing is held. */
 static uint64_t count_waits(const struct apm__slot *slot, uint64_t control)
 {
     uint64_t held = control & APM__SLOT_CLOSED ? 0 : 1; /* the creator's reference */
@@ -279,8 +281,61 @@ static void list_waitables(const struct output *output, const struct apm__waitab
         struct apm__line line;
         apm__line_begin(&line);
         apm__line_add_object(&line, bits);
-        apm__line_add(&line, ": threads wait for it: %llu%s", (unsigned long long)waits,
+        apm__line_add(&line, ": waits for it: %llu%s", (unsigned long long)waits,
                       control & APM__SLOT_CLOSED ? "; it is closed" : "");
+        put(output, &line);
+    }
+}
+
+/* What is the same for timers and registered waits: whether callbacks run, and which. */
+static void add_callback(struct apm__line *line, uint32_t running, uintptr_t callback, const void *state)
+{
+    if (running > 0)
+        apm__line_add(line, ", callbacks that run: %u", running);
+    apm__line_add(line, ", callback 0x%llx with state 0x%llx", (unsigned long long)callback,
+                  (unsigned long long)(uintptr_t)state);
+}
+
+static void list_timers(const struct output *output)
+{
+    uint64_t now_ns = apm__os_monotonic_ns();
+    struct apm__timer_view view;
+    for (uint32_t place = 0; apm__timer_view_next(&place, &view);) {
+        struct apm__line line;
+        if (view.closed && view.running == 0)
+            continue;
+        apm__line_begin(&line);
+        apm__line_add(&line, "timer %016llx: ", (unsigned long long)view.bits);
+        if (view.armed)
+            apm__line_add(&line, "due in %llu ms", apm__age_ms(view.due_ns, now_ns));
+        else
+            apm__line_add(&line, "%s", view.closed ? "closed" : view.due ? "due" : "not armed");
+        if (view.period_ms > 0 && !view.closed)
+            apm__line_add(&line, ", every %u ms", view.period_ms);
+        add_callback(&line, view.running, (uintptr_t)view.callback, view.state);
+        put(output, &line);
+    }
+}
+
+static void list_registered_waits(const struct output *output)
+{
+    uint64_t now_ns = apm__os_monotonic_ns();
+    struct apm__registered_wait_view view;
+    for (uint32_t place = 0; apm__registered_wait_view_next(&place, &view);) {
+        struct apm__line line;
+        if (view.unregistered && view.running == 0)
+            continue;
+        apm__line_begin(&line);
+        apm__line_add(&line, "registered wait %016llx: ", (unsigned long long)view.bits);
+        if (view.active && view.object != 0) {
+            apm__line_add(&line, "for ");
+            apm__line_add_object(&line, view.object);
+        } else {
+            apm__line_add(&line, "%s", view.unregistered ? "unregistered" : view.active ? "repeating" : "over");
+        }
+        if (view.active && view.due_ns != UINT64_MAX)
+            apm__line_add(&line, ", times out in %llu ms", apm__age_ms(view.due_ns, now_ns));
+        add_callback(&line, view.running, (uintptr_t)view.callback, view.state);
         put(output, &line);
     }
 }
@@ -295,6 +350,8 @@ static void list_all(const struct output *output)
     }
     list_sockets(output);
     list_operations(output);
+    list_timers(output);
+    list_registered_waits(output);
     for (size_t i = 0; i < APM__WAITABLE_KINDS; i++)
         list_waitables(output, &apm__waitable_kinds[i]);
 }

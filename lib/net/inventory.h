@@ -1,6 +1,6 @@
 /*
- * The inventory: walks over the slot tables, for the end of everything and for listings, and what is said of an object
- * there. It is the only code that walks the tables.
+ * The inventory: walks over the tables of sockets, operations and waitables, for the end of everything and for
+ * listings, and what is said of an object there. (Timers and registered waits have their tables to themselves.)
  *
  * A walk goes by place, 0 at first, and meets every object that is there from its beginning to its end; one that comes
  * or goes meanwhile is met or not. It holds no lock from one object to the next, and no more of an object than it gives
