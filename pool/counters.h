@@ -35,10 +35,6 @@ enum apm__counter {
     APM__COUNTERS
 };
 
-/* A note: a word that one thread writes, and anybody may read. Relaxed: it stands for itself. */
-#define apm__note(word, value) apm__atomic_store((word), (value), APM__RELAXED)
-#define apm__noted(word) apm__atomic_load((word), APM__RELAXED)
-
 struct apm__counters {
     _Atomic uint64_t values[APM__COUNTERS];
 };
