@@ -19,6 +19,7 @@
  *     either the worker sees the work, or the submitter sees that it has to wake somebody. It need not while some
  *     worker runs and is expected to come to the queue sooner than a thread could be woken; if that one gets stuck
  *     instead, the monitor, which is awake then, sees queue and worker.
+ *     A worker that retires is idle, and may be woken, up to the step in which there is room for another thread.
  *  2. Work in a ring or a deque is seen by its owner, which does not become idle while they hold anything; or, if the
  *     owner is stuck, by the thieves that the monitor wakes; or, if it waits or its thread has ended, by the worker
  *     that it wakes, and by every worker that would become idle: both under the pool's lock.
