@@ -94,8 +94,10 @@ static bool take_share(struct apm__worker *worker)
         return false;
     uint32_t takers = apm__atomic_load(&pool->running, APM__RELAXED) + apm__atomic_load(&pool->wakeable, APM__RELAXED);
     uint64_t share = takers > 1 ? (count + takers - 1) / takers : count;
-    uint32_t capacity = apm__worker_capacity(pool);
-    uint32_t taken = apm__pool_take(pool, worker, share < capacity ? (uint32_t)share : capacity);
+    /* No more than is run before another thread could come to it: one of them may take long. */
+    uint32_t soon = APM__WAKE_NS / (apm__atomic_load(&pool->item_ns, APM__RELAXED) + 1) + 1;
+    uint32_t limit = soon < APM__BATCH_LIMIT ? soon : APM__BATCH_LIMIT;
+    uint32_t taken = apm__pool_take(pool, worker, share < limit ? (uint32_t)share : limit);
     apm__worker_begin_batch(worker, taken);
     return taken > 0;
 }
@@ -126,7 +128,37 @@ static bool steal(struct apm__worker *thief)
     return false;
 }
 
-/* Parks until woken. False if the thread is to end: it has been idle for long. */
+/* -- Ending and parking -------------------------------------------------------------------------------------------- */
+
+/*
+ * The thread is no worker any more. When the state is GONE and the lock is released the structure is free for another;
+ * whoever takes it joins the thread under the lock, so this one must not take the lock again.
+ */
+static void stop_counting_locked(struct apm__worker *worker)
+{
+    struct apm__pool *pool = worker->pool;
+    apm__parker_use(NULL);
+    current = NULL;
+    left = worker;
+    if (worker->searching)
+        apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
+    worker->searching = false;
+    if (apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_IDLE)
+        pool->idle_count--; /* together with `threads`: it does not count as running for a moment */
+    pool->threads--;
+    apm__pool_publish_locked(pool);
+}
+
+static void leave_locked(struct apm__worker *worker)
+{
+    stop_counting_locked(worker);
+    apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
+}
+
+/*
+ * Parks until woken. False if the thread ends, because it has been idle for long: then it has left the pool. It leaves
+ * in the step in which it stops being idle: whoever looks for a thread finds it idle, or room for another one.
+ */
 static bool park_idle(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
@@ -154,12 +186,14 @@ static bool park_idle(struct apm__worker *worker)
         bool expired = apm__os_monotonic_ns() - since_ns >= (uint64_t)idle_timeout_ns;
         if (still_idle && (apm__pool_is_stopping(pool) || expired)) {
             *link = worker->next_idle;
+            leave_locked(worker);
             stay = false;
         }
         apm__os_mutex_unlock(&pool->lock);
     }
     if (stay)
         apm__worker_become_running(worker);
+    worker->turn = APM__TURN; /* it looks at the poller first */
     return stay;
 }
 
@@ -196,23 +230,24 @@ static bool look_elsewhere(struct apm__worker *worker)
 
 /* -- The loop ------------------------------------------------------------------------------------------------------ */
 
-/* After a turn of work items the worker looks at all other sources once: no chain of completions starves them. */
+/*
+ * After a turn of work items the worker looks at all sources once, so that no chain of completions starves them. What
+ * comes from the poller goes first: items may block, and then nobody polls until the monitor finds out.
+ */
 static bool take_turn(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
     struct apm__entry entry;
-    bool ran = false;
     worker->turn = 0;
-    apm__pool_take(pool, worker, apm__ring_count(&worker->work) < APM__RING_SIZE);
-    if (apm__ring_take(&worker->work, &entry)) {
-        run_call(worker, entry);
-        ran = true;
-    }
     if (apm__ring_count(&worker->events) == 0 && apm__pool_take_role(pool) && !apm__worker_poll_now(worker))
         apm__pool_give_role(pool);
-    if (!apm__ring_take(&worker->events, &entry))
-        return ran;
-    handle_event(worker, entry.first);
+    bool handled = apm__ring_take(&worker->events, &entry);
+    if (handled)
+        handle_event(worker, entry.first);
+    apm__pool_take(pool, worker, apm__ring_count(&worker->work) < APM__RING_SIZE);
+    if (!apm__ring_take(&worker->work, &entry))
+        return handled;
+    run_call(worker, entry);
     return true;
 }
 
@@ -234,37 +269,23 @@ static bool run_own(struct apm__worker *worker)
     return true;
 }
 
-/* The last thing that a thread does: afterwards the structure is free for another. */
-static void leave(struct apm__worker *worker)
-{
-    struct apm__pool *pool = worker->pool;
-    apm__parker_use(NULL);
-    current = NULL;
-    left = worker;
-    apm__os_mutex_lock(&pool->lock);
-    if (worker->searching)
-        apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
-    worker->searching = false;
-    if (apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_IDLE)
-        pool->idle_count--; /* together with `threads`: it does not count as running for a moment */
-    pool->threads--;
-    apm__pool_publish_locked(pool);
-    apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
-    apm__os_mutex_unlock(&pool->lock);
-}
-
 void apm__worker_main(void *argument)
 {
     struct apm__worker *worker = argument;
     current = worker;
-    worker->turn = 0;
+    worker->turn = APM__TURN; /* it looks at the poller first: see take_turn */
     worker->batch_size = 0;
     worker->running = (struct apm__entry){0};
     apm__parker_use(&worker->parker);
     apm__monitor_notice(worker->pool);
     while (run_own(worker) || look_elsewhere(worker))
         continue;
-    leave(worker);
+    if (!current)
+        return; /* it has left in park_idle */
+    struct apm__pool *pool = worker->pool;
+    apm__os_mutex_lock(&pool->lock);
+    leave_locked(worker);
+    apm__os_mutex_unlock(&pool->lock);
 }
 
 void apm__worker_exited(void *argument)
@@ -277,6 +298,13 @@ void apm__worker_exited(void *argument)
         abandoning = true;
         apm__work_run((void *)(uintptr_t)worker->running.second);
     }
-    leave(worker); /* what it had to run is taken by others */
-    apm__pool_wake(pool);
+    /* What it had to run is taken by others. Its own structure is not free yet, for it cannot join itself. */
+    struct apm__parker *unpark;
+    apm__os_mutex_lock(&pool->lock);
+    stop_counting_locked(worker);
+    apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
+    apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
+    apm__os_mutex_unlock(&pool->lock);
+    if (unpark)
+        apm__parker_unpark(unpark);
 }

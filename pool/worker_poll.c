@@ -160,6 +160,9 @@ bool apm__worker_become_idle_locked(struct apm__worker *worker)
         return true;
     pool->idle_count--;
     apm__pool_publish_locked(pool);
+    /* Who submitted it may have relied on this worker to find it, and to wake the next one if there is more. */
+    worker->searching = true;
+    apm__atomic_add(&pool->searching, 1, APM__SEQ_CST);
     return false;
 }
 

@@ -84,8 +84,15 @@ apm_error apm_wait_handle_wait_any(const apm_wait_handle *handles, size_t count,
 
 apm_error apm_wait_handle_wait_one(apm_wait_handle handle, int timeout_ms)
 {
-    size_t index;
-    return apm_wait_handle_wait_any(&handle, 1, timeout_ms, &index);
+    if (timeout_ms < -1)
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    struct apm__slot *slot;
+    apm_error error = apm__wait_object_hold(handle, &slot);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    error = apm__wait_one(slot, to_ns(timeout_ms));
+    apm__wait_object_release(slot);
+    return error;
 }
 
 apm_error apm_wait_handle_wait_all(const apm_wait_handle *handles, size_t count, int timeout_ms)
