@@ -262,9 +262,9 @@ static bool run_own(struct apm__worker *worker)
         run_call(worker, entry);
         return true;
     }
-    worker->turn = 0;
     if (!apm__ring_take(&worker->events, &entry))
-        return false;
+        return false; /* the turn goes on with what the queues have, or that could keep it from polling for ever */
+    worker->turn = 0;
     handle_event(worker, entry.first);
     return true;
 }
