@@ -3,9 +3,10 @@
  * stuck in a callback: for what lies in its rings, and for polling. Where every worker is stuck and at least one of
  * them blocked rather than computing (its processor time stands still), it adds a thread, up to the pool's maximum.
  *
- * It is dormant while no worker runs, and the first that does wakes it: the worker stores RUNNING and then reads the
- * monitor's word, the monitor stores DORMANT and then reads the workers' states, all sequentially consistent, so one of
- * the two sees the other.
+ * It is dormant while no worker runs and nothing waits for one. The first worker that runs wakes it: the worker stores
+ * RUNNING and then reads the monitor's word, the monitor stores DORMANT and then reads the workers' states, all
+ * sequentially consistent, so one of the two sees the other. In the same way it is woken by whoever queues something
+ * while no worker runs and none can be woken: then all of them wait, perhaps for what has been queued.
  */
 #include "pool.h"
 
@@ -88,7 +89,7 @@ static void find_a_thread(struct apm__pool *pool, const struct sight *sight)
 struct memory {
     int quiet;      /* ticks without a running worker */
     int unattended; /* ticks at which nobody had the polling role */
-    int locked;     /* ticks at which every worker waited and callbacks were queued */
+    int locked;     /* ticks at which every worker waited and work was there, one after another */
     bool had_queue; /* work was queued at the last tick */
 };
 
@@ -114,6 +115,19 @@ static void break_deadlock(struct apm__pool *pool, struct memory *memory)
         apm__parker_unpark(&victim->parker);
 }
 
+/* Whether something waits for a worker. What lies in the rings of those that run, `look_at` sees. */
+static bool has_work(struct apm__pool *pool, bool running)
+{
+    if (apm__pool_queued(pool) > 0)
+        return true;
+    if (running)
+        return false;
+    apm__os_mutex_lock(&pool->lock);
+    bool left = apm__pool_has_left_work_locked(pool);
+    apm__os_mutex_unlock(&pool->lock);
+    return left;
+}
+
 /* Looks at every worker, and sees to what is needed; true if there is a reason to look again soon. */
 static bool tick(struct apm__pool *pool, struct memory *memory)
 {
@@ -122,7 +136,7 @@ static bool tick(struct apm__pool *pool, struct memory *memory)
          worker = worker->next_worker)
         look_at(pool, worker, &sight);
 
-    bool has_queue = apm__pool_queued(pool) > 0;
+    bool has_queue = has_work(pool, sight.running);
     memory->unattended = apm__atomic_load(&pool->role, APM__RELAXED) == 0 ? memory->unattended + 1 : 0;
     bool nobody_polls = sight.running && memory->unattended > 0 && (sight.stuck || memory->unattended > 1);
     if (sight.needy || nobody_polls || (has_queue && (sight.stuck || memory->had_queue)))
@@ -130,6 +144,8 @@ static bool tick(struct apm__pool *pool, struct memory *memory)
     memory->had_queue = has_queue;
     if (has_queue && !sight.running)
         break_deadlock(pool, memory);
+    else
+        memory->locked = 0;
 
     if (memory->unattended > 0) { /* or else whoever polls sees to it */
         uint64_t now_ns = apm__os_monotonic_ns();
@@ -148,13 +164,13 @@ static bool any_worker_runs(struct apm__pool *pool)
     return false;
 }
 
-/* Sleeps until a worker runs. */
+/* Sleeps until a worker runs, or something comes that no worker may come to. */
 static void be_dormant(struct apm__pool *pool)
 {
     uint32_t awake = APM__MONITOR_AWAKE;
     if (!apm__atomic_replace(&pool->monitor_word, &awake, APM__MONITOR_DORMANT, APM__SEQ_CST))
         return;
-    if (any_worker_runs(pool)) {
+    if (any_worker_runs(pool) || has_work(pool, false)) {
         uint32_t dormant = APM__MONITOR_DORMANT;
         apm__atomic_replace(&pool->monitor_word, &dormant, APM__MONITOR_AWAKE, APM__SEQ_CST);
         return;

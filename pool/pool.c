@@ -156,18 +156,24 @@ void apm__pool_wake(struct apm__pool *pool)
 {
     struct apm__parker *unpark;
     apm__os_mutex_lock(&pool->lock);
-    apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
+    bool found = apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
     apm__os_mutex_unlock(&pool->lock);
     if (unpark)
         apm__parker_unpark(unpark);
+    if (!found)
+        apm__monitor_notice(pool); /* it tries again */
 }
 
 void apm__pool_wake_for_queue(struct apm__pool *pool)
 {
-    if (apm__atomic_load(&pool->searching, APM__SEQ_CST) > 0 || apm__atomic_load(&pool->wakeable, APM__SEQ_CST) == 0)
+    if (apm__atomic_load(&pool->searching, APM__SEQ_CST) > 0)
         return;
+    bool nobody_to_wake = apm__atomic_load(&pool->wakeable, APM__SEQ_CST) == 0;
+    bool nobody_runs = apm__atomic_load(&pool->running, APM__SEQ_CST) == 0;
     uint64_t expected_ns = apm__pool_queued(pool) * apm__atomic_load(&pool->item_ns, APM__RELAXED);
-    if (apm__atomic_load(&pool->running, APM__SEQ_CST) == 0 || expected_ns > APM__WAKE_NS)
+    if (nobody_to_wake && nobody_runs)
+        apm__monitor_notice(pool); /* all workers wait, and may be waiting for this */
+    else if (!nobody_to_wake && (nobody_runs || expected_ns > APM__WAKE_NS))
         apm__pool_wake(pool);
 }
 

@@ -234,7 +234,7 @@ enum apm__pool_phase {
 
 enum apm__monitor_state {
     APM__MONITOR_AWAKE,
-    APM__MONITOR_DORMANT, /* no worker runs; the first that does wakes it */
+    APM__MONITOR_DORMANT, /* no worker runs and nothing waits; who changes that wakes it */
     APM__MONITOR_ENDING
 };
 
@@ -286,7 +286,7 @@ void apm__worker_main(void *worker);
 void apm__worker_exited(void *worker);
 void apm__monitor_main(void *pool);
 
-/* Called by a worker that begins to run after it was idle. */
+/* Called by a worker that begins to run after it was idle, and by who finds no worker for what it has queued. */
 void apm__monitor_notice(struct apm__pool *pool);
 
 /* Ends the monitor's thread; the workers are gone. */
