@@ -54,7 +54,9 @@ uint32_t apm__pool_take(struct apm__pool *pool, struct apm__worker *worker, uint
     if (limit == 0 || apm__pool_queued(pool) == 0)
         return 0;
     apm__os_mutex_lock(&pool->lock);
-    uint32_t taken = take_completions_locked(pool, entries, (limit + 1) / 2); /* none of the two starves the other */
+    /* None of the two starves the other, also where only one entry is taken at a time. */
+    pool->completions_first = !pool->completions_first;
+    uint32_t taken = take_completions_locked(pool, entries, (limit + pool->completions_first) / 2);
     taken += apm__calls_take_locked(&pool->calls, entries + taken, limit - taken);
     if (taken < limit)
         taken += take_completions_locked(pool, entries + taken, limit - taken);

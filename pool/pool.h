@@ -206,6 +206,7 @@ struct apm__pool {
     int min_threads;           /* 0 until set: the number of processors */
     int max_threads;
 
+    bool completions_first;  /* the last odd entry to take was theirs */
     struct apm__queue queue; /* completions; its taking end is guarded by lock */
     struct apm__calls calls; /* the program's items; its taking end is guarded by lock */
 

@@ -1,5 +1,5 @@
 /*
- * The pool in trouble: deadlocks that begin while nothing moves.
+ * The pool in trouble: deadlocks that begin while nothing moves, items that never come to an end.
  */
 #include "support.h"
 
@@ -19,6 +19,11 @@ static void queue(apm_wait_callback *callback, void *state)
 static void queue_local(apm_wait_callback *callback, void *state)
 {
     CHECK_SUCCESS(apm_thread_pool_queue_user_work_item(default_pool, callback, state, true));
+}
+
+static void count_up(void *state)
+{
+    latch_add(state, 1);
 }
 
 /* -- Deadlocks ----------------------------------------------------------------------------------------------------- */
@@ -116,6 +121,60 @@ TEST(a_higher_maximum_ends_a_deadlock_in_time)
     set_threads(1, 2);
     dependence_finish(&dependence);
     CHECK_SUCCESS(dependence.error);
+}
+
+/* -- Items without end ------------------------------------------------------------------------------------------- */
+
+struct endless {
+    apm_thread_pool_work_item item; /* first */
+    _Atomic bool *stop;
+    struct latch *ended;
+};
+
+static void come_again(apm_thread_pool_work_item *item)
+{
+    struct endless *endless = (struct endless *)item;
+
+    if (*endless->stop)
+        latch_add(endless->ended, 1);
+    else
+        CHECK_SUCCESS(apm_thread_pool_queue_work_item(default_pool, item, false));
+}
+
+struct storm {
+    _Atomic bool stop;
+    struct latch ended;
+};
+
+static void come_again_locally(void *state)
+{
+    struct storm *storm = state;
+
+    if (storm->stop)
+        latch_add(&storm->ended, 1);
+    else
+        queue_local(come_again_locally, storm);
+}
+
+TEST(neither_local_nor_intrusive_items_without_end_starve_others)
+{
+    enum { ENDLESS = 3 };
+    struct storm storm = {.ended = LATCH_INITIALIZER};
+    struct latch ran = LATCH_INITIALIZER;
+    struct endless endless[ENDLESS];
+
+    set_threads(1, 1);
+    queue(come_again_locally, &storm);
+    for (size_t i = 0; i < ENDLESS; i++) {
+        endless[i] = (struct endless){{.execute = come_again}, &storm.stop, &storm.ended};
+        CHECK_SUCCESS(apm_thread_pool_queue_work_item(default_pool, &endless[i].item, false));
+    }
+    for (size_t i = 1; i <= 100; i++) {
+        queue(count_up, &ran);
+        LATCH_AWAIT(&ran, i);
+    }
+    storm.stop = true;
+    LATCH_AWAIT(&storm.ended, ENDLESS + 1);
 }
 
 LIBRARY_TEST_MAIN()
