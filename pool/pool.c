@@ -84,18 +84,24 @@ void apm__pool_publish_locked(struct apm__pool *pool)
     apm__atomic_store(&pool->running, (uint32_t)(pool->threads - pool->idle_count - pool->waiting), APM__SEQ_CST);
 }
 
+/* Whether the structure is free. The thread before is not waited for: at its end it may run code of the program. */
+static bool is_free_locked(struct apm__worker *worker)
+{
+    if (apm__atomic_load(&worker->state, APM__ACQUIRE) != APM__WORKER_GONE)
+        return false;
+    if (worker->joinable && apm__os_thread_try_join(worker->thread))
+        worker->joinable = false;
+    return !worker->joinable;
+}
+
 /* A structure for one more thread: one that is free, or a new one. */
 static struct apm__worker *find_structure_locked(struct apm__pool *pool)
 {
     struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED);
-    while (worker && apm__atomic_load(&worker->state, APM__ACQUIRE) != APM__WORKER_GONE)
+    while (worker && !is_free_locked(worker))
         worker = worker->next_worker;
-    if (worker) {
-        if (worker->joinable) /* the thread before has left the lock for the last time: this takes no time */
-            apm__os_thread_join(worker->thread);
-        worker->joinable = false;
+    if (worker)
         return worker;
-    }
     worker = apm__os_allocate(sizeof *worker);
     if (!worker)
         return NULL;
@@ -308,12 +314,15 @@ apm_error apm__pool_start(struct apm__pool *pool)
 {
     if (apm__process_is_forked_child())
         return APM_ERROR_INVALID_OPERATION;
-    if (apm__pool_is_open(pool))
+    uint32_t phase = apm__atomic_load(&pool->phase, APM__ACQUIRE);
+    if (phase == APM__POOL_OPEN)
         return APM_ERROR_SUCCESS;
+    if (phase == APM__POOL_STOPPING) /* who holds the start lock waits for threads to end, maybe for this one */
+        return APM_ERROR_INVALID_OPERATION;
 
     apm_error error = APM_ERROR_SUCCESS;
     apm__os_mutex_lock(&start_lock);
-    uint32_t phase = apm__atomic_load(&pool->phase, APM__ACQUIRE);
+    phase = apm__atomic_load(&pool->phase, APM__ACQUIRE);
     if (phase != APM__POOL_NEW) {
         error = phase == APM__POOL_OPEN ? APM_ERROR_SUCCESS : APM_ERROR_INVALID_OPERATION;
         goto unlock;

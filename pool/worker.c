@@ -48,14 +48,20 @@ static void begin_item(struct apm__worker *worker)
         stop_searching(worker);
 }
 
+/* Ends what the work has said about blocking, and has forgotten to take back. */
+static void end_hints(struct apm__worker *worker)
+{
+    while (worker->blocking > 0)
+        apm__pool_end_blocking();
+}
+
 static void run_call(struct apm__worker *worker, struct apm__entry call)
 {
     begin_item(worker);
     worker->running = call;
     ((apm__function *)(uintptr_t)call.first)((void *)(uintptr_t)call.second);
     worker->running = (struct apm__entry){0};
-    while (worker->blocking > 0) /* the work has forgotten to say that it has ended */
-        apm__pool_end_blocking();
+    end_hints(worker);
     uint64_t completed = apm__atomic_load(&worker->completed, APM__RELAXED);
     apm__atomic_store(&worker->completed, completed + 1, APM__RELEASE); /* who counts it sees what the item did */
 }
@@ -109,7 +115,28 @@ static bool steal(struct apm__worker *thief)
     return false;
 }
 
-/* Parks until woken. False if the thread is to end: it has been idle for long. */
+/* Gives up the worker's place: afterwards the structure is free for another thread. */
+static void leave_locked(struct apm__worker *worker)
+{
+    struct apm__pool *pool = worker->pool;
+    if (worker->searching)
+        apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
+    worker->searching = false;
+    if (apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_IDLE)
+        pool->idle_count--; /* together with `threads`: it does not count as running for a moment */
+    pool->threads--;
+    apm__pool_publish_locked(pool);
+    apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
+}
+
+static void leave(struct apm__worker *worker)
+{
+    apm__os_mutex_lock(&worker->pool->lock);
+    leave_locked(worker);
+    apm__os_mutex_unlock(&worker->pool->lock);
+}
+
+/* Parks until woken. False if it has been idle for long: then it has left. */
 static bool park_idle(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
@@ -137,6 +164,7 @@ static bool park_idle(struct apm__worker *worker)
         bool expired = apm__os_monotonic_ns() - since_ns >= (uint64_t)idle_timeout_ns;
         if (still_idle && (apm__pool_is_stopping(pool) || expired)) {
             *link = worker->next_idle;
+            leave_locked(worker); /* while it is in the list it counts as one that can be woken, and not any longer */
             stay = false;
         }
         apm__os_mutex_unlock(&pool->lock);
@@ -157,14 +185,16 @@ static bool rescue(struct apm__worker *worker)
     return false;
 }
 
-/* Gets something from where every worker looks, or sleeps until there may be something. False: the thread ends. */
+/* Gets something from where every worker looks, or sleeps until there may be something. False: the worker has left. */
 static bool look_elsewhere(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
     if (rescue(worker) || take_share(worker))
         return true;
-    if (apm__pool_is_stopping(pool))
+    if (apm__pool_is_stopping(pool)) {
+        leave(worker);
         return false;
+    }
     if (!apm__pool_take_role(pool))
         return steal(worker) || park_idle(worker);
     if (apm__worker_poll_now(worker))
@@ -217,22 +247,11 @@ static bool run_own(struct apm__worker *worker)
     return true;
 }
 
-/* The last thing that a thread does: afterwards the structure is free for another. */
-static void leave(struct apm__worker *worker)
+/* The thread is no worker any more. What runs at its end, such as destructors of the program, is on its own. */
+static void forget_worker(void)
 {
-    struct apm__pool *pool = worker->pool;
     apm__parker_use(NULL);
     current = NULL;
-    apm__os_mutex_lock(&pool->lock);
-    if (worker->searching)
-        apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
-    worker->searching = false;
-    if (apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_IDLE)
-        pool->idle_count--; /* together with `threads`: it does not count as running for a moment */
-    pool->threads--;
-    apm__pool_publish_locked(pool);
-    apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
-    apm__os_mutex_unlock(&pool->lock);
 }
 
 void apm__worker_main(void *argument)
@@ -246,7 +265,7 @@ void apm__worker_main(void *argument)
     apm__monitor_notice(worker->pool);
     while (run_own(worker) || look_elsewhere(worker))
         continue;
-    leave(worker);
+    forget_worker();
 }
 
 void apm__worker_exited(void *argument)
@@ -254,10 +273,12 @@ void apm__worker_exited(void *argument)
     struct apm__worker *worker = argument;
     struct apm__pool *pool = worker->pool;
     apm__os_log("apm: a callback ended its pool thread by pthread_exit or cancellation; callbacks must return");
+    end_hints(worker);
     if (worker->running.first == (uintptr_t)apm__work_run) {
         abandoning = true;
         apm__work_run((void *)(uintptr_t)worker->running.second);
     }
+    forget_worker();
     leave(worker); /* what it had to run is taken by others */
     apm__pool_wake(pool);
 }

@@ -1,6 +1,9 @@
 /*
- * The pool in trouble: deadlocks that begin while nothing moves, items that never come to an end.
+ * The pool in trouble: deadlocks that begin while nothing moves, items that never come to an end, threads that are
+ * ended by what they run.
  */
+#include <pthread.h>
+
 #include "support.h"
 
 static const apm_thread_pool default_pool = APM_NULL_HANDLE;
@@ -175,6 +178,93 @@ TEST(neither_local_nor_intrusive_items_without_end_starve_others)
     }
     storm.stop = true;
     LATCH_AWAIT(&storm.ended, ENDLESS + 1);
+}
+
+/* -- Threads that are ended -------------------------------------------------------------------------------------- */
+
+static void end_the_thread(void *state)
+{
+    apm_thread_pool_blocking_begin();
+    latch_add(state, 1);
+    pthread_exit(NULL);
+}
+
+TEST(items_that_end_their_threads_cost_the_pool_nothing_but_those_threads)
+{
+    struct latch latch = LATCH_INITIALIZER;
+
+    set_threads(1, 4);
+    for (size_t i = 1; i <= 20; i += 2) {
+        queue(end_the_thread, &latch);
+        LATCH_AWAIT(&latch, i);
+        if (i % 4 == 1)
+            CHECK(!latch_wait(&latch, i + 1, SHORT_WHILE_MS)); /* by now the pool sleeps altogether */
+        queue(count_up, &latch);
+        LATCH_AWAIT(&latch, i + 1);
+    }
+}
+
+static pthread_key_t lasting_key;
+
+/* What a thread-specific value needs for its destruction: that all items have arrived. */
+struct lasting {
+    struct latch ending;
+    struct latch arrived;
+    struct latch destroyed;
+    size_t expected;
+    bool seen;
+};
+
+static void destroy_lasting(void *value)
+{
+    struct lasting *lasting = value;
+
+    latch_add(&lasting->ending, 1);
+    lasting->seen = latch_wait(&lasting->arrived, lasting->expected, PATIENCE_MS / 2);
+    queue(count_up, &lasting->destroyed);
+}
+
+static void end_the_thread_slowly(void *state)
+{
+    CHECK_EQ(pthread_setspecific(lasting_key, state), 0);
+    pthread_exit(NULL);
+}
+
+static void arrive_and_wait_for_all(void *state)
+{
+    struct lasting *lasting = state;
+
+    latch_add(&lasting->arrived, 1);
+    LATCH_AWAIT(&lasting->arrived, lasting->expected);
+}
+
+/* Has the pool start that many threads. */
+static void have_threads(size_t count)
+{
+    struct lasting gathering = {.arrived = LATCH_INITIALIZER, .expected = count};
+    int64_t before;
+    int64_t after = 0;
+
+    CHECK_SUCCESS(apm_thread_pool_completed_work_item_count(default_pool, &before));
+    for (size_t i = 0; i < count; i++)
+        queue(arrive_and_wait_for_all, &gathering);
+    while ((size_t)(after - before) < count) /* the state is used until then */
+        CHECK_SUCCESS(apm_thread_pool_completed_work_item_count(default_pool, &after));
+}
+
+TEST(a_thread_that_takes_long_to_end_holds_up_nobody)
+{
+    /* Items may still be about to return when the test is over. */
+    static struct lasting lasting = {LATCH_INITIALIZER, LATCH_INITIALIZER, LATCH_INITIALIZER, 16, false};
+
+    CHECK_EQ(pthread_key_create(&lasting_key, destroy_lasting), 0);
+    have_threads(4);
+    queue(end_the_thread_slowly, &lasting);
+    LATCH_AWAIT(&lasting.ending, 1);
+    for (size_t i = 0; i < lasting.expected; i++)
+        queue(arrive_and_wait_for_all, &lasting);
+    LATCH_AWAIT(&lasting.destroyed, 1);
+    CHECK(lasting.seen);
 }
 
 LIBRARY_TEST_MAIN()

@@ -85,7 +85,8 @@ typedef struct apm__os_thread {
  */
 apm_error apm__os_thread_create(apm__os_thread *thread, const char *name, void (*body)(void *), void (*exited)(void *),
                                 void *argument);
-void apm__os_thread_join(apm__os_thread thread); /* blocks until the thread is gone */
+void apm__os_thread_join(apm__os_thread thread);     /* blocks until the thread is gone */
+bool apm__os_thread_try_join(apm__os_thread thread); /* the same if it is gone, or else false */
 
 /* The processor time that the thread has used, in ns; the thread may not be gone. 0 if it cannot be told. */
 uint64_t apm__os_thread_cpu_ns(apm__os_thread thread);

@@ -1,5 +1,6 @@
 /*
- * What Linux has beyond POSIX: wait-on-address (futex), epoll, eventfd as the bell, processor affinity. Any thread.
+ * What Linux has beyond POSIX: wait-on-address (futex), epoll, eventfd as the bell, processor affinity, joining a
+ * thread without waiting for it. Any thread.
  */
 #include "os.h"
 
@@ -31,6 +32,11 @@ int apm__os_processor_count(void)
     }
     long count = sysconf(_SC_NPROCESSORS_ONLN); /* more processors than the set has room for */
     return count > 0 && count < INT_MAX ? (int)count : 1;
+}
+
+bool apm__os_thread_try_join(apm__os_thread thread)
+{
+    return pthread_tryjoin_np(thread.thread, NULL) == 0;
 }
 
 bool apm__os_wait_on_address(_Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns)
