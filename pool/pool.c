@@ -323,7 +323,7 @@ apm_error apm__pool_start(struct apm__pool *pool)
     apm_error error = APM_ERROR_SUCCESS;
     apm__os_mutex_lock(&start_lock);
     phase = apm__atomic_load(&pool->phase, APM__ACQUIRE);
-    if (phase != APM__POOL_NEW) {
+    if (phase != APM__POOL_NEW || pool->refuses) {
         error = phase == APM__POOL_OPEN ? APM_ERROR_SUCCESS : APM_ERROR_INVALID_OPERATION;
         goto unlock;
     }
@@ -363,6 +363,7 @@ unlock:
 void apm__pool_close(struct apm__pool *pool)
 {
     apm__os_mutex_lock(&start_lock);
+    pool->refuses = true;
     if (apm__pool_is_open(pool))
         apm__atomic_store(&pool->phase, APM__POOL_CLOSED, APM__SEQ_CST);
     apm__calls_open(&pool->calls, false);
@@ -372,6 +373,7 @@ void apm__pool_close(struct apm__pool *pool)
 void apm__pool_reopen(struct apm__pool *pool)
 {
     apm__os_mutex_lock(&start_lock);
+    pool->refuses = false;
     if (apm__atomic_load(&pool->phase, APM__RELAXED) == APM__POOL_CLOSED) {
         apm__calls_open(&pool->calls, true);
         apm__atomic_store(&pool->phase, APM__POOL_OPEN, APM__RELEASE);

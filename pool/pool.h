@@ -62,8 +62,8 @@ apm_error apm__pool_start(struct apm__pool *pool);
 bool apm__pool_is_open(struct apm__pool *pool);
 
 /*
- * Ends the pool in two steps. `close` makes it refuse new operations; what was begun goes on. `stop` ends its threads
- * and its poller, when nothing is outstanding any more; it is then as new.
+ * Ends the pool in two steps. `close` makes it refuse new operations, and to be started, until `reopen`; what was begun
+ * goes on. `stop` ends its threads and its poller, when nothing is outstanding any more; it is then as new.
  */
 void apm__pool_close(struct apm__pool *pool);
 void apm__pool_reopen(struct apm__pool *pool);
@@ -183,6 +183,8 @@ struct apm__worker {
 
 struct apm__pool {
     apm__os_mutex lock;
+
+    bool refuses; /* guarded by the start lock: it has been closed, and may not be started before it is reopened */
 
     /* immutable while the pool runs */
     struct apm__poller *poller;
