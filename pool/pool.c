@@ -155,7 +155,9 @@ bool apm__pool_wake_locked(struct apm__pool *pool, int limit, struct apm__parker
         *unpark = &worker->parker;
         return true;
     }
-    if (apm__atomic_load(&pool->phase, APM__RELAXED) == APM__POOL_STOPPING)
+    /* Who has queued something may come here so late that it has been done, and the pool been stopped. */
+    uint32_t phase = apm__atomic_load(&pool->phase, APM__RELAXED);
+    if (phase != APM__POOL_OPEN && phase != APM__POOL_CLOSED)
         return false;
     return pool->threads < limit && pool->threads < pool->max_threads && create_worker_locked(pool);
 }
@@ -165,9 +167,13 @@ void apm__pool_wake(struct apm__pool *pool)
     struct apm__parker *unpark;
     apm__os_mutex_lock(&pool->lock);
     bool found = apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
-    apm__os_mutex_unlock(&pool->lock);
     if (unpark)
+        apm__atomic_add(&pool->unparking, 1, APM__RELAXED);
+    apm__os_mutex_unlock(&pool->lock);
+    if (unpark) {
         apm__parker_unpark(unpark);
+        apm__atomic_subtract(&pool->unparking, 1, APM__RELEASE); /* pairs with the acquire in stop */
+    }
     if (!found)
         apm__monitor_notice(pool); /* it tries again */
 }
@@ -402,7 +408,10 @@ void apm__pool_stop(struct apm__pool *pool)
         goto unlock;
     end_workers(pool);
     apm__monitor_end(pool);
-    APM__CHECK(pool->threads == 0 && apm__pool_queued(pool) == 0);
+    while (apm__atomic_load(&pool->unparking, APM__ACQUIRE) > 0)
+        apm__parker_park(apm__parker_current(), 100000); /* it takes no longer than a call of the system */
+    /* The other queue's count may be above 0 for a moment: what is announced now is not put in. */
+    APM__CHECK(pool->threads == 0 && apm__calls_count(&pool->calls) == 0);
     apm__os_mutex_lock(&pool->lock);
     struct apm__worker *worker = apm__atomic_exchange(&pool->workers, NULL, APM__RELAXED);
     while (worker) {

@@ -213,6 +213,7 @@ struct apm__pool {
     struct apm__calls calls; /* the program's items; its taking end is guarded by lock */
 
     /* atomic */
+    _Atomic uint32_t unparking; /* threads outside the pool that are about to unpark a worker; goes up under lock */
     _Atomic uint32_t searching; /* workers that look for work and have not found any */
     _Atomic uint32_t role;      /* 1: some thread has the polling role */
     _Atomic uint32_t rescue;    /* 1: a stuck worker's rings hold something; who next looks elsewhere takes it first */
