@@ -99,7 +99,7 @@ static void break_deadlock(struct apm__pool *pool, struct memory *memory)
     struct apm__worker *victim = NULL;
     apm__os_mutex_lock(&pool->lock);
     bool locked = (apm__pool_queued(pool) > 0 || apm__pool_has_left_work_locked(pool)) &&
-                  pool->threads >= pool->max_threads && pool->breakable == pool->threads;
+                  (pool->threads >= pool->max_threads || pool->exhausted) && pool->breakable == pool->threads;
     memory->locked = locked ? memory->locked + 1 : 0;
     if (memory->locked >= DEADLOCK_AFTER) {
         victim = apm__atomic_load(&pool->workers, APM__RELAXED);
@@ -115,7 +115,10 @@ static void break_deadlock(struct apm__pool *pool, struct memory *memory)
         apm__parker_unpark(&victim->parker);
 }
 
-/* Whether something waits for a worker. What lies in the rings of those that run, `look_at` sees. */
+/*
+ * Whether something waits for a worker, or there is none that could poll. What lies in the rings of those that run,
+ * `look_at` sees.
+ */
 static bool has_work(struct apm__pool *pool, bool running)
 {
     if (apm__pool_queued(pool) > 0)
@@ -123,7 +126,7 @@ static bool has_work(struct apm__pool *pool, bool running)
     if (running)
         return false;
     apm__os_mutex_lock(&pool->lock);
-    bool left = apm__pool_has_left_work_locked(pool);
+    bool left = pool->threads == 0 || apm__pool_has_left_work_locked(pool);
     apm__os_mutex_unlock(&pool->lock);
     return left;
 }

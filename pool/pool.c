@@ -115,6 +115,7 @@ static struct apm__worker *find_structure_locked(struct apm__pool *pool)
 static bool create_worker_locked(struct apm__pool *pool)
 {
     struct apm__worker *worker = find_structure_locked(pool);
+    pool->exhausted = !worker;
     if (!worker)
         return false;
     /* All before the thread starts: it looks at its own fields without the lock. */
@@ -125,6 +126,7 @@ static bool create_worker_locked(struct apm__pool *pool)
     apm__pool_publish_locked(pool);
     worker->joinable = apm__os_thread_create(&worker->thread, "apm worker", apm__worker_main, apm__worker_exited,
                                              worker) == APM_ERROR_SUCCESS;
+    pool->exhausted = !worker->joinable;
     if (worker->joinable)
         return true;
     worker->searching = false;

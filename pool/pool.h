@@ -202,6 +202,7 @@ struct apm__pool {
     struct apm__worker *sleeper; /* the idle one that is asleep in the poller, until somebody wakes it */
     struct apm__parker *polling; /* whoever is asleep in the poller: the sleeper, or a waiting worker */
     int threads;
+    bool exhausted;            /* no further thread could be started when one was wanted last */
     int waiting;               /* workers in a wait of the library */
     int breakable;             /* of these, in one that may be ended as a deadlock */
     uint64_t completed_before; /* work items run by workers that have been freed */

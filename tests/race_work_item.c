@@ -8,14 +8,14 @@
 
 static const apm_thread_pool default_pool = APM_NULL_HANDLE;
 
-/* -- Queue against cleanup and restart ------------------------------------------------------------------------------- */
+/* -- Queue against cleanup and restart --------------------------------------------------------------------------- */
 
 /* A thread that queues items of every kind while another one ends the library again and again. */
 struct producer {
     struct thread thread;
     uint64_t random;
     _Atomic bool *over;
-    size_t queued;       /* owned by the producer */
+    size_t queued; /* owned by the producer */
     _Atomic size_t ran;
 };
 
