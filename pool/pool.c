@@ -9,6 +9,7 @@
 static struct apm__pool default_pool = {
     .lock = APM__OS_MUTEX_INITIALIZER,
     .max_threads = APM__MAX_THREADS,
+    .idle_timeout_ns = APM__IDLE_TIMEOUT_NS,
     .queue = APM__QUEUE_INITIALIZER(default_pool.queue),
 };
 

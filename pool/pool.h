@@ -181,6 +181,9 @@ struct apm__worker {
     struct apm__ring events; /* the poller's words */
 };
 
+/* How long a worker is parked without work before its thread ends; that of .NET. */
+#define APM__IDLE_TIMEOUT_NS INT64_C(20000000000)
+
 struct apm__pool {
     apm__os_mutex lock;
 
@@ -189,6 +192,7 @@ struct apm__pool {
     /* immutable while the pool runs */
     struct apm__poller *poller;
     int processors;
+    int64_t idle_timeout_ns; /* APM__IDLE_TIMEOUT_NS; tests are less patient */
 
     /* written under lock, read by anybody */
     _Atomic uint32_t phase;                /* enum apm__pool_phase */

@@ -6,8 +6,6 @@
 
 #include "check.h"
 
-static const int64_t idle_timeout_ns = 20000000000; /* after which a thread beyond the minimum ends, as in .NET */
-
 static APM__THREAD_LOCAL struct apm__worker *current;
 static APM__THREAD_LOCAL bool abandoning;
 
@@ -155,13 +153,13 @@ static bool park_idle(struct apm__worker *worker)
     uint64_t since_ns = apm__os_monotonic_ns();
     bool stay = true;
     for (bool still_idle = idle; still_idle && stay;) {
-        apm__parker_park(&worker->parker, idle_timeout_ns);
+        apm__parker_park(&worker->parker, pool->idle_timeout_ns);
         apm__os_mutex_lock(&pool->lock);
         struct apm__worker **link = &pool->idle;
         while (*link && *link != worker)
             link = &(*link)->next_idle;
         still_idle = *link == worker; /* who wakes a worker takes it from the list first */
-        bool expired = apm__os_monotonic_ns() - since_ns >= (uint64_t)idle_timeout_ns;
+        bool expired = apm__os_monotonic_ns() - since_ns >= (uint64_t)pool->idle_timeout_ns;
         if (still_idle && (apm__pool_is_stopping(pool) || expired)) {
             *link = worker->next_idle;
             leave_locked(worker); /* while it is in the list it counts as one that can be woken, and not any longer */
