@@ -1,100 +1,117 @@
 /*
- * Manual-reset and auto-reset events. Any thread.
+ * Manual-reset and auto-reset events, and what a wait sees of a result. Any thread.
  *
- * An event is a slot and nothing else. The creator has one reference, which close drops; each wait in progress has one,
- * so that a closed event can be set until its last waiter has gone, as in .NET.
+ * An event is a slot and nothing else: its word is the control word, in which SIGNALLED is the state.
  */
-#include "event.h"
-
 #include "apm/wait_handle.h"
-#include "process.h"
-#include "wait.h"
+#include "waitable.h"
 
 struct apm__slot_table apm__manual_reset_events = APM__SLOT_TABLE(APM__KIND_MANUAL_RESET_EVENT, struct apm__slot, NULL);
 struct apm__slot_table apm__auto_reset_events = APM__SLOT_TABLE(APM__KIND_AUTO_RESET_EVENT, struct apm__slot, NULL);
 
-static apm_error create(struct apm__slot_table *table, bool initial_state, uint32_t flags, uint64_t *bits)
+/* -- What a wait sees -- */
+
+static bool is_signalled(uint64_t word, const struct apm__thread *thread)
 {
-    if (!bits)
-        return APM_ERROR_ARGUMENT_NULL;
-    *bits = 0;
-    if (apm__process_is_forked_child())
-        return APM_ERROR_INVALID_OPERATION;
-    apm__process_watch_forks();
-    struct apm__slot *slot = apm__slot_allocate(table);
-    if (!slot)
-        return APM_ERROR_OUT_OF_MEMORY;
-    apm__slot_publish(slot, 1, flags | (initial_state ? (uint32_t)APM__SLOT_SIGNALLED : 0));
-    *bits = apm__slot_handle(table, slot);
+    (void)thread;
+    return (word & APM__SLOT_SIGNALLED) != 0;
+}
+
+static uint64_t take_signal(uint64_t word, const struct apm__thread *thread)
+{
+    (void)thread;
+    return word & ~(uint64_t)APM__SLOT_SIGNALLED;
+}
+
+static apm_error set_step(uint64_t word, uint64_t unused, uint64_t *changed)
+{
+    (void)unused;
+    *changed = word | APM__SLOT_SIGNALLED;
     return APM_ERROR_SUCCESS;
 }
 
-static apm_error change(struct apm__slot_table *table, uint64_t bits, void (*action)(struct apm__slot *))
+static apm_error reset_step(uint64_t word, uint64_t unused, uint64_t *changed)
+{
+    (void)unused;
+    *changed = word & ~(uint64_t)APM__SLOT_SIGNALLED;
+    return APM_ERROR_SUCCESS;
+}
+
+static apm_error begin_signal(struct apm__slot *slot, apm__wait_step **step)
+{
+    (void)slot;
+    *step = set_step;
+    return APM_ERROR_SUCCESS;
+}
+
+const struct apm__wait_kind apm__wait_manual_reset = {
+    .word = offsetof(struct apm__slot, control),
+    .guard = APM__SLOT_HAS_WAITERS,
+    .is_available = is_signalled,
+    .begin_signal = begin_signal,
+};
+
+const struct apm__wait_kind apm__wait_auto_reset = {
+    .word = offsetof(struct apm__slot, control),
+    .guard = APM__SLOT_HAS_WAITERS,
+    .is_available = is_signalled,
+    .take = take_signal,
+    .begin_signal = begin_signal,
+};
+
+const struct apm__wait_kind apm__wait_result = {
+    .word = offsetof(struct apm__slot, control),
+    .guard = APM__SLOT_HAS_WAITERS,
+    .is_available = is_signalled,
+};
+
+/* -- The public functions -- */
+
+static apm_error create(struct apm__slot_table *table, bool initial_state, uint64_t *bits)
 {
     struct apm__slot *slot;
-    apm_error error = apm__slot_acquire(table, bits, 0, &slot);
-    if (error != APM_ERROR_SUCCESS)
-        return error;
-    action(slot);
-    apm__event_release(table, slot);
-    return APM_ERROR_SUCCESS;
-}
-
-static apm_error close_event(struct apm__slot_table *table, uint64_t bits)
-{
-    struct apm__slot *slot;
-    apm_error error = apm__slot_acquire(table, bits, 0, &slot);
-    if (error != APM_ERROR_SUCCESS)
-        return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_SUCCESS : error;
-    uint64_t before = apm__atomic_or(&slot->control, APM__SLOT_CLOSED, APM__ACQ_REL);
-    if (!(before & APM__SLOT_CLOSED))
-        apm__event_release(table, slot);
-    apm__event_release(table, slot);
-    return APM_ERROR_SUCCESS;
-}
-
-void apm__event_release(struct apm__slot_table *table, struct apm__slot *slot)
-{
-    if (apm__slot_release(slot))
-        apm__slot_free(table, slot);
+    apm_error error = apm__waitable_allocate(table, bits, &slot);
+    if (error == APM_ERROR_SUCCESS)
+        apm__waitable_publish(table, slot, initial_state ? (uint32_t)APM__SLOT_SIGNALLED : 0, bits);
+    return error;
 }
 
 apm_error apm_manual_reset_event_create(bool initial_state, apm_manual_reset_event *event)
 {
-    return create(&apm__manual_reset_events, initial_state, 0, event ? &event->bits : NULL);
+    return create(&apm__manual_reset_events, initial_state, event ? &event->bits : NULL);
 }
 
 apm_error apm_auto_reset_event_create(bool initial_state, apm_auto_reset_event *event)
 {
-    return create(&apm__auto_reset_events, initial_state, APM__SLOT_AUTO_RESET, event ? &event->bits : NULL);
+    return create(&apm__auto_reset_events, initial_state, event ? &event->bits : NULL);
 }
 
 apm_error apm_manual_reset_event_set(apm_manual_reset_event event)
 {
-    return change(&apm__manual_reset_events, event.bits, apm__wait_signal);
+    return apm__waitable_change(&apm__manual_reset_events, event.bits, 0, set_step, 0);
 }
 
 apm_error apm_manual_reset_event_reset(apm_manual_reset_event event)
 {
-    return change(&apm__manual_reset_events, event.bits, apm__wait_reset);
+    return apm__waitable_change(&apm__manual_reset_events, event.bits, 0, reset_step, 0);
 }
 
 apm_error apm_auto_reset_event_set(apm_auto_reset_event event)
 {
-    return change(&apm__auto_reset_events, event.bits, apm__wait_signal);
+    return apm__waitable_change(&apm__auto_reset_events, event.bits, 0, set_step, 0);
 }
 
 apm_error apm_auto_reset_event_reset(apm_auto_reset_event event)
 {
-    return change(&apm__auto_reset_events, event.bits, apm__wait_reset);
+    return apm__waitable_change(&apm__auto_reset_events, event.bits, 0, reset_step, 0);
 }
 
 apm_error apm_manual_reset_event_close(apm_manual_reset_event event)
 {
-    return close_event(&apm__manual_reset_events, event.bits);
+    return apm__waitable_close(&apm__manual_reset_events, event.bits);
 }
 
 apm_error apm_auto_reset_event_close(apm_auto_reset_event event)
 {
-    return close_event(&apm__auto_reset_events, event.bits);
+    return apm__waitable_close(&apm__auto_reset_events, event.bits);
 }

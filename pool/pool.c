@@ -20,6 +20,44 @@ struct apm__pool *apm__pool_default(void)
     return &default_pool;
 }
 
+static uint64_t count_completed(struct apm__pool *pool)
+{
+    uint64_t count = 0;
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
+         worker = worker->next_worker)
+        count += apm__atomic_load(&worker->completed, APM__ACQUIRE);
+    return count;
+}
+
+uint64_t apm__pool_completed(struct apm__pool *pool)
+{
+    return count_completed(pool) - pool->completed_before;
+}
+
+uint64_t apm__pool_pending(struct apm__pool *pool)
+{
+    uint64_t count = apm__pool_queued(pool);
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
+         worker = worker->next_worker)
+        count += apm__ring_count(&worker->work) + (uint64_t)apm__deque_count(&worker->local);
+    return count;
+}
+
+void apm__pool_initialise(struct apm__pool *pool, struct apm__slot *slot, int min_threads, int max_threads)
+{
+    if (!pool->slot) {
+        apm__os_mutex_initialise(&pool->lock);
+        apm__os_mutex_initialise(&pool->calls.lock);
+        pool->queue = (struct apm__queue)APM__QUEUE_INITIALIZER(pool->queue);
+    }
+    pool->slot = slot;
+    pool->min_threads = min_threads;
+    pool->max_threads = max_threads;
+    pool->idle_timeout_ns = APM__IDLE_TIMEOUT_NS;
+    pool->completed_before = count_completed(pool);
+    apm__atomic_store(&pool->phase, APM__POOL_NEW, APM__RELEASE);
+}
+
 bool apm__pool_is_open(struct apm__pool *pool)
 {
     return apm__atomic_load(&pool->phase, APM__ACQUIRE) == APM__POOL_OPEN;
@@ -95,7 +133,10 @@ static bool is_free_locked(struct apm__worker *worker)
     return !worker->joinable;
 }
 
-/* A structure for one more thread: one that is free, or a new one. */
+/*
+ * A structure for one more thread: one that is free, or a new one. They are never freed: who has taken a worker from
+ * the idle ones unparks it under no lock, and the pool may have been stopped by then.
+ */
 static struct apm__worker *find_structure_locked(struct apm__pool *pool)
 {
     struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED);
@@ -170,13 +211,9 @@ void apm__pool_wake(struct apm__pool *pool)
     struct apm__parker *unpark;
     apm__os_mutex_lock(&pool->lock);
     bool found = apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
-    if (unpark)
-        apm__atomic_add(&pool->unparking, 1, APM__RELAXED);
     apm__os_mutex_unlock(&pool->lock);
-    if (unpark) {
+    if (unpark)
         apm__parker_unpark(unpark);
-        apm__atomic_subtract(&pool->unparking, 1, APM__RELEASE); /* pairs with the acquire in stop */
-    }
     if (!found)
         apm__monitor_notice(pool); /* it tries again */
 }
@@ -369,12 +406,28 @@ unlock:
     return error;
 }
 
+/* Under the lock, for the sake of apm__pool_is_still_open. */
+static void set_phase(struct apm__pool *pool, uint32_t phase)
+{
+    apm__os_mutex_lock(&pool->lock);
+    apm__atomic_store(&pool->phase, phase, APM__SEQ_CST);
+    apm__os_mutex_unlock(&pool->lock);
+}
+
+bool apm__pool_is_still_open(struct apm__pool *pool)
+{
+    apm__os_mutex_lock(&pool->lock);
+    bool open = apm__pool_is_open(pool);
+    apm__os_mutex_unlock(&pool->lock);
+    return open;
+}
+
 void apm__pool_close(struct apm__pool *pool)
 {
     apm__os_mutex_lock(&start_lock);
     pool->refuses = true;
     if (apm__pool_is_open(pool))
-        apm__atomic_store(&pool->phase, APM__POOL_CLOSED, APM__SEQ_CST);
+        set_phase(pool, APM__POOL_CLOSED);
     apm__calls_open(&pool->calls, false);
     apm__os_mutex_unlock(&start_lock);
 }
@@ -400,29 +453,25 @@ static void end_workers(struct apm__pool *pool)
     apm__os_mutex_unlock(&pool->lock);
     for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED); worker;
          worker = worker->next_worker)
-        if (worker->joinable) /* no thread is created any more: nobody else writes it */
+        if (worker->joinable) { /* no thread is created any more: nobody else writes it */
             apm__os_thread_join(worker->thread);
+            worker->joinable = false;
+        }
 }
 
 void apm__pool_stop(struct apm__pool *pool)
 {
     apm__os_mutex_lock(&start_lock);
-    if (apm__atomic_load(&pool->phase, APM__RELAXED) == APM__POOL_NEW)
+    uint32_t phase = apm__atomic_load(&pool->phase, APM__RELAXED);
+    if (phase == APM__POOL_NEW && pool->slot)
+        apm__atomic_store(&pool->phase, APM__POOL_ENDED, APM__RELEASE);
+    if (phase == APM__POOL_NEW || phase == APM__POOL_ENDED)
         goto unlock;
     end_workers(pool);
     apm__monitor_end(pool);
-    while (apm__atomic_load(&pool->unparking, APM__ACQUIRE) > 0)
-        apm__parker_park(apm__parker_current(), 100000); /* it takes no longer than a call of the system */
     /* The other queue's count may be above 0 for a moment: what is announced now is not put in. */
     APM__CHECK(pool->threads == 0 && apm__calls_count(&pool->calls) == 0);
-    apm__os_mutex_lock(&pool->lock);
-    struct apm__worker *worker = apm__atomic_exchange(&pool->workers, NULL, APM__RELAXED);
-    while (worker) {
-        struct apm__worker *next = worker->next_worker;
-        pool->completed_before += apm__atomic_load(&worker->completed, APM__RELAXED);
-        apm__os_free(worker);
-        worker = next;
-    }
+    apm__os_mutex_lock(&pool->lock); /* the workers' structures stay: see find_structure_locked */
     pool->idle = NULL;
     pool->sleeper = NULL;
     pool->idle_count = 0;
@@ -433,7 +482,8 @@ void apm__pool_stop(struct apm__pool *pool)
     pool->poller->destroy(pool->poller);
     pool->poller = NULL;
     apm__deadline_heap_finish(&pool->deadlines);
-    apm__atomic_store(&pool->phase, APM__POOL_NEW, APM__RELEASE);
+    apm__atomic_store(&pool->phase, pool->slot ? APM__POOL_ENDED : APM__POOL_NEW, APM__RELEASE);
 unlock:
+    pool->refuses = false;
     apm__os_mutex_unlock(&start_lock);
 }

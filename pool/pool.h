@@ -52,18 +52,26 @@ struct apm__worker;
 /* The process-wide pool. It exists always; it runs from apm__pool_start to apm__pool_stop. */
 struct apm__pool *apm__pool_default(void);
 
+/* Makes a pool of the program's as new. Its memory is zero, or that of a pool that has ended and nobody holds. */
+void apm__pool_initialise(struct apm__pool *pool, struct apm__slot *slot, int min_threads, int max_threads);
+
 /*
  * Has the pool running: makes its poller and threads if it does not yet. Any thread.
- * OUT_OF_MEMORY, or what apm__poller_create says; INVALID_OPERATION while it is being stopped, and in a forked child.
+ * OUT_OF_MEMORY, or what apm__poller_create says; INVALID_OPERATION while it is being stopped, when it has ended, and
+ * in a forked child.
  */
 apm_error apm__pool_start(struct apm__pool *pool);
 
 /* Whether the pool runs and takes new operations. */
 bool apm__pool_is_open(struct apm__pool *pool);
 
+/* The same, for the maker of something that the pool's end looks for: either it is found there, or this is false. */
+bool apm__pool_is_still_open(struct apm__pool *pool);
+
 /*
- * Ends the pool in two steps. `close` makes it refuse new operations, and to be started, until `reopen`; what was begun
- * goes on. `stop` ends its threads and its poller, when nothing is outstanding any more; it is then as new.
+ * Ends the pool in two steps. `close` makes it refuse new operations, and to be started, until `reopen` or `stop`; what
+ * was begun goes on. `stop` ends its threads and its poller, when nothing is outstanding any more; the default pool is
+ * then as new, another one has ended.
  */
 void apm__pool_close(struct apm__pool *pool);
 void apm__pool_reopen(struct apm__pool *pool);
@@ -82,6 +90,10 @@ apm_error apm__pool_queue(struct apm__pool *pool, struct apm__work *work, bool p
 /* The same for a call of a function, which needs no memory of the caller's. Also OUT_OF_MEMORY. */
 apm_error apm__pool_call(struct apm__pool *pool, apm__function *function, void *argument, bool prefer_local);
 
+/* How many items and callbacks wait for a worker, and how many have been run. Exact while nothing moves. */
+uint64_t apm__pool_pending(struct apm__pool *pool);
+uint64_t apm__pool_completed(struct apm__pool *pool);
+
 /* Whether no worker does anything, and nothing is queued. Of a closed pool: it stays so. */
 bool apm__pool_is_quiet(struct apm__pool *pool);
 
@@ -96,8 +108,9 @@ struct apm__poller *apm__pool_poller(struct apm__pool *pool);
 /* The time at which the pool last polled; recent enough for a listing, and free. */
 uint64_t apm__pool_recent_ns(struct apm__pool *pool);
 
-/* Whether the calling thread is a worker of any pool; and whether that ends in the middle of its work. */
+/* Whether the calling thread is a worker of any pool, or of this one; whether it ends in the middle of its work. */
 bool apm__pool_is_worker_thread(void);
+bool apm__pool_is_worker_of(struct apm__pool *pool);
 bool apm__pool_is_abandoning(void);
 
 /*
@@ -186,6 +199,7 @@ struct apm__worker {
 
 struct apm__pool {
     apm__os_mutex lock;
+    struct apm__slot *slot; /* immutable: whose handle names it; NULL for the default pool */
 
     bool refuses; /* guarded by the start lock: it has been closed, and may not be started before it is reopened */
 
@@ -209,7 +223,7 @@ struct apm__pool {
     bool exhausted;            /* no further thread could be started when one was wanted last */
     int waiting;               /* workers in a wait of the library */
     int breakable;             /* of these, in one that may be ended as a deadlock */
-    uint64_t completed_before; /* work items run by workers that have been freed */
+    uint64_t completed_before; /* work items that its workers had run before the pool was made */
     int min_threads;           /* 0 until set: the number of processors */
     int max_threads;
 
@@ -218,7 +232,6 @@ struct apm__pool {
     struct apm__calls calls; /* the program's items; its taking end is guarded by lock */
 
     /* atomic */
-    _Atomic uint32_t unparking; /* threads outside the pool that are about to unpark a worker; goes up under lock */
     _Atomic uint32_t searching; /* workers that look for work and have not found any */
     _Atomic uint32_t role;      /* 1: some thread has the polling role */
     _Atomic uint32_t rescue;    /* 1: a stuck worker's rings hold something; who next looks elsewhere takes it first */
@@ -235,10 +248,11 @@ struct apm__pool {
 };
 
 enum apm__pool_phase {
-    APM__POOL_NEW,     /* no threads */
-    APM__POOL_OPEN,    /* runs */
-    APM__POOL_CLOSED,  /* runs, but takes no new operations */
-    APM__POOL_STOPPING /* the threads end */
+    APM__POOL_NEW,      /* no threads */
+    APM__POOL_OPEN,     /* runs */
+    APM__POOL_CLOSED,   /* runs, but takes no new operations */
+    APM__POOL_STOPPING, /* the threads end */
+    APM__POOL_ENDED     /* no threads, and there will be none */
 };
 
 enum apm__monitor_state {

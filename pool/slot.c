@@ -86,7 +86,8 @@ static bool grow_locked(struct apm__slot_table *table)
         return false;
     for (uint32_t i = APM__SLOT_CHUNK_SLOTS; i-- > 0;) {
         struct apm__slot *slot = (struct apm__slot *)(void *)(chunk + i * table->object_size);
-        slot->index = count + i;
+        slot->index = (count + i) & ((1u << INDEX_BITS) - 1);
+        slot->kind = (unsigned)table->kind & ((1u << APM__SLOT_KIND_BITS) - 1);
         if (table->prepare)
             table->prepare(slot);
         slot->next_free = table->free_head;
@@ -174,8 +175,10 @@ struct apm__slot *apm__slot_allocate(struct apm__slot_table *table)
 {
     struct cache *cache = &caches[table->kind];
     struct apm__slot *slot = cache->count > 0 ? pop_cached(cache) : allocate_and_refill(table);
-    if (slot)
+    if (slot) {
         slot->waiters = NULL;
+        slot->all_waiters = 0;
+    }
     return slot;
 }
 

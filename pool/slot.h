@@ -27,7 +27,6 @@ enum {
     APM__SLOT_MANY_REFERENCES = 1 << 23, /* nobody takes a further one for a caller's sake */
     APM__SLOT_SIGNALLED = 1 << 24,   /* waitables: a wait succeeds; operations: completed, the outcome may be read */
     APM__SLOT_HAS_WAITERS = 1 << 25, /* waitables: a wait link may be in `waiters` */
-    APM__SLOT_AUTO_RESET = 1 << 26,  /* waitables: a successful wait takes the signal */
     APM__SLOT_CLOSED = 1 << 27,      /* the owner's reference is gone: events closed, operations being ended */
     APM__SLOT_BY_IO = 1 << 28,       /* waitables: it is signalled by I/O, for which no callback has to run */
     APM__SLOT_USER_FLAG = 1 << 29    /* for the object's own module */
@@ -39,6 +38,11 @@ enum apm__slot_kind {
     APM__KIND_OPERATION = 2,
     APM__KIND_MANUAL_RESET_EVENT = 3,
     APM__KIND_AUTO_RESET_EVENT = 4,
+    APM__KIND_THREAD_POOL = 5,
+    APM__KIND_SEMAPHORE = 6,
+    APM__KIND_MUTEX = 7,
+    APM__KIND_COUNTDOWN_EVENT = 8,
+    APM__KIND_BARRIER = 9,
     APM__KIND_LIMIT
 };
 
@@ -48,8 +52,12 @@ struct apm__wait_link;
 struct apm__slot {
     _Atomic uint64_t control;
     struct apm__wait_link *waiters; /* guarded by the wait lock of the slot (wait.c) */
-    uint32_t index;                 /* immutable once the slot exists */
-    uint32_t next_free;             /* owned by the free list that the slot is in */
+    uint32_t index : 26;            /* immutable once the slot exists */
+    uint32_t kind : 6;              /* enum apm__slot_kind; immutable likewise */
+    union {
+        uint32_t next_free;   /* of a free slot: owned by the free list that it is in */
+        uint32_t all_waiters; /* of one in use: links of waits for all objects; guarded by the wait lock */
+    };
 };
 
 enum {

@@ -3,16 +3,19 @@
  */
 #include "apm/thread_pool.h"
 
-#include "pool.h"
-#include "process.h"
+#include "pools.h"
 
-/* The pool that a handle names: so far only the default one, by the null handle. */
-static apm_error resolve(apm_thread_pool handle, struct apm__pool **pool)
+/* -- Pools of the program's -- */
+
+apm_error apm_thread_pool_create(int min_threads, int max_threads, apm_thread_pool *pool)
 {
-    *pool = apm__pool_default();
-    if (apm__process_is_forked_child())
-        return APM_ERROR_INVALID_OPERATION;
-    return apm_thread_pool_is_null(handle) ? APM_ERROR_SUCCESS : APM_ERROR_ARGUMENT;
+    if (!pool)
+        return APM_ERROR_ARGUMENT_NULL;
+    *pool = (apm_thread_pool)APM_NULL_HANDLE;
+    int max = max_threads == 0 || max_threads > APM__MAX_THREADS ? APM__MAX_THREADS : max_threads;
+    if (min_threads < 0 || max < 1 || min_threads > max)
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    return apm__pool_create(min_threads, max, pool);
 }
 
 /* -- Work items -- */
@@ -21,10 +24,12 @@ apm_error apm_thread_pool_queue_user_work_item(apm_thread_pool handle, apm_wait_
                                                bool prefer_local)
 {
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_acquire(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    return callback ? apm__pool_call(pool, callback, state, prefer_local) : APM_ERROR_ARGUMENT_NULL;
+    error = callback ? apm__pool_call(pool, callback, state, prefer_local) : APM_ERROR_ARGUMENT_NULL;
+    apm__pool_release(pool);
+    return error;
 }
 
 /* How the reserved words of a public item are used. */
@@ -45,21 +50,26 @@ static void run_intrusive(struct apm__work *work)
     item->execute(item);
 }
 
-apm_error apm_thread_pool_queue_work_item(apm_thread_pool handle, apm_thread_pool_work_item *item, bool prefer_local)
+static apm_error queue_intrusive(struct apm__pool *pool, apm_thread_pool_work_item *item, bool prefer_local)
 {
-    struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
-    if (error != APM_ERROR_SUCCESS)
-        return error;
-    if (!item || !item->execute)
-        return APM_ERROR_ARGUMENT_NULL;
     struct intrusive *intrusive = (struct intrusive *)(void *)item;
     if (apm__atomic_exchange(&intrusive->queued, 1, APM__ACQUIRE) != 0)
         return APM_ERROR_INVALID_OPERATION;
     intrusive->work.run = run_intrusive;
-    error = apm__pool_queue(pool, &intrusive->work, prefer_local);
+    apm_error error = apm__pool_queue(pool, &intrusive->work, prefer_local);
     if (error != APM_ERROR_SUCCESS)
         apm__atomic_store(&intrusive->queued, 0, APM__RELEASE);
+    return error;
+}
+
+apm_error apm_thread_pool_queue_work_item(apm_thread_pool handle, apm_thread_pool_work_item *item, bool prefer_local)
+{
+    struct apm__pool *pool;
+    apm_error error = apm__pool_acquire(handle, &pool);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    error = item && item->execute ? queue_intrusive(pool, item, prefer_local) : APM_ERROR_ARGUMENT_NULL;
+    apm__pool_release(pool);
     return error;
 }
 
@@ -76,7 +86,7 @@ static int min_threads_locked(const struct apm__pool *pool)
 apm_error apm_thread_pool_set_min_threads(apm_thread_pool handle, int threads)
 {
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_acquire(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&pool->lock);
@@ -87,13 +97,14 @@ apm_error apm_thread_pool_set_min_threads(apm_thread_pool handle, int threads)
         apm__pool_publish_locked(pool);
     }
     apm__os_mutex_unlock(&pool->lock);
+    apm__pool_release(pool);
     return error;
 }
 
 apm_error apm_thread_pool_set_max_threads(apm_thread_pool handle, int threads)
 {
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_acquire(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&pool->lock);
@@ -104,6 +115,7 @@ apm_error apm_thread_pool_set_max_threads(apm_thread_pool handle, int threads)
         apm__pool_publish_locked(pool);
     }
     apm__os_mutex_unlock(&pool->lock);
+    apm__pool_release(pool);
     return error;
 }
 
@@ -114,12 +126,13 @@ static apm_error read_count(apm_thread_pool handle, int (*count_locked)(const st
         return APM_ERROR_ARGUMENT_NULL;
     *threads = 0;
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_acquire(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
     apm__os_mutex_lock(&pool->lock);
     *threads = count_locked(pool);
     apm__os_mutex_unlock(&pool->lock);
+    apm__pool_release(pool);
     return APM_ERROR_SUCCESS;
 }
 
@@ -161,47 +174,28 @@ apm_error apm_thread_pool_available_threads(apm_thread_pool handle, int *threads
 
 /* -- Counts -- */
 
-static uint64_t pending_locked(struct apm__pool *pool)
-{
-    uint64_t count = apm__pool_queued(pool);
-    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
-         worker = worker->next_worker)
-        count += apm__ring_count(&worker->work) + (uint64_t)apm__deque_count(&worker->local);
-    return count;
-}
-
-static uint64_t completed_locked(struct apm__pool *pool)
-{
-    uint64_t count = pool->completed_before;
-    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
-         worker = worker->next_worker)
-        count += apm__atomic_load(&worker->completed, APM__ACQUIRE);
-    return count;
-}
-
-static apm_error read_items(apm_thread_pool handle, uint64_t (*read_locked)(struct apm__pool *), int64_t *count)
+static apm_error read_items(apm_thread_pool handle, uint64_t (*count_of)(struct apm__pool *), int64_t *count)
 {
     if (!count)
         return APM_ERROR_ARGUMENT_NULL;
     *count = 0;
     struct apm__pool *pool;
-    apm_error error = resolve(handle, &pool);
+    apm_error error = apm__pool_acquire(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    apm__os_mutex_lock(&pool->lock); /* keeps the workers' structures */
-    *count = (int64_t)read_locked(pool);
-    apm__os_mutex_unlock(&pool->lock);
+    *count = (int64_t)count_of(pool);
+    apm__pool_release(pool);
     return APM_ERROR_SUCCESS;
 }
 
 apm_error apm_thread_pool_pending_work_item_count(apm_thread_pool handle, int64_t *count)
 {
-    return read_items(handle, pending_locked, count);
+    return read_items(handle, apm__pool_pending, count);
 }
 
 apm_error apm_thread_pool_completed_work_item_count(apm_thread_pool handle, int64_t *count)
 {
-    return read_items(handle, completed_locked, count);
+    return read_items(handle, apm__pool_completed, count);
 }
 
 /* -- The calling thread -- */

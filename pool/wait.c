@@ -1,165 +1,174 @@
 /*
- * The waits. Any thread; on a worker they go through the pool (apm__pool_park). See wait.h for why no wake-up is lost.
+ * The waiting thread. Any thread; on a worker the waits go through the pool (apm__pool_park). See wait.h for why no
+ * wake-up is lost.
  */
 #include "wait.h"
 
 #include "check.h"
 #include "pool.h"
+#include "wait_list.h"
 
-enum {
-    LOCK_COUNT = 64,
-    MAX_SLOTS = 64, /* as APM_WAIT_HANDLE_MAX_COUNT */
-    NOT_CLAIMED = -1,
-    GAVE_UP = -2,
-    DEADLOCKED = -3
-};
+static APM__THREAD_LOCAL struct apm__thread this_thread;
 
-#define FOUR_LOCKS \
-    APM__OS_MUTEX_INITIALIZER, APM__OS_MUTEX_INITIALIZER, APM__OS_MUTEX_INITIALIZER, APM__OS_MUTEX_INITIALIZER
-#define SIXTEEN_LOCKS FOUR_LOCKS, FOUR_LOCKS, FOUR_LOCKS, FOUR_LOCKS
-
-static apm__os_mutex locks[LOCK_COUNT] = {SIXTEEN_LOCKS, SIXTEEN_LOCKS, SIXTEEN_LOCKS, SIXTEEN_LOCKS};
-
-/* A thread in a wait. It stays until its links are out of every list, so whoever finds it in one may use it. */
-struct waiter {
-    struct apm__parker *parker;
-    bool for_all;
-    _Atomic int32_t
-        claimed; /* index of the slot whose signal it got; or one of those above. It leaves NOT_CLAIMED once */
-};
-
-/* A waiter's place in the list of one slot: circular, the slot points at the first. Guarded by the slot's wait lock. */
-struct apm__wait_link {
-    struct apm__wait_link *next;
-    struct apm__wait_link *previous;
-    struct waiter *waiter;
-    int32_t index;
-    bool linked;
-};
-
-static size_t lock_index(const struct apm__slot *slot)
+struct apm__thread *apm__thread_current(void)
 {
-    return ((uintptr_t)slot >> 6) % LOCK_COUNT;
+    return &this_thread;
 }
 
-static apm__os_mutex *lock_of(const struct apm__slot *slot)
-{
-    return &locks[lock_index(slot)];
-}
+/* -- Without a lock -- */
 
-/* -- The list of a slot -- */
+enum attempt {
+    TAKEN,
+    UNAVAILABLE,
+    CONTENDED /* it can be had, but others wait: the lock decides */
+};
 
-static void link_locked(struct apm__slot *slot, struct apm__wait_link *link)
+/* Takes the object in one step, or only looks at one that stays available. Acquire: see what was done before. */
+static enum attempt try_take(struct apm__slot *slot)
 {
-    struct apm__wait_link *first = slot->waiters;
-    if (first) {
-        link->next = first;
-        link->previous = first->previous;
-        first->previous->next = link;
-        first->previous = link;
-    } else {
-        link->next = link;
-        link->previous = link;
-        slot->waiters = link;
+    const struct apm__wait_kind *kind = apm__wait_kind_of(slot);
+    _Atomic uint64_t *word = apm__wait_word_of(slot);
+    uint64_t found = apm__atomic_load(word, APM__ACQUIRE);
+    while (kind->is_available(found, &this_thread)) {
+        uint64_t changed = kind->take ? kind->take(found, &this_thread) : found;
+        if (changed == found)
+            return TAKEN;
+        if (found & kind->guard)
+            return CONTENDED;
+        if (apm__atomic_replace(word, &found, changed, APM__ACQ_REL))
+            return TAKEN;
     }
-    link->linked = true;
+    return UNAVAILABLE;
 }
 
-static void unlink_locked(struct apm__slot *slot, struct apm__wait_link *link)
-{
-    if (!link->linked)
-        return;
-    link->linked = false;
-    link->next->previous = link->previous;
-    link->previous->next = link->next;
-    if (slot->waiters == link)
-        slot->waiters = link->next == link ? NULL : link->next;
-    if (!slot->waiters)
-        apm__atomic_and(&slot->control, ~(uint64_t)APM__SLOT_HAS_WAITERS, APM__RELAXED); /* under the lock */
-}
+/* -- Under the locks of all the slots -- */
 
-/* -- Signals -- */
-
-/* Gives the signal to the waiter; false if it has another one already, or has given up. */
-static bool claim(struct waiter *waiter, int32_t index)
+/* Takes what is waited for if it can be had at this moment. The guards are set, so that the moment lasts. */
+static bool take_locked(struct apm__waiter *waiter)
 {
-    int32_t not_claimed = NOT_CLAIMED;
-    while (!apm__atomic_replace(&waiter->claimed, &not_claimed, index, APM__ACQ_REL))
-        if (not_claimed != NOT_CLAIMED)
+    int32_t lowest = waiter->for_all ? 0 : APM__WAIT_NOT_CLAIMED;
+    /* From the last to the first: a result that completes meanwhile can only make the lowest one lower. */
+    for (size_t i = waiter->count; i-- > 0;) {
+        struct apm__slot *slot = waiter->slots[i];
+        bool available = !slot || apm__wait_is_available_locked(slot, waiter->thread);
+        if (waiter->for_all && !available)
             return false;
+        if (!waiter->for_all && available)
+            lowest = (int32_t)i;
+    }
+    if (lowest == APM__WAIT_NOT_CLAIMED)
+        return false;
+    apm__atomic_store(&waiter->claimed, lowest, APM__RELAXED); /* it is linked nowhere */
+    for (size_t i = 0; i < waiter->count; i++)
+        if (waiter->slots[i] && (waiter->for_all || (int32_t)i == lowest))
+            apm__wait_take_locked(waiter->slots[i], waiter->thread);
     return true;
 }
 
-/* Takes the signal of an auto-reset event, and only looks at that of any other. Acquire: what was signalled is seen. */
-static bool try_take(struct apm__slot *slot)
+/* Takes what is waited for, or has the waiter linked to every slot if it is to stay; true if it is linked. */
+static bool take_or_link_locked(struct apm__waiter *waiter, bool stay)
 {
-    uint64_t control = apm__atomic_load(&slot->control, APM__ACQUIRE);
-    while (control & APM__SLOT_SIGNALLED) {
-        if (!(control & APM__SLOT_AUTO_RESET))
-            return true;
-        if (apm__atomic_replace(&slot->control, &control, control & ~(uint64_t)APM__SLOT_SIGNALLED, APM__ACQ_REL))
-            return true;
-    }
-    return false;
-}
-
-void apm__wait_release_waiters(struct apm__slot *slot)
-{
-    apm__os_mutex_lock(lock_of(slot));
-    struct apm__wait_link *link = slot->waiters;
-    while (link) {
-        if (link->waiter->for_all || claim(link->waiter, link->index))
-            apm__parker_unpark(link->waiter->parker);
-        link = link->next == slot->waiters ? NULL : link->next;
-    }
-    apm__os_mutex_unlock(lock_of(slot));
-}
-
-/* Hands an auto-reset event's signal to the longest waiter, or leaves it set for the next wait. */
-static void signal_one_locked(struct apm__slot *slot)
-{
-    bool taken = false;
-    struct apm__wait_link *link = slot->waiters;
-    while (link && !taken) {
-        taken = !link->waiter->for_all && claim(link->waiter, link->index);
-        if (taken)
-            apm__parker_unpark(link->waiter->parker);
-        link = link->next == slot->waiters ? NULL : link->next;
-    }
-    if (!taken) {
-        apm__atomic_or(&slot->control, APM__SLOT_SIGNALLED, APM__ACQ_REL);
-        for (link = slot->waiters; link; link = link->next == slot->waiters ? NULL : link->next)
-            if (link->waiter->for_all)
-                apm__parker_unpark(link->waiter->parker);
-    }
-}
-
-void apm__wait_signal(struct apm__slot *slot)
-{
-    uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
-    do {
-        if ((control & APM__SLOT_AUTO_RESET) && (control & APM__SLOT_HAS_WAITERS)) {
-            apm__os_mutex_lock(lock_of(slot));
-            signal_one_locked(slot);
-            apm__os_mutex_unlock(lock_of(slot));
-            return;
+    for (size_t i = 0; i < waiter->count; i++)
+        if (waiter->slots[i])
+            apm__wait_guard_locked(waiter->slots[i]);
+    bool link = !take_locked(waiter) && stay;
+    for (size_t i = 0; i < waiter->count; i++) {
+        if (!waiter->slots[i])
+            continue;
+        if (link) {
+            waiter->links[i] = (struct apm__wait_link){.waiter = waiter, .index = (int32_t)i};
+            apm__wait_link_locked(waiter->slots[i], &waiter->links[i]);
+        } else {
+            apm__wait_unguard_locked(waiter->slots[i]);
         }
-        /* Release, also where it is set already: whoever waits sees what was done before this signal. */
-    } while (!apm__atomic_replace(&slot->control, &control, control | APM__SLOT_SIGNALLED, APM__ACQ_REL));
-    if (control & APM__SLOT_HAS_WAITERS)
-        apm__wait_release_waiters(slot);
+    }
+    return link;
 }
 
-void apm__wait_reset(struct apm__slot *slot)
+static bool take_or_link(struct apm__waiter *waiter, bool stay)
 {
-    apm__atomic_and(&slot->control, ~(uint64_t)APM__SLOT_SIGNALLED, APM__ACQ_REL);
+    struct apm__wait_locks locks = {0};
+    if (waiter->count > 1)
+        apm__wait_lock_gate(&locks);
+    for (size_t i = 0; i < waiter->count; i++)
+        if (waiter->slots[i])
+            apm__wait_lock(&locks, waiter->slots[i]);
+    bool linked = take_or_link_locked(waiter, stay);
+    apm__wait_unlock(&locks);
+    return linked;
 }
 
-/* -- Waits -- */
-
-static uint64_t end_of(int64_t timeout_ns)
+static void unlink_all(struct apm__waiter *waiter)
 {
-    return timeout_ns < 0 ? UINT64_MAX : apm__os_monotonic_ns() + (uint64_t)timeout_ns;
+    for (size_t i = 0; i < waiter->count; i++) {
+        if (!waiter->slots[i])
+            continue;
+        struct apm__wait_locks locks = {0};
+        apm__wait_lock(&locks, waiter->slots[i]);
+        apm__wait_unlink_locked(waiter->slots[i], &waiter->links[i]);
+        apm__wait_unlock(&locks);
+    }
+}
+
+/* -- Linked -- */
+
+static bool is_claimed(struct apm__waiter *waiter)
+{
+    /* Acquire pairs with the release of the claim: what was done before the release is seen. */
+    return apm__atomic_load(&waiter->claimed, APM__ACQUIRE) != APM__WAIT_NOT_CLAIMED;
+}
+
+enum {
+    SPIN_NS = 40000,    /* a little more than a wake-up costs */
+    SPIN_PAUSES = 16,   /* between two looks at the clock */
+    SPIN_PROBE = 64,    /* below that the score counts waits since the last try; from there on it is spun */
+    SPIN_SCORE_FULL = 8 /* a spin that paid off raises the score by one, one that did not lowers it by two */
+};
+
+/* Whether another processor could be about to release the thread while this one spins. */
+static bool has_processors(void)
+{
+    static _Atomic int processors;
+    int count = apm__atomic_load(&processors, APM__RELAXED);
+    if (count == 0) {
+        count = apm__os_processor_count();
+        apm__atomic_store(&processors, count, APM__RELAXED);
+    }
+    return count > 1;
+}
+
+/*
+ * Spins for a while before the thread parks, where that has been paying off, and once in a while to find out. Not on
+ * workers: they have their own work to hand over first.
+ */
+static void spin(struct apm__waiter *waiter)
+{
+    struct apm__thread *thread = &this_thread;
+    if (apm__pool_is_worker_thread() || !has_processors())
+        return;
+    if (thread->spin_score < SPIN_PROBE && ++thread->spin_score < SPIN_PROBE)
+        return;
+    uint64_t end_ns = apm__os_monotonic_ns() + SPIN_NS;
+    bool claimed = false;
+    do {
+        for (int i = 0; i < SPIN_PAUSES && !claimed; i++) {
+            apm__os_spin_pause();
+            claimed = is_claimed(waiter);
+        }
+    } while (!claimed && apm__os_monotonic_ns() < end_ns);
+    if (claimed && thread->spin_score < SPIN_PROBE + SPIN_SCORE_FULL)
+        thread->spin_score++;
+    else if (!claimed)
+        thread->spin_score = thread->spin_score >= SPIN_PROBE + 2 ? thread->spin_score - 2 : 0;
+}
+
+/* Whether one of the slots is signalled by a completion, which needs no worker to run. */
+static bool ended_by_io(const struct apm__waiter *waiter)
+{
+    for (size_t i = 0; i < waiter->count; i++)
+        if (waiter->slots[i] && (apm__atomic_load(&waiter->slots[i]->control, APM__RELAXED) & APM__SLOT_BY_IO))
+            return true;
+    return false;
 }
 
 /* Parks for the rest of the time; false if it is up. */
@@ -176,80 +185,78 @@ static bool park_until(struct apm__parker *parker, uint64_t end_ns)
     return true;
 }
 
-/* Whether one of the slots is signalled by a completion, which needs no worker to run. */
-static bool ended_by_io(struct apm__slot *const *slots, size_t count)
+/* Waits until the waiter, which is linked, is claimed, and unlinks it. */
+static void await(struct apm__waiter *waiter, int64_t timeout_ns)
 {
-    for (size_t i = 0; i < count; i++)
-        if (slots[i] && (apm__atomic_load(&slots[i]->control, APM__RELAXED) & APM__SLOT_BY_IO))
-            return true;
-    return false;
+    uint64_t end_ns = timeout_ns < 0 ? UINT64_MAX : apm__os_monotonic_ns() + (uint64_t)timeout_ns;
+    spin(waiter);
+    if (!is_claimed(waiter)) {
+        apm__pool_begin_wait(timeout_ns < 0 && !ended_by_io(waiter));
+        while (!is_claimed(waiter)) {
+            if (!park_until(waiter->parker, end_ns))
+                apm__wait_claim(waiter, APM__WAIT_GAVE_UP);
+            else if (apm__pool_is_deadlocked())
+                apm__wait_claim(waiter, APM__WAIT_DEADLOCKED);
+        }
+        apm__pool_end_wait();
+    }
+    unlink_all(waiter);
 }
 
-static void unlink_all(struct apm__slot *const *slots, struct apm__wait_link *links, size_t count)
+/* -- Waits -- */
+
+static apm_error settle(struct apm__slot *slot)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (!slots[i])
-            continue;
-        apm__os_mutex_lock(lock_of(slots[i]));
-        unlink_locked(slots[i], &links[i]);
-        apm__os_mutex_unlock(lock_of(slots[i]));
-    }
+    const struct apm__wait_kind *kind = slot ? apm__wait_kind_of(slot) : &apm__wait_result;
+    return kind->taken ? kind->taken(slot) : APM_ERROR_SUCCESS;
 }
 
-/* Links the waiter into the list of a slot, or takes its signal if it has come. False: there is no need to wait. */
-static bool enlist(struct apm__slot *slot, struct apm__wait_link *link)
+/* What came of a wait, once nothing of it is linked any more. */
+static apm_error conclude(struct apm__waiter *waiter, size_t *index)
 {
-    apm__os_mutex_lock(lock_of(slot));
-    apm__atomic_or(&slot->control, APM__SLOT_HAS_WAITERS, APM__ACQ_REL);
-    link_locked(slot, link);
-    bool signalled = try_take(slot);
-    if (signalled && !claim(link->waiter, link->index)) {
-        /* Another slot's signal came first: this one goes to the next waiter, if it is of the kind that is used up. */
-        if (apm__atomic_load(&slot->control, APM__RELAXED) & APM__SLOT_AUTO_RESET)
-            signal_one_locked(slot);
+    int32_t claimed = apm__atomic_load(&waiter->claimed, APM__ACQUIRE);
+    if (claimed == APM__WAIT_DEADLOCKED)
+        return APM_ERROR_DEADLOCK;
+    if (claimed < 0)
+        return APM_ERROR_WAIT_TIMEOUT;
+    *index = (size_t)claimed;
+    if (!waiter->for_all)
+        return settle(waiter->slots[claimed]);
+    apm_error error = APM_ERROR_SUCCESS;
+    for (size_t i = 0; i < waiter->count; i++) {
+        apm_error settled = settle(waiter->slots[i]);
+        if (error == APM_ERROR_SUCCESS)
+            error = settled;
     }
-    apm__os_mutex_unlock(lock_of(slot));
-    return !signalled;
+    return error;
+}
+
+/* A waiter of the calling thread, linked nowhere yet. */
+static struct apm__waiter create_waiter(struct apm__slot *const *slots, struct apm__wait_link *links, size_t count)
+{
+    APM__ASSERT(count > 0 && count <= APM__WAIT_LIMIT);
+    return (struct apm__waiter){.parker = apm__parker_current(),
+                                .thread = &this_thread,
+                                .slots = slots,
+                                .links = links,
+                                .count = count,
+                                .claimed = APM__WAIT_NOT_CLAIMED};
 }
 
 apm_error apm__wait_any(struct apm__slot *const *slots, size_t count, int64_t timeout_ns, size_t *index)
 {
-    APM__ASSERT(count > 0 && count <= MAX_SLOTS);
-    for (size_t i = 0; i < count; i++) {
-        if (!slots[i] || try_take(slots[i])) {
-            *index = i;
-            return APM_ERROR_SUCCESS;
-        }
-    }
+    *index = 0; /* the first is the lowest, whatever the others are */
+    enum attempt attempt = slots[0] ? try_take(slots[0]) : TAKEN;
+    if (attempt == TAKEN)
+        return settle(slots[0]);
     *index = count;
-    if (timeout_ns == 0)
+    if (count == 1 && timeout_ns == 0 && attempt == UNAVAILABLE)
         return APM_ERROR_WAIT_TIMEOUT;
-
-    struct apm__wait_link links[MAX_SLOTS];
-    struct waiter waiter = {.parker = apm__parker_current(), .claimed = NOT_CLAIMED};
-    uint64_t end_ns = end_of(timeout_ns);
-    size_t enlisted = 0;
-    bool wait = true;
-    apm__pool_begin_wait(timeout_ns < 0 && !ended_by_io(slots, count));
-    while (wait && enlisted < count) {
-        links[enlisted] = (struct apm__wait_link){.waiter = &waiter, .index = (int32_t)enlisted};
-        wait = enlist(slots[enlisted], &links[enlisted]);
-        enlisted++;
-    }
-    /* Acquire pairs with the release of the claim: what was signalled is seen. */
-    while (apm__atomic_load(&waiter.claimed, APM__ACQUIRE) == NOT_CLAIMED) {
-        if (!park_until(waiter.parker, end_ns))
-            claim(&waiter, GAVE_UP);
-        else if (apm__pool_is_deadlocked())
-            claim(&waiter, DEADLOCKED);
-    }
-    apm__pool_end_wait();
-    unlink_all(slots, links, enlisted);
-    int32_t claimed = apm__atomic_load(&waiter.claimed, APM__ACQUIRE);
-    if (claimed < 0)
-        return claimed == GAVE_UP ? APM_ERROR_WAIT_TIMEOUT : APM_ERROR_DEADLOCK;
-    *index = (size_t)claimed;
-    return APM_ERROR_SUCCESS;
+    struct apm__wait_link links[APM__WAIT_LIMIT];
+    struct apm__waiter waiter = create_waiter(slots, links, count);
+    if (take_or_link(&waiter, timeout_ns != 0))
+        await(&waiter, timeout_ns);
+    return conclude(&waiter, index);
 }
 
 apm_error apm__wait_one(struct apm__slot *slot, int64_t timeout_ns)
@@ -258,64 +265,48 @@ apm_error apm__wait_one(struct apm__slot *slot, int64_t timeout_ns)
     return apm__wait_any(&slot, 1, timeout_ns, &index);
 }
 
-/* Takes all signals if all are there; under all locks, so that no other wait gets one meanwhile. */
-static bool take_all(struct apm__slot *const *slots, size_t count, const bool *locked)
-{
-    for (size_t i = 0; i < LOCK_COUNT; i++)
-        if (locked[i])
-            apm__os_mutex_lock(&locks[i]);
-    bool all = true;
-    for (size_t i = 0; i < count && all; i++)
-        all = !slots[i] || (apm__atomic_load(&slots[i]->control, APM__ACQUIRE) & APM__SLOT_SIGNALLED);
-    size_t taken = 0;
-    while (all && taken < count)
-        if (!slots[taken] || try_take(slots[taken]))
-            taken++;
-        else
-            all = false; /* a wait that needs no lock was quicker: those taken so far go back */
-    while (!all && taken-- > 0)
-        if (slots[taken])
-            apm__atomic_or(&slots[taken]->control, APM__SLOT_SIGNALLED, APM__ACQ_REL);
-    for (size_t i = 0; i < LOCK_COUNT; i++)
-        if (locked[i])
-            apm__os_mutex_unlock(&locks[i]);
-    return all;
-}
-
 apm_error apm__wait_all(struct apm__slot *const *slots, size_t count, int64_t timeout_ns)
 {
-    APM__ASSERT(count > 0 && count <= MAX_SLOTS);
-    bool locked[LOCK_COUNT] = {false};
-    for (size_t i = 0; i < count; i++)
-        if (slots[i])
-            locked[lock_index(slots[i])] = true;
-    if (take_all(slots, count, locked))
-        return APM_ERROR_SUCCESS;
-    if (timeout_ns == 0)
-        return APM_ERROR_WAIT_TIMEOUT;
+    size_t index;
+    if (count == 1)
+        return apm__wait_any(slots, 1, timeout_ns, &index);
+    struct apm__wait_link links[APM__WAIT_LIMIT];
+    struct apm__waiter waiter = create_waiter(slots, links, count);
+    waiter.for_all = true;
+    if (take_or_link(&waiter, timeout_ns != 0))
+        await(&waiter, timeout_ns);
+    return conclude(&waiter, &index);
+}
 
-    struct apm__wait_link links[MAX_SLOTS];
-    struct waiter waiter = {.parker = apm__parker_current(), .for_all = true, .claimed = NOT_CLAIMED};
-    uint64_t end_ns = end_of(timeout_ns);
-    apm__pool_begin_wait(timeout_ns < 0 && !ended_by_io(slots, count));
-    for (size_t i = 0; i < count; i++) {
-        links[i] = (struct apm__wait_link){.waiter = &waiter, .index = (int32_t)i};
-        if (!slots[i])
-            continue;
-        apm__os_mutex_lock(lock_of(slots[i]));
-        apm__atomic_or(&slots[i]->control, APM__SLOT_HAS_WAITERS, APM__ACQ_REL);
-        link_locked(slots[i], &links[i]);
-        apm__os_mutex_unlock(lock_of(slots[i]));
+apm_error apm__wait_signal_and_wait(struct apm__slot *signal, struct apm__slot *slot, int64_t timeout_ns)
+{
+    const struct apm__wait_kind *kind = signal ? apm__wait_kind_of(signal) : &apm__wait_result;
+    apm__wait_step *step;
+    apm_error error = kind->begin_signal ? kind->begin_signal(signal, &step) : APM_ERROR_INVALID_OPERATION;
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+
+    struct apm__wait_link link;
+    struct apm__waiter waiter = create_waiter(&slot, &link, 1);
+    struct apm__wait_locks locks = {0};
+    bool linked = false;
+    apm__wait_lock_gate(&locks);
+    apm__wait_lock(&locks, signal);
+    if (slot) {
+        apm__wait_lock(&locks, slot);
+        apm__wait_guard_locked(slot); /* before others can know of the signal: what they do to the slot comes after */
     }
-    apm_error error = APM_ERROR_WAIT_TIMEOUT;
-    bool all;
-    while (!(all = take_all(slots, count, locked)) && park_until(waiter.parker, end_ns)) {
-        if (apm__pool_is_deadlocked()) {
-            error = APM_ERROR_DEADLOCK;
-            break;
-        }
-    }
-    apm__pool_end_wait();
-    unlink_all(slots, links, count);
-    return all ? APM_ERROR_SUCCESS : error;
+    uint64_t before;
+    error = apm__wait_change_locked(&locks, signal, step, 1, &before);
+    if (error == APM_ERROR_SUCCESS)
+        linked = take_or_link_locked(&waiter, timeout_ns != 0);
+    else if (slot)
+        apm__wait_unguard_locked(slot);
+    apm__wait_unlock(&locks);
+    if (error != APM_ERROR_SUCCESS)
+        return error == APM_ERROR_SEMAPHORE_FULL ? APM_ERROR_INVALID_OPERATION : error; /* as .NET has it here */
+    size_t index;
+    if (linked)
+        await(&waiter, timeout_ns);
+    return conclude(&waiter, &index);
 }

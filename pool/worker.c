@@ -19,6 +19,11 @@ bool apm__pool_is_worker_thread(void)
     return current != NULL;
 }
 
+bool apm__pool_is_worker_of(struct apm__pool *pool)
+{
+    return current && current->pool == pool;
+}
+
 bool apm__pool_is_abandoning(void)
 {
     return abandoning;
@@ -46,8 +51,8 @@ static void begin_item(struct apm__worker *worker)
         stop_searching(worker);
 }
 
-/* Ends what the work has said about blocking, and has forgotten to take back. */
-static void end_hints(struct apm__worker *worker)
+/* Work has ended without saying that its blocking has. */
+static void end_blocking(struct apm__worker *worker)
 {
     while (worker->blocking > 0)
         apm__pool_end_blocking();
@@ -59,7 +64,7 @@ static void run_call(struct apm__worker *worker, struct apm__entry call)
     worker->running = call;
     ((apm__function *)(uintptr_t)call.first)((void *)(uintptr_t)call.second);
     worker->running = (struct apm__entry){0};
-    end_hints(worker);
+    end_blocking(worker);
     uint64_t completed = apm__atomic_load(&worker->completed, APM__RELAXED);
     apm__atomic_store(&worker->completed, completed + 1, APM__RELEASE); /* who counts it sees what the item did */
 }
@@ -271,8 +276,8 @@ void apm__worker_exited(void *argument)
     struct apm__worker *worker = argument;
     struct apm__pool *pool = worker->pool;
     apm__os_log("apm: a callback ended its pool thread by pthread_exit or cancellation; callbacks must return");
-    end_hints(worker);
-    if (worker->running.first == (uintptr_t)apm__work_run) {
+    end_blocking(worker);
+    if (worker->running.first == (uint64_t)(uintptr_t)apm__work_run) {
         abandoning = true;
         apm__work_run((void *)(uintptr_t)worker->running.second);
     }

@@ -1,6 +1,7 @@
 /*
  * Work items: that each runs once, in which order, and what is refused.
  */
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "support.h"
@@ -213,6 +214,51 @@ TEST(blocking_said_outside_the_pool_does_nothing)
     apm_thread_pool_blocking_end();
     apm_thread_pool_blocking_begin();
     apm_thread_pool_blocking_end();
+}
+
+/* -- Items that do what they must not ----------------------------------------------------------------------------- */
+
+static void queue_local_and_end_the_thread(void *state)
+{
+    queue_local(note, state);
+    queue(note, state);
+    apm_thread_pool_blocking_begin();
+    pthread_exit(NULL);
+}
+
+TEST(an_item_that_ends_its_thread_is_reported_and_the_pool_goes_on)
+{
+    struct record record = {0};
+    struct entry entry = {&record, 1};
+    apm_async_result result;
+    uint8_t byte;
+    socket_pair pair = socket_pair_create();
+
+    one_worker();
+    latch_init(&record.done);
+    CHECK_SUCCESS(apm_socket_begin_receive(pair.client, &byte, 1, APM_SOCKET_FLAGS_NONE, NULL, NULL, &result));
+    for (size_t i = 1; i <= 10; i++) {
+        queue(queue_local_and_end_the_thread, &entry);
+        LATCH_AWAIT(&record.done, 2 * i); /* what it had queued runs on another thread */
+    }
+    CHECK_SUCCESS(apm_socket_send(pair.server, "x", 1, APM_SOCKET_FLAGS_NONE, NULL));
+    CHECK_SUCCESS(apm_socket_end_receive(pair.client, result, NULL));
+    socket_pair_close(pair);
+}
+
+static void *end_the_thread(void *argument)
+{
+    (void)argument;
+    pthread_exit(NULL);
+}
+
+TEST(a_delegate_that_ends_its_thread_completes_all_the_same)
+{
+    apm_async_result result;
+
+    CHECK_SUCCESS(apm_delegate_begin_invoke(default_pool, end_the_thread, NULL, NULL, NULL, &result));
+    CHECK_ERROR(apm_delegate_end_invoke(end_the_thread, result, NULL), APM_ERROR_OPERATION_ABORTED);
+    CHECK_SUCCESS(apm_cleanup(-1));
 }
 
 /* -- Intrusive items --------------------------------------------------------------------------------------------- */

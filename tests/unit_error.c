@@ -70,6 +70,7 @@ static const recorded_name other_errors[] = {
     {258, "WaitTimeout"},   {20001, "Argument"},         {20002, "ArgumentNull"},   {20003, "ArgumentOutOfRange"},
     {20004, "Format"},      {20005, "InvalidOperation"}, {20006, "ObjectDisposed"}, {20007, "NotSupported"},
     {20008, "OutOfMemory"}, {20009, "Deadlock"},
+    {20010, "AbandonedMutex"}, {20011, "Application"}, {20012, "SemaphoreFull"}, {20013, "BarrierPostPhase"},
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
@@ -134,7 +135,11 @@ static bool is_value(apm_error error)
     case APM_ERROR_OBJECT_DISPOSED:
     case APM_ERROR_NOT_SUPPORTED:
     case APM_ERROR_OUT_OF_MEMORY:
-    case APM_ERROR_DEADLOCK: return true;
+    case APM_ERROR_DEADLOCK:
+    case APM_ERROR_ABANDONED_MUTEX:
+    case APM_ERROR_APPLICATION:
+    case APM_ERROR_SEMAPHORE_FULL:
+    case APM_ERROR_BARRIER_POST_PHASE: return true;
     }
     return false;
 }

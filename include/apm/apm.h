@@ -5,10 +5,15 @@
 #define APM_APM_H
 
 #include "apm/async_result.h"
+#include "apm/barrier.h"
+#include "apm/countdown_event.h"
+#include "apm/delegate.h"
 #include "apm/dns.h"
 #include "apm/error.h"
 #include "apm/handle.h"
 #include "apm/ip_address.h"
+#include "apm/mutex.h"
+#include "apm/semaphore.h"
 #include "apm/socket.h"
 #include "apm/thread_pool.h"
 #include "apm/version.h"

@@ -75,7 +75,11 @@ typedef enum apm_error {
     APM_ERROR_OBJECT_DISPOSED = 20006,       /* ObjectDisposedException */
     APM_ERROR_NOT_SUPPORTED = 20007,         /* NotSupportedException */
     APM_ERROR_OUT_OF_MEMORY = 20008,         /* OutOfMemoryException; also a thread that could not be created */
-    APM_ERROR_DEADLOCK = 20009               /* a wait that only a callback which no thread can run could end */
+    APM_ERROR_DEADLOCK = 20009,              /* a wait that only a callback which no thread can run could end */
+    APM_ERROR_ABANDONED_MUTEX = 20010,       /* AbandonedMutexException: the wait has succeeded, and took the mutex */
+    APM_ERROR_APPLICATION = 20011,           /* ApplicationException: a mutex that the calling thread does not own */
+    APM_ERROR_SEMAPHORE_FULL = 20012,        /* SemaphoreFullException */
+    APM_ERROR_BARRIER_POST_PHASE = 20013     /* BarrierPostPhaseException: the post-phase action returned an error */
 } apm_error;
 
 /*

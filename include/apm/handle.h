@@ -37,6 +37,10 @@ APM_DECLARE_HANDLE(apm_async_result);
 APM_DECLARE_HANDLE(apm_wait_handle);
 APM_DECLARE_HANDLE(apm_manual_reset_event);
 APM_DECLARE_HANDLE(apm_auto_reset_event);
+APM_DECLARE_HANDLE(apm_semaphore);
+APM_DECLARE_HANDLE(apm_mutex);
+APM_DECLARE_HANDLE(apm_countdown_event);
+APM_DECLARE_HANDLE(apm_barrier);
 APM_DECLARE_HANDLE(apm_thread_pool);
 
 #endif

@@ -86,6 +86,15 @@ APM_API APM_MUST_CHECK apm_error apm_socket_create(apm_address_family address_fa
                                                    apm_protocol_type protocol_type, apm_socket *socket);
 
 /*
+ * The same on a pool: callbacks of the socket, and of the connections that it accepts, run on its workers.
+ *
+ * Errors   also APM_ERROR_ARGUMENT no pool, APM_ERROR_OBJECT_DISPOSED it has been destroyed.
+ */
+APM_API APM_MUST_CHECK apm_error apm_socket_create_on_pool(apm_thread_pool pool, apm_address_family address_family,
+                                                           apm_socket_type socket_type, apm_protocol_type protocol_type,
+                                                           apm_socket *socket);
+
+/*
  * Creates a dual-mode socket: IPv6 that also speaks IPv4, whose addresses it shows as ::ffff:a.b.c.d.
  *
  * Success, failure and errors as apm_socket_create.

@@ -1,7 +1,8 @@
 /*
  * The worker pool: the threads that run callbacks and work items, and wait for I/O.
  *
- * The default pool starts at first use; a null handle names it.
+ * The default pool is named by the null handle: `apm_thread_pool pool = APM_NULL_HANDLE;`. A program may have others,
+ * each with its own threads, limits and sockets. A pool starts at first use.
  */
 #ifndef APM_THREAD_POOL_H
 #define APM_THREAD_POOL_H
@@ -15,7 +16,33 @@
 
 APM_BEGIN_DECLARATIONS
 
-/* -- Work items -- */
+/* -- Pools ------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Creates a pool. `min_threads` and `max_threads` are as for the functions that set them; 0 is what the default pool
+ * begins with.
+ *
+ * Success  *pool is the handle; apm_thread_pool_destroy ends it.
+ * Failure  *pool is the null handle.
+ * Errors   APM_ERROR_ARGUMENT_NULL `pool` is NULL; APM_ERROR_ARGUMENT_OUT_OF_RANGE a number is below 0, or the minimum
+ *          above the maximum; APM_ERROR_OUT_OF_MEMORY; APM_ERROR_INVALID_OPERATION in a child after fork.
+ */
+APM_API APM_MUST_CHECK apm_error apm_thread_pool_create(int min_threads, int max_threads, apm_thread_pool *pool);
+
+/*
+ * Ends a pool: closes its sockets, so that what is pending completes with APM_ERROR_OPERATION_ABORTED, runs what is
+ * queued, waits until no callback runs, and ends the threads. Results that have not been ended can still be.
+ *
+ * Threads  any but a worker of the pool.
+ * Blocks   until all is done, at most `timeout_ms` (-1: no limit).
+ * Errors   APM_ERROR_ARGUMENT_NULL the default pool, which apm_cleanup ends; APM_ERROR_ARGUMENT no pool;
+ *          APM_ERROR_OBJECT_DISPOSED it has been destroyed, or is being; APM_ERROR_ARGUMENT_OUT_OF_RANGE
+ *          `timeout_ms` is below -1; APM_ERROR_INVALID_OPERATION on a worker of the pool, or in a child after fork;
+ *          APM_ERROR_TIMED_OUT something was still running: the pool goes on, without its sockets.
+ */
+APM_API APM_MUST_CHECK apm_error apm_thread_pool_destroy(apm_thread_pool pool, int timeout_ms);
+
+/* -- Work items --------------------------------------------------------------------------------------------------- */
 
 /* A work item's function. It must return, as an apm_async_callback must. .NET: WaitCallback */
 typedef void apm_wait_callback(void *state);
@@ -66,7 +93,7 @@ APM_API APM_MUST_CHECK apm_error apm_thread_pool_queue_work_item(apm_thread_pool
 APM_API void apm_thread_pool_blocking_begin(void);
 APM_API void apm_thread_pool_blocking_end(void);
 
-/* -- Size -- */
+/* -- Size -------------------------------------------------------------------------------------------------------- */
 
 /*
  * Sets how many worker threads the pool starts without delay (at first the number of processors that the process may

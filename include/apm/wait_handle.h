@@ -1,5 +1,6 @@
 /*
- * Wait handles: manual-reset and auto-reset events, and the waits over them and over asynchronous results.
+ * Wait handles: manual-reset and auto-reset events, and the waits over them, over asynchronous results, semaphores,
+ * mutexes and countdown events.
  *
  * Time-outs are in milliseconds: -1 waits for ever, 0 only looks. A wait may be made on any thread; on a pool thread it
  * tells the pool first, which puts another thread in its place, so that a wait never stops completions.
@@ -26,13 +27,16 @@ APM_BEGIN_DECLARATIONS
 #define APM_WAIT_HANDLE_MAX_COUNT 64
 
 /*
- * Waits until the object is signalled; an auto-reset event is taken by the wait.
+ * Waits until the object is signalled; an auto-reset event, a token of a semaphore or a mutex is taken by the wait.
+ * Waits for one object are served in the order in which they came.
  *
  * Threads  any, but not where it may not block.
  * Blocks   until signalled, at most `timeout_ms`.
  * Errors   APM_ERROR_WAIT_TIMEOUT the time is up (.NET returns false);
  *          APM_ERROR_ARGUMENT_NULL a null handle; APM_ERROR_ARGUMENT no handle that was ever issued;
- *          APM_ERROR_ARGUMENT_OUT_OF_RANGE `timeout_ms` is below -1; APM_ERROR_OBJECT_DISPOSED the event is closed;
+ *          APM_ERROR_ARGUMENT_OUT_OF_RANGE `timeout_ms` is below -1; APM_ERROR_OBJECT_DISPOSED the object is closed;
+ *          APM_ERROR_ABANDONED_MUTEX the wait has succeeded, and took a mutex that its owner had abandoned;
+ *          APM_ERROR_OUT_OF_MEMORY the thread's first wait for a mutex could not be provided for;
  *          APM_ERROR_DEADLOCK a wait without limit for an event, on a pool thread: for a second every thread of the
  *          pool, at its maximum, was in such a wait, while callbacks that might end it were ready and no thread could
  *          run them.
@@ -44,7 +48,7 @@ APM_API APM_MUST_CHECK apm_error apm_wait_handle_wait_one(apm_wait_handle handle
  * Waits until one of `count` objects is signalled and takes that one only; *index is its place, the lowest one if
  * several are signalled.
  *
- * Failure  *index is `count`.
+ * Failure  *index is `count`; but after APM_ERROR_ABANDONED_MUTEX it is the place of the mutex, which has been taken.
  * Errors   those of apm_wait_handle_wait_one for any of the handles; APM_ERROR_ARGUMENT_NULL a pointer is NULL;
  *          APM_ERROR_ARGUMENT `count` is 0; APM_ERROR_NOT_SUPPORTED more than APM_WAIT_HANDLE_MAX_COUNT handles.
  * .NET     WaitHandle.WaitAny(WaitHandle[], int)
@@ -53,12 +57,28 @@ APM_API APM_MUST_CHECK apm_error apm_wait_handle_wait_any(const apm_wait_handle 
                                                           size_t *index);
 
 /*
- * Waits until all of `count` objects are signalled at the same moment, and takes them together.
+ * Waits until all of `count` objects are signalled at the same moment, and takes them together; until then it takes
+ * nothing. It is released in the moment in which the last one is signalled, also if that is taken back at once.
  *
- * Errors   those of apm_wait_handle_wait_any; APM_ERROR_ARGUMENT the same handle twice (.NET: DuplicateWaitObject).
+ * Errors   those of apm_wait_handle_wait_any, with APM_ERROR_ABANDONED_MUTEX if one of several mutexes was abandoned:
+ *          all objects have been taken; APM_ERROR_ARGUMENT the same handle twice (.NET: DuplicateWaitObject).
  * .NET     WaitHandle.WaitAll(WaitHandle[], int)
  */
 APM_API APM_MUST_CHECK apm_error apm_wait_handle_wait_all(const apm_wait_handle *handles, size_t count, int timeout_ms);
+
+/*
+ * Signals an object and in the same moment begins to wait for another one, or the same: nothing that another thread
+ * does because of the signal can come before the wait.
+ *
+ * Failure  the object has been signalled if the error is APM_ERROR_WAIT_TIMEOUT, APM_ERROR_DEADLOCK or
+ *          APM_ERROR_ABANDONED_MUTEX, and has not otherwise.
+ * Errors   those of apm_wait_handle_wait_one for either handle; APM_ERROR_INVALID_OPERATION the object to signal is a
+ *          semaphore that is full, or neither an event, a semaphore nor a mutex; APM_ERROR_APPLICATION it is a mutex
+ *          that the calling thread does not own; APM_ERROR_ABANDONED_MUTEX as for apm_mutex_wait_one.
+ * .NET     WaitHandle.SignalAndWait(WaitHandle, WaitHandle, int, bool)
+ */
+APM_API APM_MUST_CHECK apm_error apm_wait_handle_signal_and_wait(apm_wait_handle to_signal, apm_wait_handle to_wait_on,
+                                                                 int timeout_ms);
 
 /*
  * Creates an event that stays signalled until it is reset.

@@ -77,6 +77,10 @@ static const error_description descriptions[] = {
     {APM_ERROR_NOT_SUPPORTED, "NotSupported", "The call is not supported here"},
     {APM_ERROR_OUT_OF_MEMORY, "OutOfMemory", "Out of memory, or a thread could not be created"},
     {APM_ERROR_DEADLOCK, "Deadlock", "The wait could only end by a callback that no thread is free to run"},
+    {APM_ERROR_ABANDONED_MUTEX, "AbandonedMutex", "The wait took a mutex whose owner had ended without releasing it"},
+    {APM_ERROR_APPLICATION, "Application", "The mutex is not owned by the calling thread"},
+    {APM_ERROR_SEMAPHORE_FULL, "SemaphoreFull", "The release would exceed the maximum count of the semaphore"},
+    {APM_ERROR_BARRIER_POST_PHASE, "BarrierPostPhase", "The post-phase action of the barrier returned an error"},
 };
 
 static const error_description unknown = {APM_ERROR_SUCCESS, "Unknown", "Unknown error"};

@@ -90,6 +90,8 @@ static void free_operation(struct apm__operation *operation)
         operation->plan = NULL;
         apm_host_entry_free(operation->entry);
         operation->entry = NULL;
+        apm__os_free(operation->invocation);
+        operation->invocation = NULL;
     }
     APM__ASSERT(operation->reserved == NULL && operation->deadline.position == 0);
     apm__slot_free(&apm__operations, &operation->slot);
@@ -281,17 +283,21 @@ void *apm_async_result_async_state(apm_async_result result)
     return state;
 }
 
+apm_socket apm__operation_socket(const struct apm__operation *operation)
+{
+    if (apm__atomic_load(&operation->kind, APM__RELAXED) == APM__OPERATION_INVOKE)
+        return (apm_socket)APM_NULL_HANDLE;
+    return (apm_socket){apm__atomic_load(&operation->owner, APM__RELAXED)};
+}
+
 apm_socket apm_async_result_socket(apm_async_result result)
 {
-    apm_socket socket = APM_NULL_HANDLE;
-    if (is_current(result)) {
-        socket.bits = apm__atomic_load(&current->owner, APM__RELAXED);
-        return socket;
-    }
+    if (is_current(result))
+        return apm__operation_socket(current);
     struct apm__operation *operation = look(result);
     if (!operation)
-        return socket;
-    socket.bits = apm__atomic_load(&operation->owner, APM__RELAXED);
+        return (apm_socket)APM_NULL_HANDLE;
+    apm_socket socket = apm__operation_socket(operation);
     apm__operation_release(operation);
     return socket;
 }

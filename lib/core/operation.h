@@ -34,7 +34,8 @@ enum apm__operation_kind {
     APM__OPERATION_RECEIVE,
     APM__OPERATION_SEND,
     APM__OPERATION_GET_HOST_ENTRY,
-    APM__OPERATION_GET_HOST_ADDRESSES
+    APM__OPERATION_GET_HOST_ADDRESSES,
+    APM__OPERATION_INVOKE
 };
 
 enum {
@@ -68,7 +69,7 @@ struct apm__operation {
     struct apm__work work; /* hands the callback to the pool */
 
     /* immutable from Begin on. `owner` and `kind` are read before the reader has made sure of the generation. */
-    _Atomic uint64_t owner; /* bits of the socket; 0 for none */
+    _Atomic uint64_t owner; /* bits of the socket, or of a delegate; 0 for none */
     _Atomic uint32_t kind;  /* enum apm__operation_kind */
     int32_t flags;          /* of a receive or send */
     void *state;
@@ -103,11 +104,12 @@ struct apm__operation {
 #endif
 
     /* rare: guarded by the lock of the place until the operation is detached, then its owner's */
-    struct apm__connect_plan *plan; /* connect */
-    void *reserved;                 /* accept: the channel that the connection gets; NULL once it has got it */
-    uint64_t accepted;              /* accept: bits of the new socket */
-    struct apm_host_entry *entry;   /* name look-ups: the answer, until End takes it */
-    apm__os_socket descriptor;      /* accept: the connection, between the system call and the channel */
+    struct apm__connect_plan *plan;     /* connect */
+    void *reserved;                     /* accept: the channel that the connection gets; NULL once it has got it */
+    uint64_t accepted;                  /* accept: bits of the new socket */
+    struct apm__invocation *invocation; /* delegates */
+    struct apm_host_entry *entry;       /* name look-ups: the answer, until End takes it */
+    apm__os_socket descriptor;          /* accept: the connection, between the system call and the channel */
 
     /* guarded by the pool's deadline heap */
     struct apm__deadline deadline;
@@ -140,6 +142,9 @@ apm_async_result apm__operation_handle(struct apm__operation *operation);
 
 /* Completes an operation whose outcome is set. The caller owns it, holds no lock, and may not touch it afterwards. */
 void apm__operation_complete(struct apm__operation *operation);
+
+/* The socket that an operation is of; the null handle if it is not of one. */
+apm_socket apm__operation_socket(const struct apm__operation *operation);
 
 /* Drops a reference. */
 void apm__operation_release(struct apm__operation *operation);

@@ -6,14 +6,16 @@
  */
 #include "apm/wait_handle.h"
 
-#include "event.h"
+#include "apm/countdown_event.h"
+#include "apm/mutex.h"
+#include "apm/semaphore.h"
 #include "operation.h"
 #include "wait.h"
+#include "waitable.h"
 
 /* What a wait has resolved its handles to. */
 struct held {
     struct apm__slot *slots[APM_WAIT_HANDLE_MAX_COUNT];
-    struct apm__slot_table *tables[APM_WAIT_HANDLE_MAX_COUNT];
     size_t count;
 };
 
@@ -22,31 +24,28 @@ static void release_all(struct held *held)
     for (size_t i = 0; i < held->count; i++) {
         if (!held->slots[i])
             continue;
-        if (held->tables[i] == &apm__operations)
+        if (held->slots[i]->kind == APM__KIND_OPERATION)
             apm__operation_release((struct apm__operation *)held->slots[i]);
         else
-            apm__event_release(held->tables[i], held->slots[i]);
+            apm__waitable_release(held->slots[i]);
     }
 }
 
 /* Adds the object that the handle names. */
 static apm_error hold(struct held *held, apm_wait_handle handle)
 {
-    static struct apm__slot_table *const tables[] = {&apm__manual_reset_events, &apm__auto_reset_events,
-                                                     &apm__operations};
-    apm_error error = handle.bits == 0 ? APM_ERROR_ARGUMENT_NULL : APM_ERROR_ARGUMENT;
-    struct apm__slot *slot = NULL;
-    size_t kind = 0;
-    for (; error == APM_ERROR_ARGUMENT && kind < sizeof tables / sizeof tables[0]; kind++)
-        error = apm__slot_acquire(tables[kind], handle.bits, 0, &slot);
-    if (error == APM_ERROR_OBJECT_DISPOSED && tables[kind - 1] == &apm__operations)
-        error = APM_ERROR_SUCCESS; /* ended: signalled for ever */
-    if (error != APM_ERROR_SUCCESS)
-        return error;
-    held->slots[held->count] = slot;
-    held->tables[held->count] = tables[kind - 1];
-    held->count++;
-    return APM_ERROR_SUCCESS;
+    struct apm__slot *slot;
+    apm_error error;
+    if ((handle.bits & ((1u << APM__SLOT_KIND_BITS) - 1)) != APM__KIND_OPERATION) {
+        error = apm__waitable_hold(handle.bits, &slot);
+    } else {
+        error = apm__slot_acquire(&apm__operations, handle.bits, 0, &slot);
+        if (error == APM_ERROR_OBJECT_DISPOSED)
+            error = APM_ERROR_SUCCESS; /* ended: signalled for ever */
+    }
+    if (error == APM_ERROR_SUCCESS)
+        held->slots[held->count++] = slot;
+    return error;
 }
 
 static apm_error hold_all(struct held *held, const apm_wait_handle *handles, size_t count, int timeout_ms)
@@ -111,6 +110,18 @@ apm_error apm_wait_handle_wait_all(const apm_wait_handle *handles, size_t count,
     return error;
 }
 
+apm_error apm_wait_handle_signal_and_wait(apm_wait_handle to_signal, apm_wait_handle to_wait_on, int timeout_ms)
+{
+    apm_wait_handle handles[2] = {to_signal, to_wait_on};
+    struct held held;
+    apm_error error = hold_all(&held, handles, 2, timeout_ms);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    error = apm__wait_signal_and_wait(held.slots[0], held.slots[1], to_ns(timeout_ms));
+    release_all(&held);
+    return error;
+}
+
 apm_error apm_manual_reset_event_wait_one(apm_manual_reset_event event, int timeout_ms)
 {
     return apm_wait_handle_wait_one(apm_manual_reset_event_to_wait_handle(event), timeout_ms);
@@ -119,4 +130,19 @@ apm_error apm_manual_reset_event_wait_one(apm_manual_reset_event event, int time
 apm_error apm_auto_reset_event_wait_one(apm_auto_reset_event event, int timeout_ms)
 {
     return apm_wait_handle_wait_one(apm_auto_reset_event_to_wait_handle(event), timeout_ms);
+}
+
+apm_error apm_semaphore_wait_one(apm_semaphore semaphore, int timeout_ms)
+{
+    return apm_wait_handle_wait_one(apm_semaphore_to_wait_handle(semaphore), timeout_ms);
+}
+
+apm_error apm_mutex_wait_one(apm_mutex mutex, int timeout_ms)
+{
+    return apm_wait_handle_wait_one(apm_mutex_to_wait_handle(mutex), timeout_ms);
+}
+
+apm_error apm_countdown_event_wait(apm_countdown_event event, int timeout_ms)
+{
+    return apm_wait_handle_wait_one(apm_countdown_event_wait_handle(event), timeout_ms);
 }

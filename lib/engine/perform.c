@@ -62,7 +62,8 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
     case APM__OPERATION_RECEIVE: return perform_receive(operation, descriptor);
     case APM__OPERATION_SEND: return perform_send(operation, descriptor);
     case APM__OPERATION_GET_HOST_ENTRY:
-    case APM__OPERATION_GET_HOST_ADDRESSES: break;
+    case APM__OPERATION_GET_HOST_ADDRESSES:
+    case APM__OPERATION_INVOKE: break;
     }
     const bool is_of_sockets = false;
     APM__CHECK(is_of_sockets);

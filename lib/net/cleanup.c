@@ -1,16 +1,17 @@
 /*
- * apm_cleanup: the orderly end of everything, and the list of what was forgotten. It is the only code that walks the
- * slot tables; every step has an end.
+ * The orderly end of a pool, and of everything: apm_cleanup, with the list of what was forgotten. It is the only code
+ * that walks the slot tables; every step has an end.
  *
- * Lock: `lock` keeps a second cleanup out.
+ * Lock: `lock` keeps a second one out.
  */
 #include "apm/apm.h"
 #include "channel.h"
 #include "engine.h"
-#include "event.h"
 #include "operation.h"
+#include "pools.h"
 #include "process.h"
 #include "resolver.h"
+#include "waitable.h"
 
 static apm__os_mutex lock = APM__OS_MUTEX_INITIALIZER;
 
@@ -22,19 +23,20 @@ static const char *const kind_names[] = {
     [APM__OPERATION_SEND] = "send",
     [APM__OPERATION_GET_HOST_ENTRY] = "get_host_entry",
     [APM__OPERATION_GET_HOST_ADDRESSES] = "get_host_addresses",
+    [APM__OPERATION_INVOKE] = "invoke",
 };
 
 /* -- Sockets -- */
 
-/* Closes each socket that is open; the number of them. An accept that completes meanwhile brings another one. */
-static size_t close_sockets(bool report)
+/* Closes the pool's open sockets; the number of them. An accept that completes meanwhile brings another one. */
+static size_t close_sockets(const struct apm__pool *pool, bool report)
 {
     size_t closed = 0;
     struct apm__slot *slot;
     for (uint32_t i = 0; (slot = apm__slot_at(&apm__channels, i)); i++) {
         struct apm__channel *channel = (struct apm__channel *)slot;
         apm__os_mutex_lock(&channel->lock);
-        if (channel->key == 0) {
+        if (channel->key == 0 || channel->pool != pool) {
             apm__channel_unlock(channel);
             continue;
         }
@@ -58,17 +60,16 @@ static struct apm__operation *hold(struct apm__slot *slot)
     return (struct apm__operation *)held;
 }
 
-/* Whether only the user's reference is left: completed, the callback returned, and no End or wait in progress. */
+/* Whether the operation has completed, and its callback has returned: nothing of it needs the pool. */
 static bool is_at_rest(const struct apm__operation *operation)
 {
     uint64_t control = apm__atomic_load(&operation->slot.control, APM__ACQUIRE);
     const uint64_t wanted = APM__SLOT_SIGNALLED | APM__OPERATION_RETURNED;
-    return (control & wanted) == wanted && !(control & APM__SLOT_CLOSED) &&
-           (control & APM__SLOT_REFERENCES) == 2; /* the user's and ours */
+    return (control & wanted) == wanted;
 }
 
-/* Cancels what is pending, and tells whether every operation is at rest. */
-static bool rest_operations(void)
+/* Cancels what is pending on the pool, and tells whether all its operations are at rest. */
+static bool rest_operations(const struct apm__pool *pool)
 {
     bool at_rest = true;
     struct apm__slot *slot;
@@ -76,8 +77,12 @@ static bool rest_operations(void)
         struct apm__operation *operation = hold(slot);
         if (!operation)
             continue;
+        if (operation->pool != pool) {
+            apm__operation_release(operation);
+            continue;
+        }
         uint64_t control = apm__atomic_load(&operation->slot.control, APM__ACQUIRE);
-        if (!(control & APM__SLOT_SIGNALLED) && apm__atomic_load(&operation->owner, APM__RELAXED) == 0)
+        if (!(control & APM__SLOT_SIGNALLED) && apm_socket_is_null(apm__operation_socket(operation)))
             operation->cancel(operation, APM_ERROR_OPERATION_ABORTED);
         at_rest = at_rest && is_at_rest(operation);
         apm__operation_release(operation);
@@ -85,7 +90,24 @@ static bool rest_operations(void)
     return at_rest;
 }
 
-/* Ends what nobody has ended. Everything is at rest. */
+/* Whether nobody else is in an End of a result, or waits for one. All pools are at rest. */
+static bool no_operation_is_in_use(void)
+{
+    bool unused = true;
+    struct apm__slot *slot;
+    for (uint32_t i = 0; (slot = apm__slot_at(&apm__operations, i)); i++) {
+        struct apm__operation *operation = hold(slot);
+        if (!operation)
+            continue;
+        uint64_t control = apm__atomic_load(&operation->slot.control, APM__ACQUIRE);
+        unused = unused && !(control & APM__SLOT_CLOSED) &&
+                 (control & APM__SLOT_REFERENCES) == 2; /* the user's, ours */
+        apm__operation_release(operation);
+    }
+    return unused;
+}
+
+/* Ends what nobody has ended. */
 static void end_operations(void)
 {
     uint64_t now_ns = apm__os_monotonic_ns();
@@ -99,7 +121,7 @@ static void end_operations(void)
             unsigned long long age_ms = (now_ns - operation->begun_ns) / 1000000;
             apm__os_log("apm: cleanup: %s of socket %016llx was begun %llu ms ago and not ended",
                         kind_names[apm__atomic_load(&operation->kind, APM__RELAXED)],
-                        (unsigned long long)apm__atomic_load(&operation->owner, APM__RELAXED), age_ms);
+                        (unsigned long long)apm__operation_socket(operation).bits, age_ms);
 #ifdef APM_DEBUG
             apm__os_log("apm: cleanup:   it was begun at %p", operation->begun_at);
 #endif
@@ -109,10 +131,25 @@ static void end_operations(void)
     }
 }
 
-/* -- Events -- */
+/* -- What can be waited for -- */
 
-/* Closes the table's events; false if somebody waits on one. */
-static bool close_events(struct apm__slot_table *table)
+static const struct {
+    struct apm__slot_table *table;
+    const char *name;
+} waitables[] = {
+    {&apm__manual_reset_events, "event"},        {&apm__auto_reset_events, "event"}, {&apm__semaphores, "semaphore"},
+    {&apm__countdown_events, "countdown event"}, {&apm__barriers, "barrier"},        {&apm__mutexes, "mutex"},
+};
+
+/* How many references there are if nobody waits: ours, the creator's unless it is closed, and a mutex's owner's. */
+static uint64_t references_at_rest(const struct apm__slot *slot, uint64_t control)
+{
+    uint64_t owner = slot->kind == APM__KIND_MUTEX && apm__mutex_is_owned(slot);
+    return (control & APM__SLOT_CLOSED ? 1u : 2u) + owner;
+}
+
+/* Closes the table's objects; false if somebody waits for one. */
+static bool close_waitables(struct apm__slot_table *table, const char *name)
 {
     bool all = true;
     struct apm__slot *slot;
@@ -122,15 +159,22 @@ static bool close_events(struct apm__slot_table *table)
         if (apm__slot_acquire(table, bits, 0, &held) != APM_ERROR_SUCCESS)
             continue;
         uint64_t control = apm__atomic_load(&slot->control, APM__ACQUIRE);
-        uint64_t at_rest = control & APM__SLOT_CLOSED ? 1 : 2; /* the creator's, unless closed, and ours */
-        if ((control & APM__SLOT_REFERENCES) > at_rest) {
+        if ((control & APM__SLOT_REFERENCES) > references_at_rest(slot, control)) {
             all = false;
         } else if (!(apm__atomic_or(&slot->control, APM__SLOT_CLOSED, APM__ACQ_REL) & APM__SLOT_CLOSED)) {
-            apm__os_log("apm: cleanup: event %016llx was not closed", (unsigned long long)bits);
-            apm__event_release(table, held);
+            apm__os_log("apm: cleanup: %s %016llx was not closed", name, (unsigned long long)bits);
+            apm__waitable_release(held);
         }
-        apm__event_release(table, held);
+        apm__waitable_release(held);
     }
+    return all;
+}
+
+static bool close_all_waitables(void)
+{
+    bool all = true;
+    for (size_t i = 0; i < sizeof waitables / sizeof waitables[0]; i++)
+        all = close_waitables(waitables[i].table, waitables[i].name) && all;
     return all;
 }
 
@@ -141,19 +185,107 @@ static bool is_late(uint64_t end_ns)
     return apm__os_monotonic_ns() >= end_ns;
 }
 
-/* Closes and cancels everything until nothing moves any more; false if the time is up. */
-static bool come_to_rest(uint64_t end_ns)
+static void wait_a_little(void)
 {
-    bool first = true;
-    for (;;) {
-        size_t closed = close_sockets(first);
-        first = false;
-        if (rest_operations() && closed == 0 && apm__pool_is_quiet(apm__pool_default()))
+    apm__parker_park(apm__parker_current(), 1000000); /* callbacks return when they return */
+}
+
+/* Closes and cancels all that is on the pool until nothing moves any more; false if the time is up. */
+static bool bring_to_rest(struct apm__pool *pool, bool report, uint64_t end_ns)
+{
+    for (;; report = false) {
+        size_t closed = close_sockets(pool, report);
+        if (rest_operations(pool) && closed == 0 && apm__pool_is_quiet(pool))
             return true;
         if (is_late(end_ns))
             return false;
-        apm__parker_park(apm__parker_current(), 1000000); /* callbacks return when they return */
+        wait_a_little();
     }
+}
+
+static uint64_t end_of(int timeout_ms)
+{
+    return timeout_ms < 0 ? UINT64_MAX : apm__os_monotonic_ns() + (uint64_t)timeout_ms * 1000000;
+}
+
+/* Stops the pool, or has it go on if the time is up first. */
+static apm_error end_pool(struct apm__pool *pool, bool report, uint64_t end_ns)
+{
+    apm__pool_close(pool);
+    bool resting = bring_to_rest(pool, report, end_ns);
+    if (resting)
+        apm__pool_stop(pool);
+    else
+        apm__pool_reopen(pool);
+    return resting ? APM_ERROR_SUCCESS : APM_ERROR_TIMED_OUT;
+}
+
+/* Ends a pool of the program's, which the caller holds. */
+static apm_error destroy(struct apm__pool *pool, bool report, uint64_t end_ns)
+{
+    if (!apm__pool_claim_end(pool))
+        return APM_ERROR_OBJECT_DISPOSED;
+    apm_error error = end_pool(pool, report, end_ns);
+    if (error == APM_ERROR_SUCCESS)
+        apm__pool_release(pool); /* the program's reference */
+    else
+        apm__pool_unclaim_end(pool);
+    return error;
+}
+
+apm_error apm_thread_pool_destroy(apm_thread_pool handle, int timeout_ms)
+{
+    struct apm__pool *pool;
+    if (apm_thread_pool_is_null(handle))
+        return APM_ERROR_ARGUMENT_NULL;
+    if (timeout_ms < -1)
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    apm_error error = apm__pool_acquire(handle, &pool);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    if (apm__pool_is_worker_of(pool)) {
+        error = APM_ERROR_INVALID_OPERATION;
+    } else {
+        apm__pool_begin_wait(false); /* the caller may be another pool's worker */
+        error = destroy(pool, false, end_of(timeout_ms));
+        apm__pool_end_wait();
+    }
+    apm__pool_release(pool);
+    return error;
+}
+
+/* Ends the program's pools; false if the time is up. */
+static bool destroy_pools(uint64_t end_ns)
+{
+    bool all = true;
+    struct apm__pool *next;
+    for (struct apm__pool *pool = apm__pool_next(apm__pool_default()); pool; pool = next) {
+        next = apm__pool_next(pool);
+        apm__os_log("apm: cleanup: pool %016llx was not destroyed",
+                    (unsigned long long)apm__slot_handle(&apm__pools, pool->slot));
+        all = destroy(pool, true, end_ns) == APM_ERROR_SUCCESS && all;
+        apm__pool_release(pool);
+    }
+    return all;
+}
+
+/* Stops the default pool once nothing is in use any more; false if the time is up. */
+static bool end_default_pool(uint64_t end_ns)
+{
+    struct apm__pool *pool = apm__pool_default();
+    apm__pool_close(pool);
+    bool resting = bring_to_rest(pool, true, end_ns);
+    while (resting && !no_operation_is_in_use()) {
+        resting = !is_late(end_ns);
+        wait_a_little();
+    }
+    if (resting && apm__resolver_stop(end_ns)) {
+        apm__pool_stop(pool);
+        end_operations();
+        return true;
+    }
+    apm__pool_reopen(pool);
+    return false;
 }
 
 apm_error apm_cleanup(int timeout_ms)
@@ -162,21 +294,14 @@ apm_error apm_cleanup(int timeout_ms)
         return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
     if (apm__pool_is_worker_thread() || apm__process_is_forked_child())
         return APM_ERROR_INVALID_OPERATION;
-    struct apm__pool *pool = apm__pool_default();
-    uint64_t end_ns = timeout_ms < 0 ? UINT64_MAX : apm__os_monotonic_ns() + (uint64_t)timeout_ms * 1000000;
+    uint64_t end_ns = end_of(timeout_ms);
     apm_error error = APM_ERROR_TIMED_OUT;
     apm__os_mutex_lock(&lock);
-    apm__pool_close(pool);
-    if (!come_to_rest(end_ns) || !apm__resolver_stop(end_ns))
-        goto reopen;
-    apm__pool_stop(pool);
-    end_operations();
-    bool manual = close_events(&apm__manual_reset_events);
-    bool automatic = close_events(&apm__auto_reset_events);
-    if (manual && automatic)
+    if (!destroy_pools(end_ns) || !end_default_pool(end_ns))
+        goto unlock;
+    if (close_all_waitables())
         error = APM_ERROR_SUCCESS;
-reopen:
-    apm__pool_reopen(pool);
+unlock:
     apm__os_mutex_unlock(&lock);
     return error;
 }

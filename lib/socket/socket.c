@@ -5,14 +5,14 @@
 
 #include "channel.h"
 #include "engine.h"
+#include "pools.h"
 
-static apm_error create(apm_address_family family, apm_socket_type type, apm_protocol_type protocol, bool dual_mode,
-                        apm_socket *socket)
+static apm_error create(struct apm__pool *pool, apm_address_family family, apm_socket_type type,
+                        apm_protocol_type protocol, bool dual_mode, apm_socket *socket)
 {
     if (!socket)
         return APM_ERROR_ARGUMENT_NULL;
     *socket = (apm_socket)APM_NULL_HANDLE;
-    struct apm__pool *pool = apm__pool_default();
     apm_error error = apm__pool_start(pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
@@ -32,7 +32,11 @@ static apm_error create(apm_address_family family, apm_socket_type type, apm_pro
     channel->dual_mode = dual_mode;
     apm__channel_open(channel, descriptor);
     socket->bits = apm__slot_handle(&apm__channels, &channel->slot);
-    return APM_ERROR_SUCCESS;
+    if (apm__pool_is_still_open(pool))
+        return APM_ERROR_SUCCESS;
+    apm_socket_close(*socket); /* the pool's end may have missed it */
+    *socket = (apm_socket)APM_NULL_HANDLE;
+    return APM_ERROR_INVALID_OPERATION;
 
 close_descriptor:
     apm__os_socket_close(descriptor);
@@ -42,12 +46,26 @@ close_descriptor:
 apm_error apm_socket_create(apm_address_family address_family, apm_socket_type socket_type,
                             apm_protocol_type protocol_type, apm_socket *socket)
 {
-    return create(address_family, socket_type, protocol_type, false, socket);
+    return create(apm__pool_default(), address_family, socket_type, protocol_type, false, socket);
+}
+
+apm_error apm_socket_create_on_pool(apm_thread_pool handle, apm_address_family address_family,
+                                    apm_socket_type socket_type, apm_protocol_type protocol_type, apm_socket *socket)
+{
+    struct apm__pool *pool;
+    if (socket)
+        *socket = (apm_socket)APM_NULL_HANDLE;
+    apm_error error = apm__pool_acquire(handle, &pool);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    error = create(pool, address_family, socket_type, protocol_type, false, socket);
+    apm__pool_release(pool);
+    return error;
 }
 
 apm_error apm_socket_create_dual_mode(apm_socket_type socket_type, apm_protocol_type protocol_type, apm_socket *socket)
 {
-    return create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, socket_type, protocol_type, true, socket);
+    return create(apm__pool_default(), APM_ADDRESS_FAMILY_INTER_NETWORK_V6, socket_type, protocol_type, true, socket);
 }
 
 apm_error apm_socket_close(apm_socket socket)
@@ -65,7 +83,7 @@ apm_error apm_socket_close_and_wait(apm_socket socket, int timeout_ms)
     if (timeout_ms < -1)
         return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
     const struct apm__operation *current = apm__operation_current();
-    if (current && socket.bits != 0 && apm__atomic_load(&current->owner, APM__RELAXED) == socket.bits)
+    if (current && socket.bits != 0 && apm__operation_socket(current).bits == socket.bits)
         return APM_ERROR_INVALID_OPERATION;
     apm_error error = apm_socket_close(socket);
     if (error != APM_ERROR_SUCCESS)

@@ -100,7 +100,8 @@ bool apm__os_at_fork_in_child(void (*hook)(void));
 
 /*
  * Has `hook` called when the calling thread ends (not when the process does). False if it cannot be promised. A hook
- * that has been called may be set again, also by what runs while the thread ends. One hook a thread.
+ * that has been called may be set again, also by what runs while the thread ends. Setting it twice is setting it once;
+ * a thread has room for a few different ones, which are called in no particular order.
  */
 bool apm__os_at_thread_exit(void (*hook)(void));
 

@@ -182,27 +182,39 @@ bool apm__os_at_fork_in_child(void (*hook)(void))
     return pthread_atfork(NULL, NULL, hook) == 0;
 }
 
+enum { EXIT_HOOKS = 4 };
+
 static pthread_key_t exit_key;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 static bool has_exit_key;
-static APM__THREAD_LOCAL void (*exit_hook)(void);
+static APM__THREAD_LOCAL void (*exit_hooks[EXIT_HOOKS])(void);
 
-static void run_exit_hook(void *unused)
+static void run_exit_hooks(void *unused)
 {
     (void)unused; /* the key's value only says that there is a hook */
-    exit_hook();
+    for (int i = 0; i < EXIT_HOOKS; i++) {
+        void (*hook)(void) = exit_hooks[i];
+        exit_hooks[i] = NULL; /* before the call, which may set it again */
+        if (hook)
+            hook();
+    }
 }
 
 static void create_exit_key(void)
 {
-    has_exit_key = pthread_key_create(&exit_key, run_exit_hook) == 0;
+    has_exit_key = pthread_key_create(&exit_key, run_exit_hooks) == 0;
 }
 
 bool apm__os_at_thread_exit(void (*hook)(void))
 {
+    int place = 0;
     pthread_once(&exit_key_once, create_exit_key);
-    exit_hook = hook;
-    return has_exit_key && pthread_setspecific(exit_key, &has_exit_key) == 0;
+    while (place < EXIT_HOOKS && exit_hooks[place] && exit_hooks[place] != hook)
+        place++;
+    if (place == EXIT_HOOKS || !has_exit_key || pthread_setspecific(exit_key, &has_exit_key) != 0)
+        return false;
+    exit_hooks[place] = hook;
+    return true;
 }
 
 /* -- Clock and environment -- */
