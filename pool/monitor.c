@@ -1,7 +1,9 @@
 /*
  * The monitor: a thread that looks each two milliseconds while any worker runs, and finds another worker where one is
  * stuck in a callback: for what lies in its rings, and for polling. Where every worker is stuck and at least one of
- * them blocked rather than computing (its processor time stands still), it adds a thread, up to the pool's maximum.
+ * them blocked rather than computing, it adds a thread, up to the pool's maximum. A blocked thread is one whose
+ * processor time stands still, and of which the system says that it is not for want of a processor: on a busy machine
+ * threads that compute get little of one, and the more of them there were, the less each would get.
  *
  * It is dormant while no worker runs and nothing waits for one. The first worker that runs wakes it: the worker stores
  * RUNNING and then reads the monitor's word, the monitor stores DORMANT and then reads the workers' states, all
@@ -36,12 +38,12 @@ struct sight {
     bool running; /* some worker runs */
     bool stuck;   /* some worker is at the item it was at a tick ago */
     bool needy;   /* some worker's rings hold what it cannot run soon */
-    int blocked;  /* workers whose callbacks block */
 };
 
 static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct sight *sight)
 {
     uint32_t progress = apm__atomic_load(&worker->progress, APM__RELAXED);
+    worker->seems_blocked = false;
     if (apm__atomic_load(&worker->state, APM__SEQ_CST) != APM__WORKER_RUNNING) {
         worker->stuck_ticks = 0;
         worker->seen_progress = progress - 1; /* not the same as whatever it runs next */
@@ -66,17 +68,50 @@ static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct s
     bool exists = apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_RUNNING && worker->joinable;
     uint64_t cpu_ns = exists ? apm__os_thread_cpu_ns(worker->thread) : 0;
     apm__os_mutex_unlock(&pool->lock);
-    if (worker->stuck_ticks++ == 0)
-        worker->seen_cpu_ns = cpu_ns;
-    else if (cpu_ns - worker->seen_cpu_ns < (uint64_t)(worker->stuck_ticks - 1) * (TICK_NS / 4))
-        sight->blocked++;
+    worker->last_cpu_ns = cpu_ns;
+    if (worker->stuck_ticks++ == 0) {
+        worker->first_cpu_ns = cpu_ns;
+        worker->blocked_cpu_ns = UINT64_MAX;
+    } else {
+        worker->seems_blocked = cpu_ns - worker->first_cpu_ns < (uint64_t)(worker->stuck_ticks - 1) * (TICK_NS / 4);
+    }
 }
 
-static void find_a_thread(struct apm__pool *pool, const struct sight *sight)
+/*
+ * Whether a worker that seems blocked is so, and not only short of a processor. What the system has said once holds
+ * until the thread runs again.
+ */
+static bool is_blocked(struct apm__worker *worker)
+{
+    if (!worker->seems_blocked)
+        return false;
+    if (worker->blocked_cpu_ns == worker->last_cpu_ns)
+        return true;
+    uint32_t number = apm__atomic_load(&worker->number, APM__RELAXED);
+    if (number == 0 || apm__os_thread_is_ready(number))
+        return false;
+    worker->blocked_cpu_ns = worker->last_cpu_ns;
+    return true;
+}
+
+/* How many threads there may be because others are blocked. It is found out only where it matters, as it takes time. */
+static int count_blocked(struct apm__pool *pool)
+{
+    int blocked = 0;
+    if (apm__atomic_load(&pool->wakeable, APM__RELAXED) > 0)
+        return 0;
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
+         worker = worker->next_worker)
+        blocked += is_blocked(worker);
+    return blocked;
+}
+
+static void find_a_thread(struct apm__pool *pool)
 {
     struct apm__parker *unpark;
+    int blocked = count_blocked(pool);
     apm__os_mutex_lock(&pool->lock);
-    int limit = apm__pool_wanted_locked(pool) + sight->blocked;
+    int limit = apm__pool_wanted_locked(pool) + blocked;
     bool covered = apm__pool_wake_locked(pool, limit, &unpark);
     if (!covered && apm__atomic_load(&pool->role, APM__RELAXED) == 0)
         apm__pool_have_a_waiter_poll_locked(pool, &unpark);
@@ -141,9 +176,11 @@ static bool tick(struct apm__pool *pool, struct memory *memory)
 
     bool has_queue = has_work(pool, sight.running);
     memory->unattended = apm__atomic_load(&pool->role, APM__RELAXED) == 0 ? memory->unattended + 1 : 0;
+    if (apm__atomic_load(&pool->hurry, APM__RELAXED) != (has_queue && sight.stuck))
+        apm__atomic_store(&pool->hurry, has_queue && sight.stuck, APM__RELAXED);
     bool nobody_polls = sight.running && memory->unattended > 0 && (sight.stuck || memory->unattended > 1);
     if (sight.needy || nobody_polls || (has_queue && (sight.stuck || memory->had_queue)))
-        find_a_thread(pool, &sight);
+        find_a_thread(pool);
     memory->had_queue = has_queue;
     if (has_queue && !sight.running)
         break_deadlock(pool, memory);

@@ -162,6 +162,7 @@ static bool create_worker_locked(struct apm__pool *pool)
         return false;
     /* All before the thread starts: it looks at its own fields without the lock. */
     apm__atomic_store(&worker->state, APM__WORKER_RUNNING, APM__SEQ_CST);
+    apm__atomic_store(&worker->number, 0, APM__RELAXED);
     worker->searching = true;
     apm__atomic_add(&pool->searching, 1, APM__SEQ_CST);
     pool->threads++;
@@ -224,10 +225,13 @@ void apm__pool_wake_for_queue(struct apm__pool *pool)
         return;
     bool nobody_to_wake = apm__atomic_load(&pool->wakeable, APM__SEQ_CST) == 0;
     bool nobody_runs = apm__atomic_load(&pool->running, APM__SEQ_CST) == 0;
-    uint64_t expected_ns = apm__pool_queued(pool) * apm__atomic_load(&pool->item_ns, APM__RELAXED);
-    if (nobody_to_wake && nobody_runs)
+    if (nobody_to_wake && nobody_runs) {
         apm__monitor_notice(pool); /* all workers wait, and may be waiting for this */
-    else if (!nobody_to_wake && (nobody_runs || expected_ns > APM__WAKE_NS))
+        return;
+    }
+    uint64_t expected_ns = apm__pool_queued(pool) * apm__atomic_load(&pool->item_ns, APM__RELAXED);
+    bool in_hurry = apm__atomic_load(&pool->hurry, APM__RELAXED); /* or else what is expected holds */
+    if (!nobody_to_wake && (nobody_runs || in_hurry || expected_ns > APM__WAKE_NS))
         apm__pool_wake(pool);
 }
 

@@ -159,6 +159,7 @@ struct apm__worker {
     /* atomic: written by the worker, read by the monitor */
     _Atomic uint32_t state;    /* enum apm__worker_state */
     _Atomic uint32_t progress; /* goes up with each item, so that "still the same" can be seen */
+    _Atomic uint32_t number;   /* of its thread, in the system; 0 until that has begun */
 
     /* atomic: set by whoever finds that the worker, which waits, has to poll meanwhile; cleared by the worker */
     _Atomic uint32_t shall_poll;
@@ -173,8 +174,11 @@ struct apm__worker {
 
     /* owned by the monitor */
     uint32_t seen_progress;
-    uint32_t stuck_ticks; /* for how many ticks it has been at the same item */
-    uint64_t seen_cpu_ns; /* the thread's processor time when that was first seen */
+    uint32_t stuck_ticks;    /* for how many ticks it has been at the same item */
+    uint64_t first_cpu_ns;   /* the thread's processor time when that was first seen */
+    uint64_t last_cpu_ns;    /* the same at the last tick */
+    uint64_t blocked_cpu_ns; /* the same when the system said that it was blocked, if it has; or else UINT64_MAX */
+    bool seems_blocked;      /* it has hardly used a processor meanwhile */
 
     /* atomic in itself; here, and not with the thread, so that a late unpark meets no freed memory */
     struct apm__parker parker;
@@ -234,6 +238,7 @@ struct apm__pool {
     /* atomic */
     _Atomic uint32_t searching; /* workers that look for work and have not found any */
     _Atomic uint32_t role;      /* 1: some thread has the polling role */
+    _Atomic uint32_t hurry;     /* 1: work is queued behind a stuck worker; the monitor's, a guess to others */
     _Atomic uint32_t rescue;    /* 1: a stuck worker's rings hold something; who next looks elsewhere takes it first */
     _Atomic uint64_t polled_ns; /* when a worker last polled */
     _Atomic uint32_t item_ns;   /* average time that an event takes, as measured lately */

@@ -261,6 +261,7 @@ void apm__worker_main(void *argument)
 {
     struct apm__worker *worker = argument;
     current = worker;
+    apm__atomic_store(&worker->number, apm__os_thread_number(), APM__RELAXED);
     worker->turn = 0;
     worker->batch_size = 0;
     worker->running = (struct apm__entry){0};
