@@ -1,48 +1,62 @@
 /*
- * The heap of deadlines: a binary heap whose entries know their places. Any thread; the lock is a leaf.
+ * The heap of deadlines: each entry has four children, which lie side by side, so that a million entries are ten levels
+ * deep; the deadlines know their places. Any thread; the lock is a leaf.
  */
 #include "deadline.h"
 
 #include "check.h"
+
+enum { CHILDREN = 4 };
 
 void apm__deadline_heap_initialise(struct apm__deadline_heap *heap)
 {
     apm__os_mutex_initialise(&heap->lock);
     heap->entries = NULL;
     heap->count = 0;
+    heap->promised = 0;
     heap->capacity = 0;
     apm__atomic_store(&heap->next_due_ns, APM__DEADLINE_NEVER, APM__SEQ_CST);
 }
 
 void apm__deadline_heap_finish(struct apm__deadline_heap *heap)
 {
-    APM__ASSERT(heap->count == 0);
+    APM__ASSERT(heap->count == 0 && heap->promised == 0);
     apm__os_free(heap->entries);
     heap->entries = NULL;
     heap->capacity = 0;
 }
 
-static void place(struct apm__deadline_heap *heap, size_t index, struct apm__deadline *deadline)
+/* -- The heap -- */
+
+static void place(struct apm__deadline_heap *heap, uint32_t index, struct apm__deadline_entry entry)
 {
-    heap->entries[index] = deadline;
-    deadline->position = index + 1;
+    heap->entries[index] = entry;
+    entry.deadline->position = index + 1;
 }
 
-/* Moves the entry at `index` to where it belongs, up or down. */
-static void settle(struct apm__deadline_heap *heap, size_t index)
+/* The earliest of the entry's children, or the count if it has none. */
+static uint32_t earliest_child(const struct apm__deadline_heap *heap, uint32_t index)
 {
-    struct apm__deadline *moved = heap->entries[index];
-    while (index > 0 && heap->entries[(index - 1) / 2]->due_ns > moved->due_ns) {
-        place(heap, index, heap->entries[(index - 1) / 2]);
-        index = (index - 1) / 2;
+    uint64_t first = (uint64_t)index * CHILDREN + 1; /* wider than an index, since it may lie far beyond the last */
+    if (first >= heap->count)
+        return heap->count;
+    uint32_t earliest = (uint32_t)first;
+    for (uint64_t child = first + 1; child < heap->count && child < first + CHILDREN; child++)
+        if (heap->entries[child].due_ns < heap->entries[earliest].due_ns)
+            earliest = (uint32_t)child;
+    return earliest;
+}
+
+/* Puts an entry where it belongs, up or down from `index`, which is free. */
+static void settle(struct apm__deadline_heap *heap, uint32_t index, struct apm__deadline_entry moved)
+{
+    while (index > 0 && heap->entries[(index - 1) / CHILDREN].due_ns > moved.due_ns) {
+        place(heap, index, heap->entries[(index - 1) / CHILDREN]);
+        index = (index - 1) / CHILDREN;
     }
     for (;;) {
-        size_t child = 2 * index + 1;
-        if (child >= heap->count)
-            break;
-        if (child + 1 < heap->count && heap->entries[child + 1]->due_ns < heap->entries[child]->due_ns)
-            child++;
-        if (heap->entries[child]->due_ns >= moved->due_ns)
+        uint32_t child = earliest_child(heap, index);
+        if (child == heap->count || heap->entries[child].due_ns >= moved.due_ns)
             break;
         place(heap, index, heap->entries[child]);
         index = child;
@@ -52,34 +66,61 @@ static void settle(struct apm__deadline_heap *heap, size_t index)
 
 static void publish_next(struct apm__deadline_heap *heap)
 {
-    uint64_t next = heap->count > 0 ? heap->entries[0]->due_ns : APM__DEADLINE_NEVER;
-    apm__atomic_store(&heap->next_due_ns, next, APM__SEQ_CST);
+    uint64_t next = heap->count > 0 ? heap->entries[0].due_ns : APM__DEADLINE_NEVER;
+    if (next != apm__atomic_load(&heap->next_due_ns, APM__RELAXED)) /* written under the lock only */
+        apm__atomic_store(&heap->next_due_ns, next, APM__SEQ_CST);
 }
 
 static void take_out(struct apm__deadline_heap *heap, struct apm__deadline *deadline)
 {
-    size_t index = deadline->position - 1;
+    uint32_t index = deadline->position - 1;
     deadline->position = 0;
+    heap->promised -= !deadline->reserved;
     heap->count--;
-    if (index < heap->count) {
-        heap->entries[index] = heap->entries[heap->count];
-        settle(heap, index);
-    }
+    if (index < heap->count)
+        settle(heap, index, heap->entries[heap->count]);
     publish_next(heap);
 }
 
-static bool reserve(struct apm__deadline_heap *heap)
+/* -- Places -- */
+
+/* Makes sure that there is room for one place more, and promises it. */
+static bool promise(struct apm__deadline_heap *heap)
 {
-    if (heap->count < heap->capacity)
-        return true;
-    size_t capacity = heap->capacity ? heap->capacity * 2 : 64;
-    struct apm__deadline **entries = apm__os_resize(heap->entries, capacity * sizeof(struct apm__deadline *));
-    if (!entries)
-        return false;
-    heap->entries = entries;
-    heap->capacity = capacity;
+    if (heap->promised == heap->capacity) {
+        uint32_t capacity = heap->capacity ? heap->capacity * 2 : 64;
+        if (capacity < heap->capacity)
+            return false;
+        struct apm__deadline_entry *entries = apm__os_resize(heap->entries, (size_t)capacity * sizeof *entries);
+        if (!entries)
+            return false;
+        heap->entries = entries;
+        heap->capacity = capacity;
+    }
+    heap->promised++;
     return true;
 }
+
+apm_error apm__deadline_reserve(struct apm__deadline_heap *heap, struct apm__deadline *deadline)
+{
+    apm__os_mutex_lock(&heap->lock);
+    APM__ASSERT(!deadline->reserved && deadline->position == 0);
+    deadline->reserved = promise(heap);
+    bool reserved = deadline->reserved;
+    apm__os_mutex_unlock(&heap->lock);
+    return reserved ? APM_ERROR_SUCCESS : APM_ERROR_OUT_OF_MEMORY;
+}
+
+void apm__deadline_unreserve(struct apm__deadline_heap *heap, struct apm__deadline *deadline)
+{
+    apm__os_mutex_lock(&heap->lock);
+    APM__ASSERT(deadline->reserved && deadline->position == 0);
+    deadline->reserved = 0;
+    heap->promised--;
+    apm__os_mutex_unlock(&heap->lock);
+}
+
+/* -- Arming and expiring -- */
 
 apm_error apm__deadline_set(struct apm__deadline_heap *heap, struct apm__deadline *deadline, uint64_t due_ns,
                             bool *was_armed, bool *is_first)
@@ -89,14 +130,14 @@ apm_error apm__deadline_set(struct apm__deadline_heap *heap, struct apm__deadlin
     apm__os_mutex_lock(&heap->lock);
     *was_armed = deadline->position != 0;
     if (!*was_armed) {
-        if (!reserve(heap)) {
+        if (!deadline->reserved && !promise(heap)) {
             error = APM_ERROR_OUT_OF_MEMORY;
             goto unlock;
         }
-        place(heap, heap->count++, deadline);
+        deadline->position = ++heap->count;
     }
     deadline->due_ns = due_ns;
-    settle(heap, deadline->position - 1);
+    settle(heap, deadline->position - 1, (struct apm__deadline_entry){due_ns, deadline});
     publish_next(heap);
     *is_first = deadline->position == 1;
 unlock:
@@ -114,13 +155,13 @@ bool apm__deadline_clear(struct apm__deadline_heap *heap, struct apm__deadline *
     return armed;
 }
 
-void apm__deadline_expire(struct apm__deadline_heap *heap, uint64_t now_ns)
+void apm__deadline_expire(struct apm__deadline_heap *heap, uint64_t now_ns, uint32_t limit)
 {
-    while (apm__deadline_next(heap) <= now_ns) {
+    while (limit-- > 0 && apm__deadline_next(heap) <= now_ns) {
         struct apm__deadline *due = NULL;
         apm__os_mutex_lock(&heap->lock);
-        if (heap->count > 0 && heap->entries[0]->due_ns <= now_ns) {
-            due = heap->entries[0];
+        if (heap->count > 0 && heap->entries[0].due_ns <= now_ns) {
+            due = heap->entries[0].deadline;
             take_out(heap, due);
         }
         apm__os_mutex_unlock(&heap->lock);

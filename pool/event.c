@@ -4,6 +4,7 @@
  * An event is a slot and nothing else: its word is the control word, in which SIGNALLED is the state.
  */
 #include "apm/wait_handle.h"
+#include "check.h"
 #include "waitable.h"
 
 struct apm__slot_table apm__manual_reset_events = APM__SLOT_TABLE(APM__KIND_MANUAL_RESET_EVENT, struct apm__slot, NULL);
@@ -64,6 +65,21 @@ const struct apm__wait_kind apm__wait_result = {
     .guard = APM__SLOT_HAS_WAITERS,
     .is_available = is_signalled,
 };
+
+/* -- Events that tell of the end of something -- */
+
+apm_error apm__event_acquire(uint64_t bits, struct apm__slot **slot)
+{
+    apm_error error = apm__slot_acquire(&apm__manual_reset_events, bits, 0, slot);
+    return error == APM_ERROR_ARGUMENT ? apm__slot_acquire(&apm__auto_reset_events, bits, 0, slot) : error;
+}
+
+void apm__event_set_and_release(struct apm__slot *slot)
+{
+    apm_error error = apm__wait_change(slot, set_step, 0);
+    APM__CHECK(error == APM_ERROR_SUCCESS);
+    apm__waitable_release(slot);
+}
 
 /* -- The public functions -- */
 

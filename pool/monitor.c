@@ -190,7 +190,7 @@ static bool tick(struct apm__pool *pool, struct memory *memory)
     if (memory->unattended > 0) { /* or else whoever polls sees to it */
         uint64_t now_ns = apm__os_monotonic_ns();
         if (apm__deadline_next(&pool->deadlines) <= now_ns)
-            apm__deadline_expire(&pool->deadlines, now_ns);
+            apm__deadline_expire(&pool->deadlines, now_ns, APM__EXPIRE_MANY);
     }
     return sight.running || has_queue;
 }

@@ -136,6 +136,7 @@ bool apm__pool_is_deadlocked(void);
 
 enum {
     APM__MAX_THREADS = 32767,
+    APM__EXPIRE_MANY = 1024, /* deadlines at once, for a thread that runs none of what they submit */
 #ifdef APM_DEBUG
     APM__TURN = 4, /* work items that a worker runs before it looks elsewhere */
 #else

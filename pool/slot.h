@@ -43,6 +43,8 @@ enum apm__slot_kind {
     APM__KIND_MUTEX = 7,
     APM__KIND_COUNTDOWN_EVENT = 8,
     APM__KIND_BARRIER = 9,
+    APM__KIND_TIMER = 10,
+    APM__KIND_REGISTERED_WAIT = 11,
     APM__KIND_LIMIT
 };
 

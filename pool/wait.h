@@ -123,4 +123,39 @@ apm_error apm__wait_one(struct apm__slot *slot, int64_t timeout_ns);
 /* Signals an object, and in the same moment begins to wait for another, or the same; NULLs as above. */
 apm_error apm__wait_signal_and_wait(struct apm__slot *signal, struct apm__slot *slot, int64_t timeout_ns);
 
+struct apm__waiter;
+
+/* A place in the list of one slot: circular, the slot points at the first. Guarded by the slot's wait lock. */
+struct apm__wait_link {
+    struct apm__wait_link *next;
+    struct apm__wait_link *previous;
+    struct apm__waiter *waiter; /* the thread in a wait, or NULL: the link is that of a watcher */
+    int32_t index;
+    bool linked;
+};
+
+/*
+ * Who waits for one slot without a thread. It is released as a thread is, in its turn, and is out of the list then.
+ * Zero at first but for `released`. Mutexes, which a thread has to own, have no watchers.
+ */
+struct apm__watcher {
+    struct apm__wait_link link;
+    struct apm__watcher *next_released; /* owned by the thread that has released it, until it calls `released` */
+
+    /* Called once for each release, by whoever has changed the slot, under no wait lock. */
+    void (*released)(struct apm__watcher *watcher);
+};
+
+enum apm__watch {
+    APM__WATCH_LINKED,   /* the slot is not available: `released` will be called, unless the watcher is withdrawn */
+    APM__WATCH_TAKEN,    /* it was available, and the caller has taken it */
+    APM__WATCH_SIGNALLED /* it is available, and stays so: the caller had better look again later than at once */
+};
+
+/* Looks at the slot, to which the caller holds a reference as long as the watcher, which is in no list, is in one. */
+enum apm__watch apm__wait_watch(struct apm__slot *slot, struct apm__watcher *watcher);
+
+/* Takes the watcher out of the list; false if it was in none: if it was linked before, it is being released. */
+bool apm__wait_withdraw(struct apm__slot *slot, struct apm__watcher *watcher);
+
 #endif

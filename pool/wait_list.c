@@ -68,6 +68,11 @@ void apm__wait_unlock(struct apm__wait_locks *locks)
     if (locks->gate)
         apm__os_mutex_unlock(&gate);
     locks->gate = false;
+    while (locks->released) {
+        struct apm__watcher *watcher = locks->released;
+        locks->released = watcher->next_released; /* before it is its owner's again */
+        watcher->released(watcher);
+    }
 }
 
 /* The lock of a slot whose waiters are to be released, and the gate before it where one of them waits for others. */
@@ -127,7 +132,7 @@ void apm__wait_link_locked(struct apm__slot *slot, struct apm__wait_link *link)
         slot->waiters = link;
     }
     link->linked = true;
-    slot->all_waiters += link->waiter->for_all;
+    slot->all_waiters += link->waiter && link->waiter->for_all;
 }
 
 void apm__wait_unlink_locked(struct apm__slot *slot, struct apm__wait_link *link)
@@ -135,7 +140,7 @@ void apm__wait_unlink_locked(struct apm__slot *slot, struct apm__wait_link *link
     if (!link->linked)
         return;
     link->linked = false;
-    slot->all_waiters -= link->waiter->for_all;
+    slot->all_waiters -= link->waiter && link->waiter->for_all;
     link->next->previous = link->previous;
     link->previous->next = link->next;
     if (slot->waiters == link)
@@ -175,6 +180,21 @@ static bool release_for_all(struct apm__wait_locks *locks, struct apm__waiter *w
     return true;
 }
 
+/* Gives the slot to a watcher, which is told once the locks are given back. */
+static void release_watcher(struct apm__wait_locks *locks, struct apm__slot *slot, struct apm__wait_link *link)
+{
+    struct apm__watcher *watcher =
+        (struct apm__watcher *)(void *)((unsigned char *)link - offsetof(struct apm__watcher, link));
+    apm__wait_take_locked(slot, NULL);
+    apm__wait_unlink_locked(slot, link);
+    watcher->next_released = NULL;
+    if (locks->released)
+        *locks->released_end = watcher;
+    else
+        locks->released = watcher;
+    locks->released_end = &watcher->next_released;
+}
+
 /* Releases whom it can, the longest waiter first. */
 static void release_locked(struct apm__wait_locks *locks, struct apm__slot *slot)
 {
@@ -182,9 +202,13 @@ static void release_locked(struct apm__wait_locks *locks, struct apm__slot *slot
     for (struct apm__wait_link *link = slot->waiters; link; link = next) {
         next = link->next == slot->waiters ? NULL : link->next;
         struct apm__waiter *waiter = link->waiter;
-        if (!apm__wait_is_available_locked(slot, waiter->thread)) {
+        if (!apm__wait_is_available_locked(slot, waiter ? waiter->thread : NULL)) {
             if (!apm__wait_is_available_locked(slot, NULL))
                 return;
+            continue;
+        }
+        if (!waiter) {
+            release_watcher(locks, slot, link);
             continue;
         }
         APM__ASSERT(!waiter->for_all || locks->gate);
@@ -255,4 +279,35 @@ apm_error apm__wait_change(struct apm__slot *slot, apm__wait_step *step, uint64_
 {
     uint64_t before;
     return apm__wait_change_from(slot, step, argument, &before);
+}
+
+/* -- Watchers -- */
+
+enum apm__watch apm__wait_watch(struct apm__slot *slot, struct apm__watcher *watcher)
+{
+    enum apm__watch found = APM__WATCH_LINKED;
+    struct apm__wait_locks locks = {0};
+    apm__wait_lock(&locks, slot);
+    APM__ASSERT(!watcher->link.linked);
+    apm__wait_guard_locked(slot); /* first: a change that is not seen below comes to the lock */
+    if (apm__wait_is_available_locked(slot, NULL)) {
+        found = kinds[slot->kind]->take ? APM__WATCH_TAKEN : APM__WATCH_SIGNALLED;
+        apm__wait_take_locked(slot, NULL);
+        apm__wait_unguard_locked(slot);
+    } else {
+        watcher->link.waiter = NULL;
+        apm__wait_link_locked(slot, &watcher->link);
+    }
+    apm__wait_unlock(&locks);
+    return found;
+}
+
+bool apm__wait_withdraw(struct apm__slot *slot, struct apm__watcher *watcher)
+{
+    struct apm__wait_locks locks = {0};
+    apm__wait_lock(&locks, slot);
+    bool linked = watcher->link.linked;
+    apm__wait_unlink_locked(slot, &watcher->link);
+    apm__wait_unlock(&locks);
+    return linked;
 }

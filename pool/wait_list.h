@@ -26,19 +26,12 @@ struct apm__waiter {
     _Atomic int32_t claimed; /* index of the slot that it got, 0 for all of them; or one of those above */
 };
 
-/* A waiter's place in the list of one slot: circular, the slot points at the first. Guarded by the slot's wait lock. */
-struct apm__wait_link {
-    struct apm__wait_link *next;
-    struct apm__wait_link *previous;
-    struct apm__waiter *waiter;
-    int32_t index;
-    bool linked;
-};
-
-/* The wait locks that a thread holds. */
+/* The wait locks that a thread holds, and the watchers that it has released meanwhile, the first one first. */
 struct apm__wait_locks {
     uint64_t held; /* a bit for each */
     bool gate;
+    struct apm__watcher *released;
+    struct apm__watcher **released_end;
 };
 
 static inline bool apm__wait_claim(struct apm__waiter *waiter, int32_t index)
@@ -55,6 +48,8 @@ void apm__wait_lock_gate(struct apm__wait_locks *locks);
 
 /* Takes the slot's lock unless it is held. It is the first one, or the gate is held. */
 void apm__wait_lock(struct apm__wait_locks *locks, const struct apm__slot *slot);
+
+/* Gives all locks back, and then tells the watchers. */
 void apm__wait_unlock(struct apm__wait_locks *locks);
 
 /* Whether the thread can have the slot; and has it do so if it can. Under its lock. */

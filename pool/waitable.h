@@ -48,6 +48,13 @@ apm_error apm__waitable_change(struct apm__slot_table *table, uint64_t bits, uin
 /* Reads the word of an object that has not been closed. */
 apm_error apm__waitable_read(struct apm__slot_table *table, uint64_t bits, uint64_t *word);
 
+/*
+ * Events: a reference to the one that the bits of a wait handle name, ARGUMENT for what is no event; and setting one,
+ * closed or not, and giving the reference back.
+ */
+apm_error apm__event_acquire(uint64_t bits, struct apm__slot **slot);
+void apm__event_set_and_release(struct apm__slot *slot);
+
 /* Mutexes: a reference for a wait of the calling thread, and whether some thread owns it. */
 apm_error apm__mutex_hold(uint64_t bits, struct apm__slot **slot);
 bool apm__mutex_is_owned(const struct apm__slot *slot);

@@ -86,8 +86,10 @@ static bool take_share(struct apm__worker *worker)
         return false;
     uint32_t takers = apm__atomic_load(&pool->running, APM__RELAXED) + apm__atomic_load(&pool->wakeable, APM__RELAXED);
     uint64_t share = takers > 1 ? (count + takers - 1) / takers : count;
-    uint32_t capacity = apm__worker_capacity(pool);
-    uint32_t taken = apm__pool_take(pool, worker, share < capacity ? (uint32_t)share : capacity);
+    /* No more than is run before another thread could come to it: one of them may take long. */
+    uint32_t soon = APM__WAKE_NS / (apm__atomic_load(&pool->item_ns, APM__RELAXED) + 1) + 1;
+    uint32_t limit = soon < APM__BATCH_LIMIT ? soon : APM__BATCH_LIMIT;
+    uint32_t taken = apm__pool_take(pool, worker, share < limit ? (uint32_t)share : limit);
     apm__worker_begin_batch(worker, taken);
     return taken > 0;
 }
@@ -118,10 +120,17 @@ static bool steal(struct apm__worker *thief)
     return false;
 }
 
-/* Gives up the worker's place: afterwards the structure is free for another thread. */
+/* -- Ending and parking -------------------------------------------------------------------------------------------- */
+
+/*
+ * The thread is no worker any more: what it runs at its end, such as destructors of the program, is on its own. Its
+ * structure is free for another thread once this one is gone.
+ */
 static void leave_locked(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
+    apm__parker_use(NULL);
+    current = NULL;
     if (worker->searching)
         apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
     worker->searching = false;
@@ -132,14 +141,10 @@ static void leave_locked(struct apm__worker *worker)
     apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
 }
 
-static void leave(struct apm__worker *worker)
-{
-    apm__os_mutex_lock(&worker->pool->lock);
-    leave_locked(worker);
-    apm__os_mutex_unlock(&worker->pool->lock);
-}
-
-/* Parks until woken. False if it has been idle for long: then it has left. */
+/*
+ * Parks until woken. False if the thread ends, because it has been idle for long: then it has left the pool. It leaves
+ * in the step in which it stops being idle: whoever looks for a thread finds it idle, or room for another one.
+ */
 static bool park_idle(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
@@ -167,14 +172,16 @@ static bool park_idle(struct apm__worker *worker)
         bool expired = apm__os_monotonic_ns() - since_ns >= (uint64_t)pool->idle_timeout_ns;
         if (still_idle && (apm__pool_is_stopping(pool) || expired)) {
             *link = worker->next_idle;
-            leave_locked(worker); /* while it is in the list it counts as one that can be woken, and not any longer */
+            leave_locked(worker);
             stay = false;
         }
         apm__os_mutex_unlock(&pool->lock);
     }
-    if (stay)
-        apm__worker_become_running(worker);
-    return stay;
+    if (!stay)
+        return false;
+    apm__worker_become_running(worker);
+    worker->turn = APM__TURN; /* it looks at the poller first */
+    return true;
 }
 
 /* Takes what lies behind a stuck worker, if the monitor has seen such a one. */
@@ -188,16 +195,14 @@ static bool rescue(struct apm__worker *worker)
     return false;
 }
 
-/* Gets something from where every worker looks, or sleeps until there may be something. False: the worker has left. */
+/* Gets something from where every worker looks, or sleeps until there may be something. False: the thread ends. */
 static bool look_elsewhere(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
     if (rescue(worker) || take_share(worker))
         return true;
-    if (apm__pool_is_stopping(pool)) {
-        leave(worker);
+    if (apm__pool_is_stopping(pool))
         return false;
-    }
     if (!apm__pool_take_role(pool))
         return steal(worker) || park_idle(worker);
     if (apm__worker_poll_now(worker))
@@ -212,23 +217,24 @@ static bool look_elsewhere(struct apm__worker *worker)
 
 /* -- The loop ------------------------------------------------------------------------------------------------------ */
 
-/* After a turn of work items the worker looks at all other sources once: no chain of completions starves them. */
+/*
+ * After a turn of work items the worker looks at all sources once, so that no chain of completions starves them. What
+ * comes from the poller goes first: items may block, and then nobody polls until the monitor finds out.
+ */
 static bool take_turn(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
     struct apm__entry entry;
-    bool ran = false;
     worker->turn = 0;
-    apm__pool_take(pool, worker, apm__ring_count(&worker->work) < APM__RING_SIZE);
-    if (apm__ring_take(&worker->work, &entry)) {
-        run_call(worker, entry);
-        ran = true;
-    }
     if (apm__ring_count(&worker->events) == 0 && apm__pool_take_role(pool) && !apm__worker_poll_now(worker))
         apm__pool_give_role(pool);
-    if (!apm__ring_take(&worker->events, &entry))
-        return ran;
-    handle_event(worker, entry.first);
+    bool handled = apm__ring_take(&worker->events, &entry);
+    if (handled)
+        handle_event(worker, entry.first);
+    apm__pool_take(pool, worker, apm__ring_count(&worker->work) < APM__RING_SIZE);
+    if (!apm__ring_take(&worker->work, &entry))
+        return handled;
+    run_call(worker, entry);
     return true;
 }
 
@@ -250,26 +256,24 @@ static bool run_own(struct apm__worker *worker)
     return true;
 }
 
-/* The thread is no worker any more. What runs at its end, such as destructors of the program, is on its own. */
-static void forget_worker(void)
-{
-    apm__parker_use(NULL);
-    current = NULL;
-}
-
 void apm__worker_main(void *argument)
 {
     struct apm__worker *worker = argument;
     current = worker;
     apm__atomic_store(&worker->number, apm__os_thread_number(), APM__RELAXED);
-    worker->turn = 0;
+    worker->turn = APM__TURN; /* it looks at the poller first: see take_turn */
     worker->batch_size = 0;
     worker->running = (struct apm__entry){0};
     apm__parker_use(&worker->parker);
     apm__monitor_notice(worker->pool);
     while (run_own(worker) || look_elsewhere(worker))
         continue;
-    forget_worker();
+    if (!current)
+        return; /* it has left in park_idle */
+    struct apm__pool *pool = worker->pool;
+    apm__os_mutex_lock(&pool->lock);
+    leave_locked(worker);
+    apm__os_mutex_unlock(&pool->lock);
 }
 
 void apm__worker_exited(void *argument)
@@ -282,7 +286,13 @@ void apm__worker_exited(void *argument)
         abandoning = true;
         apm__work_run((void *)(uintptr_t)worker->running.second);
     }
-    forget_worker();
-    leave(worker); /* what it had to run is taken by others */
-    apm__pool_wake(pool);
+    struct apm__parker *unpark;
+    apm__os_mutex_lock(&pool->lock);
+    leave_locked(worker); /* what it had to run is taken by others */
+    bool found = apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
+    apm__os_mutex_unlock(&pool->lock);
+    if (unpark)
+        apm__parker_unpark(unpark);
+    if (!found)
+        apm__monitor_notice(pool); /* it tries again */
 }

@@ -20,7 +20,7 @@ int64_t apm__worker_until(uint64_t due_ns);
 
 /*
  * A poll that does not wait, into the worker's ring, which is empty. The worker has the polling role, and has given it
- * back afterwards if there were events.
+ * back afterwards if there were events, or deadlines that were due.
  */
 bool apm__worker_poll_now(struct apm__worker *worker);
 

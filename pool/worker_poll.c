@@ -65,15 +65,16 @@ static void note_poll(struct apm__worker *worker, size_t count)
         apm__atomic_store(&worker->pool->batch_sixteenths, (7 * average + 16 * (uint32_t)count) / 8, APM__RELAXED);
     }
     if (apm__deadline_next(&worker->pool->deadlines) <= now_ns)
-        apm__deadline_expire(&worker->pool->deadlines, now_ns);
+        apm__deadline_expire(&worker->pool->deadlines, now_ns, APM__BATCH_LIMIT);
 }
 
-/* A poll that does not wait; the worker has the role, and has given it back afterwards if there were events. */
+/* A poll that does not wait; the worker has the role, and has given it back if there were events or deadlines. */
 bool apm__worker_poll_now(struct apm__worker *worker)
 {
-    measure_batch(worker, apm__os_monotonic_ns());
+    uint64_t now_ns = apm__os_monotonic_ns();
+    measure_batch(worker, now_ns);
     size_t count = poll_events(worker, 0);
-    if (count == 0)
+    if (count == 0 && apm__deadline_next(&worker->pool->deadlines) > now_ns)
         return false;
     apm__pool_give_role(worker->pool);
     note_poll(worker, count);
@@ -159,6 +160,9 @@ bool apm__worker_become_idle_locked(struct apm__worker *worker)
         return true;
     pool->idle_count--;
     apm__pool_publish_locked(pool);
+    /* Who submitted it may have relied on this worker to find it, and to wake the next one if there is more. */
+    worker->searching = true;
+    apm__atomic_add(&pool->searching, 1, APM__SEQ_CST);
     return false;
 }
 

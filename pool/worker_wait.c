@@ -136,7 +136,7 @@ static void poll_while_waiting(struct apm__worker *worker, int64_t timeout_ns)
     for (size_t i = 0; i < count; i++)
         pool->poller->dispatch(pool->poller, events[i]);
     apm__pool_give_role(pool);
-    apm__deadline_expire(&pool->deadlines, apm__os_monotonic_ns());
+    apm__deadline_expire(&pool->deadlines, apm__os_monotonic_ns(), APM__EXPIRE_MANY);
 }
 
 void apm__pool_park(struct apm__parker *parker, int64_t timeout_ns)

@@ -166,12 +166,48 @@ static void try_as_pool(uint64_t bits)
     check_refused(apm_thread_pool_thread_count(pool, &threads), bits);
 }
 
+static void ignore_timer(void *state)
+{
+    (void)state;
+}
+
+static void ignore_wait(void *state, bool timed_out)
+{
+    (void)state;
+    (void)timed_out;
+}
+
+static void try_as_timer_or_registered_wait(uint64_t bits)
+{
+    static const apm_thread_pool default_pool = APM_NULL_HANDLE;
+    apm_thread_pool pool = {bits};
+    apm_timer timer = {bits};
+    apm_registered_wait_handle registered = {bits};
+    apm_wait_handle handle = {bits};
+
+    check_refused(apm_timer_change(timer, 1, 1), bits);
+    check_closed_or_refused(apm_timer_close(timer), bits);
+    check_refused(apm_timer_close_and_signal(timer, handle), bits);
+    check_refused(apm_registered_wait_handle_unregister(registered, handle), bits);
+    if (bits != 0) { /* the default pool's handle */
+        check_refused(apm_timer_create(pool, ignore_timer, NULL, 1, 1, &timer), bits);
+        CHECK(apm_timer_is_null(timer));
+    }
+    if (values_are_random) { /* or else it may be a result that was ended */
+        check_refused(apm_thread_pool_register_wait_for_single_object(default_pool, handle, ignore_wait, NULL, -1,
+                                                                      true, &registered),
+                      bits);
+        CHECK(apm_registered_wait_handle_is_null(registered));
+    }
+}
+
 static void try_as_everything(uint64_t bits, apm_socket real)
 {
     try_as_socket(bits);
     try_as_socket_to_begin(bits);
     try_as_result(bits, real);
     try_as_wait_handle(bits);
+    try_as_timer_or_registered_wait(bits);
     if (bits != 0) {
         try_as_pool(bits);
     }
@@ -179,7 +215,7 @@ static void try_as_everything(uint64_t bits, apm_socket real)
 
 /* -- Real handles ------------------------------------------------------------------------------------------------ */
 
-enum { REAL_COUNT = 5 };
+enum { REAL_COUNT = 7 };
 
 /* One live object of each kind, whose handles no other value may reach. */
 struct real_objects {
@@ -189,11 +225,14 @@ struct real_objects {
     struct operation ended;
     apm_manual_reset_event manual;
     apm_auto_reset_event automatic;
+    apm_timer timer;
+    apm_registered_wait_handle registered;
     uint64_t handles[REAL_COUNT];
 };
 
 static void real_objects_create(struct real_objects *real)
 {
+    static const apm_thread_pool default_pool = APM_NULL_HANDLE;
     apm_socket none;
 
     real->listener = tcp_listen(&real->local);
@@ -203,11 +242,17 @@ static void real_objects_create(struct real_objects *real)
     CHECK_ERROR(finish_accept(real->listener, &real->ended, &none), APM_ERROR_OPERATION_ABORTED);
     CHECK_SUCCESS(apm_manual_reset_event_create(false, &real->manual));
     CHECK_SUCCESS(apm_auto_reset_event_create(false, &real->automatic));
+    CHECK_SUCCESS(apm_timer_create(default_pool, ignore_timer, NULL, 1000000, -1, &real->timer));
+    CHECK_SUCCESS(apm_thread_pool_register_wait_for_single_object(default_pool,
+                                                                  apm_manual_reset_event_to_wait_handle(real->manual),
+                                                                  ignore_wait, NULL, -1, true, &real->registered));
     real->handles[0] = real->listener.bits;
     real->handles[1] = real->accept.result.bits;
     real->handles[2] = real->ended.result.bits;
     real->handles[3] = real->manual.bits;
     real->handles[4] = real->automatic.bits;
+    real->handles[5] = real->timer.bits;
+    real->handles[6] = real->registered.bits;
 }
 
 static bool is_real(const struct real_objects *real, uint64_t bits)
@@ -223,9 +268,13 @@ static bool is_real(const struct real_objects *real, uint64_t bits)
 /* Every one of them still is what it was. */
 static void real_objects_close(struct real_objects *real)
 {
+    static const apm_wait_handle no_event = APM_NULL_HANDLE;
     apm_socket accepted;
     int peer;
 
+    CHECK_EQ(apm_timer_active_count(), 1);
+    CHECK_SUCCESS(apm_timer_close(real->timer));
+    CHECK_SUCCESS(apm_registered_wait_handle_unregister(real->registered, no_event));
     CHECK(!apm_async_result_is_completed(real->accept.result));
     peer = raw_connect(real->local);
     CHECK_SUCCESS(finish_accept(real->listener, &real->accept, &accepted));
@@ -316,6 +365,9 @@ TEST(handles_of_one_kind_are_refused_as_any_other)
         event.bits = bits;
         if (bits != real.manual.bits) {
             check_refused(apm_manual_reset_event_set(event), bits);
+        }
+        if (bits != real.timer.bits && bits != real.registered.bits) {
+            try_as_timer_or_registered_wait(bits);
         }
         try_as_pool(bits);
     }

@@ -176,7 +176,42 @@ struct forked {
     apm_socket socket;
     apm_async_result result;
     apm_manual_reset_event event;
+    apm_timer timer;
+    apm_registered_wait_handle registered;
 };
+
+static void ignore_timer(void *state)
+{
+    (void)state;
+}
+
+static void ignore_wait(void *state, bool timed_out)
+{
+    (void)state;
+    (void)timed_out;
+}
+
+static const apm_thread_pool default_pool = APM_NULL_HANDLE;
+
+/* Runs in the child, too. */
+static void call_timers_and_registered_waits(struct forked *forked)
+{
+    apm_wait_handle event = apm_manual_reset_event_to_wait_handle(forked->event);
+    apm_registered_wait_handle registered;
+    apm_timer timer;
+
+    CHECK_ERROR(apm_timer_create(default_pool, ignore_timer, NULL, 1, 1, &timer), APM_ERROR_INVALID_OPERATION);
+    CHECK(apm_timer_is_null(timer));
+    CHECK_ERROR(apm_timer_change(forked->timer, 1, 1), APM_ERROR_INVALID_OPERATION);
+    CHECK_ERROR(apm_timer_close_and_signal(forked->timer, event), APM_ERROR_INVALID_OPERATION);
+    CHECK_ERROR(apm_timer_close(forked->timer), APM_ERROR_INVALID_OPERATION);
+    CHECK_EQ(apm_timer_active_count(), 0);
+    CHECK_ERROR(
+        apm_thread_pool_register_wait_for_single_object(default_pool, event, ignore_wait, NULL, 1, true, &registered),
+        APM_ERROR_INVALID_OPERATION);
+    CHECK(apm_registered_wait_handle_is_null(registered));
+    CHECK_ERROR(apm_registered_wait_handle_unregister(forked->registered, event), APM_ERROR_INVALID_OPERATION);
+}
 
 /* Runs in the child: every call is refused, none blocks or crashes. */
 static int call_everything(void *argument)
@@ -211,6 +246,7 @@ static int call_everything(void *argument)
     CHECK_ERROR(apm_manual_reset_event_close(forked->event), APM_ERROR_INVALID_OPERATION);
     CHECK_ERROR(apm_dns_get_host_addresses("127.0.0.1", &entry), APM_ERROR_INVALID_OPERATION);
     CHECK_ERROR(apm_thread_pool_thread_count((apm_thread_pool)APM_NULL_HANDLE, &threads), APM_ERROR_INVALID_OPERATION);
+    call_timers_and_registered_waits(forked);
     CHECK_ERROR(apm_cleanup(-1), APM_ERROR_INVALID_OPERATION);
     return 0;
 }
@@ -225,12 +261,19 @@ TEST(after_fork_every_call_in_the_child_is_an_invalid_operation_and_the_parent_g
     CHECK_SUCCESS(apm_manual_reset_event_create(false, &forked.event));
     CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, buffer, 4, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&receive)));
     forked.result = receive.result;
+    CHECK_SUCCESS(apm_timer_create(default_pool, ignore_timer, NULL, 1000000, -1, &forked.timer));
+    CHECK_SUCCESS(apm_thread_pool_register_wait_for_single_object(default_pool,
+                                                                  apm_manual_reset_event_to_wait_handle(forked.event),
+                                                                  ignore_wait, NULL, -1, true, &forked.registered));
     for (size_t i = 0; i < harness_scaled(20); i++) {
         join_child(fork_child(call_everything, &forked));
     }
     CHECK_ERROR(apm_manual_reset_event_wait_one(forked.event, 0), APM_ERROR_WAIT_TIMEOUT);
     raw_write(pair.peer, "x", 1);
     CHECK_SUCCESS(finish_receive(pair.socket, &receive, NULL));
+    CHECK_EQ(apm_timer_active_count(), 1);
+    CHECK_SUCCESS(apm_timer_close(forked.timer));
+    CHECK_SUCCESS(apm_registered_wait_handle_unregister(forked.registered, (apm_wait_handle)APM_NULL_HANDLE));
     CHECK_SUCCESS(apm_manual_reset_event_close(forked.event));
     peered_socket_close(pair);
 }

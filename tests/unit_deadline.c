@@ -69,7 +69,7 @@ TEST(deadlines_expire_in_order_and_only_when_due)
         default:
             now_ns += (uint64_t)(rand() % 50);
             last_expired_ns = 0;
-            apm__deadline_expire(&heap, now_ns);
+            apm__deadline_expire(&heap, now_ns, UINT32_MAX);
             CHECK(model_next() > now_ns);
             break;
         }
@@ -89,9 +89,48 @@ TEST(a_later_time_for_the_first_deadline_makes_another_the_first)
     CHECK_EQ(apm__deadline_next(&heap), 10);
     arm(&items[0], 30);
     CHECK_EQ(apm__deadline_next(&heap), 20);
-    apm__deadline_expire(&heap, 25);
+    apm__deadline_expire(&heap, 25, UINT32_MAX);
     CHECK(items[1].expired && !items[0].expired);
     CHECK(apm__deadline_clear(&heap, &items[0].deadline));
+    apm__deadline_heap_finish(&heap);
+}
+
+TEST(no_more_deadlines_expire_at_once_than_were_asked_for)
+{
+    apm__deadline_heap_initialise(&heap);
+    for (int i = 0; i < 10; i++)
+        arm(&items[i], 10 + (uint64_t)i);
+    apm__deadline_expire(&heap, 100, 4);
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ(items[i].expired, i < 4);
+    apm__deadline_expire(&heap, 100, 100);
+    CHECK_EQ(apm__deadline_next(&heap), APM__DEADLINE_NEVER);
+    apm__deadline_heap_finish(&heap);
+}
+
+TEST(a_reserved_deadline_is_armed_without_memory_whatever_else_has_been_armed)
+{
+    bool was_armed;
+    bool is_first;
+    apm__deadline_heap_initialise(&heap);
+    for (int i = 0; i < COUNT; i++)
+        CHECK_EQ(apm__deadline_reserve(&heap, &items[i].deadline), APM_ERROR_SUCCESS);
+    struct apm__deadline_entry *entries = heap.entries;
+    struct apm__deadline others[COUNT] = {{0}};
+    for (uint32_t i = 0; heap.promised < heap.capacity; i++)
+        CHECK_EQ(apm__deadline_set(&heap, &others[i], 1 + i, &was_armed, &is_first), APM_ERROR_SUCCESS);
+    for (int i = 0; i < COUNT; i++)
+        arm(&items[i], 1000 + (uint64_t)i);
+    CHECK_EQ(heap.count, heap.capacity);
+    CHECK(heap.entries == entries); /* it is full, and nothing had to grow */
+    for (int i = 0; i < COUNT; i++)
+        if (others[i].position != 0)
+            CHECK(apm__deadline_clear(&heap, &others[i]));
+    CHECK_EQ(heap.promised, COUNT);
+    apm__deadline_expire(&heap, 2000, UINT32_MAX);
+    CHECK_EQ(heap.promised, COUNT); /* the places stay theirs */
+    for (int i = 0; i < COUNT; i++)
+        apm__deadline_unreserve(&heap, &items[i].deadline);
     apm__deadline_heap_finish(&heap);
 }
 

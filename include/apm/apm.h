@@ -14,8 +14,10 @@
 #include "apm/ip_address.h"
 #include "apm/mutex.h"
 #include "apm/semaphore.h"
+#include "apm/registered_wait.h"
 #include "apm/socket.h"
 #include "apm/thread_pool.h"
+#include "apm/timer.h"
 #include "apm/version.h"
 #include "apm/wait_handle.h"
 

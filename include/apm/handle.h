@@ -42,5 +42,7 @@ APM_DECLARE_HANDLE(apm_mutex);
 APM_DECLARE_HANDLE(apm_countdown_event);
 APM_DECLARE_HANDLE(apm_barrier);
 APM_DECLARE_HANDLE(apm_thread_pool);
+APM_DECLARE_HANDLE(apm_timer);
+APM_DECLARE_HANDLE(apm_registered_wait_handle);
 
 #endif

@@ -4,7 +4,7 @@
  * A wait holds a reference to each object for as long as it lasts. The handle of a result that has been ended stands
  * for something that is signalled for ever.
  */
-#include "apm/wait_handle.h"
+#include "wait_handle.h"
 
 #include "apm/countdown_event.h"
 #include "apm/mutex.h"
@@ -19,33 +19,26 @@ struct held {
     size_t count;
 };
 
-static void release_all(struct held *held)
+void apm__wait_object_release(struct apm__slot *slot)
 {
-    for (size_t i = 0; i < held->count; i++) {
-        if (!held->slots[i])
-            continue;
-        if (held->slots[i]->kind == APM__KIND_OPERATION)
-            apm__operation_release((struct apm__operation *)held->slots[i]);
-        else
-            apm__waitable_release(held->slots[i]);
-    }
+    if (slot && slot->kind == APM__KIND_OPERATION)
+        apm__operation_release((struct apm__operation *)slot);
+    else if (slot)
+        apm__waitable_release(slot);
 }
 
-/* Adds the object that the handle names. */
-static apm_error hold(struct held *held, apm_wait_handle handle)
+apm_error apm__wait_object_hold(apm_wait_handle handle, struct apm__slot **slot)
 {
-    struct apm__slot *slot;
-    apm_error error;
-    if ((handle.bits & ((1u << APM__SLOT_KIND_BITS) - 1)) != APM__KIND_OPERATION) {
-        error = apm__waitable_hold(handle.bits, &slot);
-    } else {
-        error = apm__slot_acquire(&apm__operations, handle.bits, 0, &slot);
-        if (error == APM_ERROR_OBJECT_DISPOSED)
-            error = APM_ERROR_SUCCESS; /* ended: signalled for ever */
-    }
-    if (error == APM_ERROR_SUCCESS)
-        held->slots[held->count++] = slot;
-    return error;
+    if ((handle.bits & ((1u << APM__SLOT_KIND_BITS) - 1)) != APM__KIND_OPERATION)
+        return apm__waitable_hold(handle.bits, slot);
+    apm_error error = apm__slot_acquire(&apm__operations, handle.bits, 0, slot);
+    return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_SUCCESS : error; /* ended: signalled for ever */
+}
+
+static void release_all(struct held *held)
+{
+    for (size_t i = 0; i < held->count; i++)
+        apm__wait_object_release(held->slots[i]);
 }
 
 static apm_error hold_all(struct held *held, const apm_wait_handle *handles, size_t count, int timeout_ms)
@@ -60,11 +53,12 @@ static apm_error hold_all(struct held *held, const apm_wait_handle *handles, siz
     if (timeout_ms < -1)
         return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
     for (size_t i = 0; i < count; i++) {
-        apm_error error = hold(held, handles[i]);
+        apm_error error = apm__wait_object_hold(handles[i], &held->slots[i]);
         if (error != APM_ERROR_SUCCESS) {
             release_all(held);
             return error;
         }
+        held->count++;
     }
     return APM_ERROR_SUCCESS;
 }
@@ -90,8 +84,15 @@ apm_error apm_wait_handle_wait_any(const apm_wait_handle *handles, size_t count,
 
 apm_error apm_wait_handle_wait_one(apm_wait_handle handle, int timeout_ms)
 {
-    size_t index;
-    return apm_wait_handle_wait_any(&handle, 1, timeout_ms, &index);
+    if (timeout_ms < -1)
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    struct apm__slot *slot;
+    apm_error error = apm__wait_object_hold(handle, &slot);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    error = apm__wait_one(slot, to_ns(timeout_ms));
+    apm__wait_object_release(slot);
+    return error;
 }
 
 apm_error apm_wait_handle_wait_all(const apm_wait_handle *handles, size_t count, int timeout_ms)

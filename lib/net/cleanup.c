@@ -10,8 +10,10 @@
 #include "operation.h"
 #include "pools.h"
 #include "process.h"
+#include "registered_wait.h"
 #include "resolver.h"
 #include "waitable.h"
+#include "timer.h"
 
 static apm__os_mutex lock = APM__OS_MUTEX_INITIALIZER;
 
@@ -194,8 +196,10 @@ static void wait_a_little(void)
 static bool bring_to_rest(struct apm__pool *pool, bool report, uint64_t end_ns)
 {
     for (;; report = false) {
+        bool gone = apm__registered_wait_end_all(pool, report);
+        gone = apm__timer_end_all(pool, report) && gone;
         size_t closed = close_sockets(pool, report);
-        if (rest_operations(pool) && closed == 0 && apm__pool_is_quiet(pool))
+        if (rest_operations(pool) && closed == 0 && gone && apm__pool_is_quiet(pool))
             return true;
         if (is_late(end_ns))
             return false;

@@ -17,8 +17,10 @@
 #include "apm/ip_address.h"
 #include "atomic.h"
 
-/* A variable of which each thread has its own, zero at first. */
+/* A variable of which each thread has its own, zero at first. A simulation of threads defines this as it needs it. */
+#ifndef APM__THREAD_LOCAL
 #define APM__THREAD_LOCAL _Thread_local
+#endif
 
 /* -- Failure ------------------------------------------------------------------------------------------------------ */
 
