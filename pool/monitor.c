@@ -1,11 +1,14 @@
 /*
  * The monitor: a thread that looks each two milliseconds while any worker runs, and finds another worker where one is
  * stuck in a callback: for what lies in its rings, and for polling. Where every worker is stuck and at least one of
- * them blocked rather than computing (its processor time stands still), it adds a thread, up to the pool's maximum.
+ * them blocked rather than computing, it adds a thread, up to the pool's maximum. A blocked thread is one whose
+ * processor time stands still, and of which the system says that it is not for want of a processor: on a busy machine
+ * threads that compute get little of one, and the more of them there were, the less each would get.
  *
- * It is dormant while no worker runs, and the first that does wakes it: the worker stores RUNNING and then reads the
- * monitor's word, the monitor stores DORMANT and then reads the workers' states, all sequentially consistent, so one of
- * the two sees the other.
+ * It is dormant while no worker runs and nothing waits for one. The first worker that runs wakes it: the worker stores
+ * RUNNING and then reads the monitor's word, the monitor stores DORMANT and then reads the workers' states, all
+ * sequentially consistent, so one of the two sees the other. In the same way it is woken by whoever queues something
+ * while no worker runs and none can be woken: then all of them wait, perhaps for what has been queued.
  */
 #include "pool.h"
 
@@ -37,7 +40,6 @@ struct sight {
     bool running; /* some worker runs */
     bool stuck;   /* some worker is at the item it was at a tick ago */
     bool needy;   /* some worker's rings hold what it cannot run soon */
-    int blocked;  /* workers whose callbacks block */
 };
 
 /* Notes since when the worker has been at its item, for listings. */
@@ -52,6 +54,7 @@ static void note_progress(struct apm__worker *worker, uint32_t progress)
 static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct sight *sight)
 {
     uint32_t progress = apm__atomic_load(&worker->progress, APM__RELAXED);
+    worker->seems_blocked = false;
     note_progress(worker, progress);
     if (apm__atomic_load(&worker->state, APM__SEQ_CST) != APM__WORKER_RUNNING) {
         worker->stuck_ticks = 0;
@@ -77,24 +80,56 @@ static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct s
     bool exists = apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_RUNNING && worker->joinable;
     uint64_t cpu_ns = exists ? apm__os_thread_cpu_ns(worker->thread) : 0;
     apm__os_mutex_unlock(&pool->lock);
-    bool blocked = false;
-    if (worker->stuck_ticks++ == 0)
-        worker->seen_cpu_ns = cpu_ns;
-    else
-        blocked = cpu_ns - worker->seen_cpu_ns < (uint64_t)(worker->stuck_ticks - 1) * (TICK_NS / 4);
-    sight->blocked += blocked;
-    apm__note(&worker->verdict, apm__verdict(progress, blocked ? APM__FINDING_BLOCKED : APM__FINDING_COMPUTES));
+    worker->last_cpu_ns = cpu_ns;
+    if (worker->stuck_ticks++ == 0) {
+        worker->first_cpu_ns = cpu_ns;
+        worker->blocked_cpu_ns = UINT64_MAX;
+    } else {
+        worker->seems_blocked = cpu_ns - worker->first_cpu_ns < (uint64_t)(worker->stuck_ticks - 1) * (TICK_NS / 4);
+    }
+    apm__note(&worker->verdict,
+              apm__verdict(progress, worker->seems_blocked ? APM__FINDING_BLOCKED : APM__FINDING_COMPUTES));
 }
 
-static void find_a_thread(struct apm__pool *pool, const struct sight *sight)
+/*
+ * Whether a worker that seems blocked is so, and not only short of a processor. What the system has said once holds
+ * until the thread runs again.
+ */
+static bool is_blocked(struct apm__worker *worker)
+{
+    if (!worker->seems_blocked)
+        return false;
+    if (worker->blocked_cpu_ns == worker->last_cpu_ns)
+        return true;
+    uint32_t number = apm__atomic_load(&worker->system_number, APM__RELAXED);
+    if (number == 0 || apm__os_thread_is_ready(number))
+        return false;
+    worker->blocked_cpu_ns = worker->last_cpu_ns;
+    return true;
+}
+
+/* How many threads there may be because others are blocked. It is found out only where it matters, as it takes time. */
+static int count_blocked(struct apm__pool *pool)
+{
+    int blocked = 0;
+    if (apm__atomic_load(&pool->wakeable, APM__RELAXED) > 0)
+        return 0;
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
+         worker = worker->next_worker)
+        blocked += is_blocked(worker);
+    return blocked;
+}
+
+static void find_a_thread(struct apm__pool *pool)
 {
     struct apm__parker *unpark;
+    int blocked = count_blocked(pool);
     apm__os_mutex_lock(&pool->lock);
-    int limit = apm__pool_wanted_locked(pool) + sight->blocked;
+    int limit = apm__pool_wanted_locked(pool) + blocked;
     int threads = pool->threads;
     bool covered = apm__pool_wake_locked(pool, limit, &unpark);
     apm__count(&pool->counters, APM__COUNT_THREADS_INJECTED, pool->threads > threads);
-    APM__PROBE3(inject, pool, sight->blocked, pool->threads - threads);
+    APM__PROBE3(inject, pool, blocked, pool->threads - threads);
     if (!covered && apm__atomic_load(&pool->role, APM__RELAXED) == 0)
         apm__pool_have_a_waiter_poll_locked(pool, &unpark);
     apm__os_mutex_unlock(&pool->lock);
@@ -106,7 +141,7 @@ static void find_a_thread(struct apm__pool *pool, const struct sight *sight)
 struct memory {
     int quiet;      /* ticks without a running worker */
     int unattended; /* ticks at which nobody had the polling role */
-    int locked;     /* ticks at which every worker waited and callbacks were queued */
+    int locked;     /* ticks at which every worker waited and work was there, one after another */
     bool had_queue; /* work was queued at the last tick */
 };
 
@@ -116,7 +151,7 @@ static void break_deadlock(struct apm__pool *pool, struct memory *memory)
     struct apm__worker *victim = NULL;
     apm__os_mutex_lock(&pool->lock);
     bool locked = (apm__pool_queued(pool) > 0 || apm__pool_has_left_work_locked(pool)) &&
-                  pool->threads >= pool->max_threads && pool->breakable == pool->threads;
+                  (pool->threads >= pool->max_threads || pool->exhausted) && pool->breakable == pool->threads;
     memory->locked = locked ? memory->locked + 1 : 0;
     if (memory->locked >= DEADLOCK_AFTER) {
         victim = apm__atomic_load(&pool->workers, APM__RELAXED);
@@ -133,6 +168,22 @@ static void break_deadlock(struct apm__pool *pool, struct memory *memory)
         apm__parker_unpark(&victim->parker);
 }
 
+/*
+ * Whether something waits for a worker, or there is none that could poll. What lies in the rings of those that run,
+ * `look_at` sees.
+ */
+static bool has_work(struct apm__pool *pool, bool running)
+{
+    if (apm__pool_queued(pool) > 0)
+        return true;
+    if (running)
+        return false;
+    apm__os_mutex_lock(&pool->lock);
+    bool left = pool->threads == 0 || apm__pool_has_left_work_locked(pool);
+    apm__os_mutex_unlock(&pool->lock);
+    return left;
+}
+
 /* Looks at every worker, and sees to what is needed; true if there is a reason to look again soon. */
 static bool tick(struct apm__pool *pool, struct memory *memory)
 {
@@ -141,14 +192,18 @@ static bool tick(struct apm__pool *pool, struct memory *memory)
          worker = worker->next_worker)
         look_at(pool, worker, &sight);
 
-    bool has_queue = apm__pool_queued(pool) > 0;
+    bool has_queue = has_work(pool, sight.running);
     memory->unattended = apm__atomic_load(&pool->role, APM__RELAXED) == 0 ? memory->unattended + 1 : 0;
+    if (apm__atomic_load(&pool->hurry, APM__RELAXED) != (has_queue && sight.stuck))
+        apm__atomic_store(&pool->hurry, has_queue && sight.stuck, APM__RELAXED);
     bool nobody_polls = sight.running && memory->unattended > 0 && (sight.stuck || memory->unattended > 1);
     if (sight.needy || nobody_polls || (has_queue && (sight.stuck || memory->had_queue)))
-        find_a_thread(pool, &sight);
+        find_a_thread(pool);
     memory->had_queue = has_queue;
     if (has_queue && !sight.running)
         break_deadlock(pool, memory);
+    else
+        memory->locked = 0;
 
     if (memory->unattended > 0) { /* or else whoever polls sees to it */
         uint64_t now_ns = apm__os_monotonic_ns();
@@ -167,13 +222,13 @@ static bool any_worker_runs(struct apm__pool *pool)
     return false;
 }
 
-/* Sleeps until a worker runs. */
+/* Sleeps until a worker runs, or something comes that no worker may come to. */
 static void be_dormant(struct apm__pool *pool)
 {
     uint32_t awake = APM__MONITOR_AWAKE;
     if (!apm__atomic_replace(&pool->monitor_word, &awake, APM__MONITOR_DORMANT, APM__SEQ_CST))
         return;
-    if (any_worker_runs(pool)) {
+    if (any_worker_runs(pool) || has_work(pool, false)) {
         uint32_t dormant = APM__MONITOR_DORMANT;
         apm__atomic_replace(&pool->monitor_word, &dormant, APM__MONITOR_AWAKE, APM__SEQ_CST);
         return;

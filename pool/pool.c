@@ -9,6 +9,7 @@
 static struct apm__pool default_pool = {
     .lock = APM__OS_MUTEX_INITIALIZER,
     .max_threads = APM__MAX_THREADS,
+    .idle_timeout_ns = APM__IDLE_TIMEOUT_NS,
     .queue = APM__QUEUE_INITIALIZER(default_pool.queue),
 };
 
@@ -52,6 +53,7 @@ void apm__pool_initialise(struct apm__pool *pool, struct apm__slot *slot, int mi
     pool->slot = slot;
     pool->min_threads = min_threads;
     pool->max_threads = max_threads;
+    pool->idle_timeout_ns = APM__IDLE_TIMEOUT_NS;
     pool->completed_before = count_completed(pool);
     pool->deadlines.lateness = (struct apm__lateness){0};
     apm__counters_clear(&pool->counters);
@@ -96,7 +98,9 @@ uint32_t apm__pool_take(struct apm__pool *pool, struct apm__worker *worker, uint
     if (limit == 0 || apm__pool_queued(pool) == 0)
         return 0;
     apm__os_mutex_lock(&pool->lock);
-    uint32_t taken = take_completions_locked(pool, entries, (limit + 1) / 2); /* none of the two starves the other */
+    /* None of the two starves the other, also where only one entry is taken at a time. */
+    pool->completions_first = !pool->completions_first;
+    uint32_t taken = take_completions_locked(pool, entries, (limit + pool->completions_first) / 2);
     taken += apm__calls_take_locked(&pool->calls, entries + taken, limit - taken);
     if (taken < limit)
         taken += take_completions_locked(pool, entries + taken, limit - taken);
@@ -124,6 +128,16 @@ void apm__pool_publish_locked(struct apm__pool *pool)
     apm__atomic_store(&pool->running, (uint32_t)(pool->threads - pool->idle_count - pool->waiting), APM__SEQ_CST);
 }
 
+/* Whether the structure is free. The thread before is not waited for: at its end it may run code of the program. */
+static bool is_free_locked(struct apm__worker *worker)
+{
+    if (apm__atomic_load(&worker->state, APM__ACQUIRE) != APM__WORKER_GONE)
+        return false;
+    if (worker->joinable && apm__os_thread_try_join(worker->thread))
+        worker->joinable = false;
+    return !worker->joinable;
+}
+
 /*
  * A structure for one more thread: one that is free, or a new one. They are never freed: who has taken a worker from
  * the idle ones unparks it under no lock, and the pool may have been stopped by then.
@@ -131,14 +145,10 @@ void apm__pool_publish_locked(struct apm__pool *pool)
 static struct apm__worker *find_structure_locked(struct apm__pool *pool)
 {
     struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED);
-    while (worker && (apm__atomic_load(&worker->state, APM__ACQUIRE) != APM__WORKER_GONE || apm__worker_is_own(worker)))
+    while (worker && !is_free_locked(worker))
         worker = worker->next_worker;
-    if (worker) {
-        if (worker->joinable) /* the thread before has left the lock for the last time: this takes no time */
-            apm__os_thread_join(worker->thread);
-        worker->joinable = false;
+    if (worker)
         return worker;
-    }
     worker = apm__os_allocate(sizeof *worker);
     if (!worker)
         return NULL;
@@ -153,16 +163,19 @@ static struct apm__worker *find_structure_locked(struct apm__pool *pool)
 static bool create_worker_locked(struct apm__pool *pool)
 {
     struct apm__worker *worker = find_structure_locked(pool);
+    pool->exhausted = !worker;
     if (!worker)
         return false;
     /* All before the thread starts: it looks at its own fields without the lock. */
     apm__atomic_store(&worker->state, APM__WORKER_RUNNING, APM__SEQ_CST);
+    apm__atomic_store(&worker->system_number, 0, APM__RELAXED);
     worker->searching = true;
     apm__atomic_add(&pool->searching, 1, APM__SEQ_CST);
     pool->threads++;
     apm__pool_publish_locked(pool);
     worker->joinable = apm__os_thread_create(&worker->thread, "apm worker", apm__worker_main, apm__worker_exited,
                                              worker) == APM_ERROR_SUCCESS;
+    pool->exhausted = !worker->joinable;
     if (worker->joinable) {
         apm__count(&pool->counters, APM__COUNT_THREADS_STARTED, 1);
         return true;
@@ -196,7 +209,9 @@ bool apm__pool_wake_locked(struct apm__pool *pool, int limit, struct apm__parker
         *unpark = &worker->parker;
         return true;
     }
-    if (apm__atomic_load(&pool->phase, APM__RELAXED) == APM__POOL_STOPPING)
+    /* Who has queued something may come here so late that it has been done, and the pool been stopped. */
+    uint32_t phase = apm__atomic_load(&pool->phase, APM__RELAXED);
+    if (phase != APM__POOL_OPEN && phase != APM__POOL_CLOSED)
         return false;
     return pool->threads < limit && pool->threads < pool->max_threads && create_worker_locked(pool);
 }
@@ -205,18 +220,27 @@ void apm__pool_wake(struct apm__pool *pool)
 {
     struct apm__parker *unpark;
     apm__os_mutex_lock(&pool->lock);
-    apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
+    bool found = apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
     apm__os_mutex_unlock(&pool->lock);
     if (unpark)
         apm__parker_unpark(unpark);
+    if (!found)
+        apm__monitor_notice(pool); /* it tries again */
 }
 
 void apm__pool_wake_for_queue(struct apm__pool *pool)
 {
-    if (apm__atomic_load(&pool->searching, APM__SEQ_CST) > 0 || apm__atomic_load(&pool->wakeable, APM__SEQ_CST) == 0)
+    if (apm__atomic_load(&pool->searching, APM__SEQ_CST) > 0)
         return;
+    bool nobody_to_wake = apm__atomic_load(&pool->wakeable, APM__SEQ_CST) == 0;
+    bool nobody_runs = apm__atomic_load(&pool->running, APM__SEQ_CST) == 0;
+    if (nobody_to_wake && nobody_runs) {
+        apm__monitor_notice(pool); /* all workers wait, and may be waiting for this */
+        return;
+    }
     uint64_t expected_ns = apm__pool_queued(pool) * apm__atomic_load(&pool->item_ns, APM__RELAXED);
-    if (apm__atomic_load(&pool->running, APM__SEQ_CST) == 0 || expected_ns > APM__WAKE_NS)
+    bool in_hurry = apm__atomic_load(&pool->hurry, APM__RELAXED); /* or else what is expected holds */
+    if (!nobody_to_wake && (nobody_runs || in_hurry || expected_ns > APM__WAKE_NS))
         apm__pool_wake(pool);
 }
 
@@ -349,13 +373,16 @@ apm_error apm__pool_start(struct apm__pool *pool)
 {
     if (apm__process_is_forked_child())
         return APM_ERROR_INVALID_OPERATION;
-    if (apm__pool_is_open(pool))
+    uint32_t phase = apm__atomic_load(&pool->phase, APM__ACQUIRE);
+    if (phase == APM__POOL_OPEN)
         return APM_ERROR_SUCCESS;
+    if (phase == APM__POOL_STOPPING) /* who holds the start lock waits for threads to end, maybe for this one */
+        return APM_ERROR_INVALID_OPERATION;
 
     apm_error error = APM_ERROR_SUCCESS;
     apm__os_mutex_lock(&start_lock);
-    uint32_t phase = apm__atomic_load(&pool->phase, APM__ACQUIRE);
-    if (phase != APM__POOL_NEW) {
+    phase = apm__atomic_load(&pool->phase, APM__ACQUIRE);
+    if (phase != APM__POOL_NEW || pool->refuses) {
         error = phase == APM__POOL_OPEN ? APM_ERROR_SUCCESS : APM_ERROR_INVALID_OPERATION;
         goto unlock;
     }
@@ -411,6 +438,7 @@ bool apm__pool_is_still_open(struct apm__pool *pool)
 void apm__pool_close(struct apm__pool *pool)
 {
     apm__os_mutex_lock(&start_lock);
+    pool->refuses = true;
     if (apm__pool_is_open(pool))
         set_phase(pool, APM__POOL_CLOSED);
     apm__calls_open(&pool->calls, false);
@@ -420,6 +448,7 @@ void apm__pool_close(struct apm__pool *pool)
 void apm__pool_reopen(struct apm__pool *pool)
 {
     apm__os_mutex_lock(&start_lock);
+    pool->refuses = false;
     if (apm__atomic_load(&pool->phase, APM__RELAXED) == APM__POOL_CLOSED) {
         apm__calls_open(&pool->calls, true);
         apm__atomic_store(&pool->phase, APM__POOL_OPEN, APM__RELEASE);
@@ -453,7 +482,8 @@ void apm__pool_stop(struct apm__pool *pool)
         goto unlock;
     end_workers(pool);
     apm__monitor_end(pool);
-    APM__CHECK(pool->threads == 0 && apm__pool_queued(pool) == 0);
+    /* The other queue's count may be above 0 for a moment: what is announced now is not put in. */
+    APM__CHECK(pool->threads == 0 && apm__calls_count(&pool->calls) == 0);
     apm__os_mutex_lock(&pool->lock); /* the workers' structures stay: see find_structure_locked */
     pool->idle = NULL;
     pool->sleeper = NULL;
@@ -467,5 +497,6 @@ void apm__pool_stop(struct apm__pool *pool)
     apm__deadline_heap_finish(&pool->deadlines);
     apm__atomic_store(&pool->phase, pool->slot ? APM__POOL_ENDED : APM__POOL_NEW, APM__RELEASE);
 unlock:
+    pool->refuses = false;
     apm__os_mutex_unlock(&start_lock);
 }

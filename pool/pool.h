@@ -19,6 +19,7 @@
  *     either the worker sees the work, or the submitter sees that it has to wake somebody. It need not while some
  *     worker runs and is expected to come to the queue sooner than a thread could be woken; if that one gets stuck
  *     instead, the monitor, which is awake then, sees queue and worker.
+ *     A worker that retires is idle, and may be woken, up to the step in which there is room for another thread.
  *  2. Work in a ring or a deque is seen by its owner, which does not become idle while they hold anything; or, if the
  *     owner is stuck, by the thieves that the monitor wakes; or, if it waits or its thread has ended, by the worker
  *     that it wakes, and by every worker that would become idle: both under the pool's lock.
@@ -70,8 +71,9 @@ bool apm__pool_is_open(struct apm__pool *pool);
 bool apm__pool_is_still_open(struct apm__pool *pool);
 
 /*
- * Ends the pool in two steps. `close` makes it refuse new operations; what was begun goes on. `stop` ends its threads
- * and its poller, when nothing is outstanding any more; the default pool is then as new, another one has ended.
+ * Ends the pool in two steps. `close` makes it refuse new operations, and to be started, until `reopen` or `stop`; what
+ * was begun goes on. `stop` ends its threads and its poller, when nothing is outstanding any more; the default pool is
+ * then as new, another one has ended.
  */
 void apm__pool_close(struct apm__pool *pool);
 void apm__pool_reopen(struct apm__pool *pool);
@@ -160,8 +162,9 @@ struct apm__worker {
     uint32_t number;                 /* from 1 on, in the order of their making */
 
     /* atomic: written by the worker, read by the monitor */
-    _Atomic uint32_t state;    /* enum apm__worker_state */
-    _Atomic uint32_t progress; /* goes up with each item, so that "still the same" can be seen */
+    _Atomic uint32_t state;         /* enum apm__worker_state */
+    _Atomic uint32_t progress;      /* goes up with each item, so that "still the same" can be seen */
+    _Atomic uint32_t system_number; /* of its thread, in the system; 0 until that has begun */
 
     /* atomic: set by whoever finds that the worker, which waits, has to poll meanwhile; cleared by the worker */
     _Atomic uint32_t shall_poll;
@@ -176,8 +179,11 @@ struct apm__worker {
 
     /* owned by the monitor */
     uint32_t seen_progress;
-    uint32_t stuck_ticks; /* for how many ticks it has been at the same item */
-    uint64_t seen_cpu_ns; /* the thread's processor time when that was first seen */
+    uint32_t stuck_ticks;    /* for how many ticks it has been at the same item */
+    uint64_t first_cpu_ns;   /* the thread's processor time when that was first seen */
+    uint64_t last_cpu_ns;    /* the same at the last tick */
+    uint64_t blocked_cpu_ns; /* the same when the system said that it was blocked, if it has; or else UINT64_MAX */
+    bool seems_blocked;      /* it has hardly used a processor meanwhile */
 
     /* notes of the monitor (counters.h) */
     _Atomic uint32_t noted_progress; /* the item that it saw last, and */
@@ -188,9 +194,9 @@ struct apm__worker {
     struct apm__parker parker;
 
     /* owned by the worker */
-    bool searching;            /* looks for work, and has not found any yet; set by whoever wakes it while it is idle */
-    uint32_t turn;             /* work items run since the worker last looked elsewhere */
-    uint32_t blocking;         /* how many times the work has said that it begins to block elsewhere */
+    bool searching;    /* looks for work, and has not found any yet; set by whoever wakes it while it is idle */
+    uint32_t turn;     /* work items run since the worker last looked elsewhere */
+    uint32_t blocking; /* how many times the work has said that it begins to block elsewhere */
     uint64_t batch_started_ns;
     uint32_t batch_size;
 
@@ -208,13 +214,19 @@ struct apm__worker {
     struct apm__ring events; /* the poller's words */
 };
 
+/* How long a worker is parked without work before its thread ends; that of .NET. */
+#define APM__IDLE_TIMEOUT_NS INT64_C(20000000000)
+
 struct apm__pool {
     apm__os_mutex lock;
     struct apm__slot *slot; /* immutable: whose handle names it; NULL for the default pool */
 
+    bool refuses; /* guarded by the start lock: it has been closed, and may not be started before it is reopened */
+
     /* immutable while the pool runs */
     struct apm__poller *poller;
     int processors;
+    int64_t idle_timeout_ns; /* APM__IDLE_TIMEOUT_NS; tests are less patient */
 
     /* written under lock, read by anybody */
     _Atomic uint32_t phase;                /* enum apm__pool_phase */
@@ -228,6 +240,7 @@ struct apm__pool {
     struct apm__worker *sleeper; /* the idle one that is asleep in the poller, until somebody wakes it */
     struct apm__parker *polling; /* whoever is asleep in the poller: the sleeper, or a waiting worker */
     int threads;
+    bool exhausted;            /* no further thread could be started when one was wanted last */
     int waiting;               /* workers in a wait of the library */
     int breakable;             /* of these, in one that may be ended as a deadlock */
     uint64_t completed_before; /* work items that its workers had run before the pool was made */
@@ -236,12 +249,14 @@ struct apm__pool {
     uint32_t structures;           /* how many workers' structures have been made */
     struct apm__counters counters; /* written under lock */
 
+    bool completions_first;  /* the last odd entry to take was theirs */
     struct apm__queue queue; /* completions; its taking end is guarded by lock */
     struct apm__calls calls; /* the program's items; its taking end is guarded by lock */
 
     /* atomic */
     _Atomic uint32_t searching; /* workers that look for work and have not found any */
     _Atomic uint32_t role;      /* 1: some thread has the polling role */
+    _Atomic uint32_t hurry;     /* 1: work is queued behind a stuck worker; the monitor's, a guess to others */
     _Atomic uint32_t rescue;    /* 1: a stuck worker's rings hold something; who next looks elsewhere takes it first */
     _Atomic uint64_t polled_ns; /* when a worker last polled */
     _Atomic uint32_t item_ns;   /* average time that an event takes, as measured lately */
@@ -265,7 +280,7 @@ enum apm__pool_phase {
 
 enum apm__monitor_state {
     APM__MONITOR_AWAKE,
-    APM__MONITOR_DORMANT, /* no worker runs; the first that does wakes it */
+    APM__MONITOR_DORMANT, /* no worker runs and nothing waits; who changes that wakes it */
     APM__MONITOR_ENDING
 };
 
@@ -330,7 +345,7 @@ void apm__worker_main(void *worker);
 void apm__worker_exited(void *worker);
 void apm__monitor_main(void *pool);
 
-/* Called by a worker that begins to run after it was idle. */
+/* Called by a worker that begins to run after it was idle, and by who finds no worker for what it has queued. */
 void apm__monitor_notice(struct apm__pool *pool);
 
 /* Ends the monitor's thread; the workers are gone. */
@@ -338,9 +353,6 @@ void apm__monitor_end(struct apm__pool *pool);
 
 /* The calling thread's worker, or NULL. */
 struct apm__worker *apm__worker_current(void);
-
-/* Whether that was the calling thread's, which is about to end: it cannot join itself. */
-bool apm__worker_is_own(const struct apm__worker *worker);
 
 static inline bool apm__pool_take_role(struct apm__pool *pool)
 {

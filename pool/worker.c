@@ -7,20 +7,12 @@
 #include "check.h"
 #include "probe.h"
 
-static const int64_t idle_timeout_ns = 20000000000; /* after which a thread beyond the minimum ends, as in .NET */
-
 static APM__THREAD_LOCAL struct apm__worker *current;
 static APM__THREAD_LOCAL bool abandoning;
-static APM__THREAD_LOCAL struct apm__worker *left; /* what the thread was, once it is no worker any more */
 
 struct apm__worker *apm__worker_current(void)
 {
     return current;
-}
-
-bool apm__worker_is_own(const struct apm__worker *worker)
-{
-    return worker == left;
 }
 
 bool apm__pool_is_worker_thread(void)
@@ -139,15 +131,14 @@ static bool steal(struct apm__worker *thief)
 /* -- Ending and parking -------------------------------------------------------------------------------------------- */
 
 /*
- * The thread is no worker any more. When the state is GONE and the lock is released the structure is free for another;
- * whoever takes it joins the thread under the lock, so this one must not take the lock again.
+ * The thread is no worker any more: what it runs at its end, such as destructors of the program, is on its own. Its
+ * structure is free for another thread once this one is gone.
  */
-static void stop_counting_locked(struct apm__worker *worker)
+static void leave_locked(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
     apm__parker_use(NULL);
     current = NULL;
-    left = worker;
     if (worker->searching)
         apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
     worker->searching = false;
@@ -156,11 +147,6 @@ static void stop_counting_locked(struct apm__worker *worker)
     pool->threads--;
     apm__count(&pool->counters, APM__COUNT_THREADS_ENDED, 1);
     apm__pool_publish_locked(pool);
-}
-
-static void leave_locked(struct apm__worker *worker)
-{
-    stop_counting_locked(worker);
     apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
 }
 
@@ -188,13 +174,13 @@ static bool park_idle(struct apm__worker *worker)
     if (idle)
         apm__count(&worker->counters, APM__COUNT_SLEEPS, 1);
     for (bool still_idle = idle; still_idle && stay;) {
-        apm__parker_park(&worker->parker, idle_timeout_ns);
+        apm__parker_park(&worker->parker, pool->idle_timeout_ns);
         apm__os_mutex_lock(&pool->lock);
         struct apm__worker **link = &pool->idle;
         while (*link && *link != worker)
             link = &(*link)->next_idle;
         still_idle = *link == worker; /* who wakes a worker takes it from the list first */
-        bool expired = apm__os_monotonic_ns() - since_ns >= (uint64_t)idle_timeout_ns;
+        bool expired = apm__os_monotonic_ns() - since_ns >= (uint64_t)pool->idle_timeout_ns;
         if (still_idle && (apm__pool_is_stopping(pool) || expired)) {
             *link = worker->next_idle;
             leave_locked(worker);
@@ -202,10 +188,11 @@ static bool park_idle(struct apm__worker *worker)
         }
         apm__os_mutex_unlock(&pool->lock);
     }
-    if (stay)
-        apm__worker_become_running(worker);
+    if (!stay)
+        return false;
+    apm__worker_become_running(worker);
     worker->turn = APM__TURN; /* it looks at the poller first */
-    return stay;
+    return true;
 }
 
 /* Takes what lies behind a stuck worker, if the monitor has seen such a one. */
@@ -273,9 +260,9 @@ static bool run_own(struct apm__worker *worker)
         run_call(worker, entry);
         return true;
     }
-    worker->turn = 0;
     if (!apm__ring_take(&worker->events, &entry))
-        return false;
+        return false; /* the turn goes on with what the queues have, or that could keep it from polling for ever */
+    worker->turn = 0;
     handle_event(worker, entry.first);
     return true;
 }
@@ -284,6 +271,7 @@ void apm__worker_main(void *argument)
 {
     struct apm__worker *worker = argument;
     current = worker;
+    apm__atomic_store(&worker->system_number, apm__os_thread_number(), APM__RELAXED);
     worker->turn = APM__TURN; /* it looks at the poller first: see take_turn */
     worker->batch_size = 0;
     apm__note(&worker->running.first, 0);
@@ -309,13 +297,13 @@ void apm__worker_exited(void *argument)
         abandoning = true;
         apm__work_run((void *)(uintptr_t)apm__noted(&worker->running.second));
     }
-    /* What it had to run is taken by others. Its own structure is not free yet, for it cannot join itself. */
     struct apm__parker *unpark;
     apm__os_mutex_lock(&pool->lock);
-    stop_counting_locked(worker);
-    apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
-    apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
+    leave_locked(worker); /* what it had to run is taken by others */
+    bool found = apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
     apm__os_mutex_unlock(&pool->lock);
     if (unpark)
         apm__parker_unpark(unpark);
+    if (!found)
+        apm__monitor_notice(pool); /* it tries again */
 }

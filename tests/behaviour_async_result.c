@@ -122,6 +122,55 @@ TEST(the_handle_and_end_do_not_wait_for_the_callback_to_finish_iar_007)
 
 /* -- Never synchronous, where .NET is ---------------------------------------------------------------------------- */
 
+/* A thread that waits for the result, and lets the callback go only then; or one that the callback lets go. */
+struct rivals {
+    apm_async_result result;
+    struct latch called;
+    struct latch seen;
+    bool callback_waits;
+};
+
+static void meet_the_waiter(apm_async_result result)
+{
+    struct rivals *rivals = apm_async_result_async_state(result);
+
+    if (rivals->callback_waits)
+        LATCH_AWAIT(&rivals->seen, 1);
+    latch_add(&rivals->called, 1);
+}
+
+static void meet_the_callback(void *argument)
+{
+    struct rivals *rivals = argument;
+
+    if (!rivals->callback_waits)
+        LATCH_AWAIT(&rivals->called, 1);
+    CHECK_SUCCESS(apm_wait_handle_wait_one(apm_async_result_async_wait_handle(rivals->result), PATIENCE_MS));
+    latch_add(&rivals->seen, 1);
+}
+
+TEST(neither_a_waiter_nor_the_callback_needs_the_other_to_go_first_iar_008)
+{
+    for (size_t i = 0; i < 50; i++) {
+        peered_socket pair = peered_socket_create();
+        struct rivals rivals = {.callback_waits = i % 2 == 0};
+        struct thread thread;
+        uint8_t buffer[1];
+
+        latch_init(&rivals.called);
+        latch_init(&rivals.seen);
+        CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, buffer, 1, APM_SOCKET_FLAGS_NONE, meet_the_waiter, &rivals,
+                                               &rivals.result));
+        thread_start(&thread, meet_the_callback, &rivals);
+        raw_write(pair.peer, "x", 1);
+        thread_join(&thread);
+        LATCH_AWAIT(&rivals.called, 1);
+        CHECK_SUCCESS(apm_socket_end_receive(pair.socket, rivals.result, NULL));
+        CHECK_SUCCESS(apm_socket_close_and_wait(pair.socket, PATIENCE_MS));
+        raw_close(pair.peer);
+    }
+}
+
 TEST(a_receive_with_data_waiting_completes_on_a_pool_thread_iar_010)
 {
     peered_socket pair = peered_socket_create();

@@ -122,4 +122,43 @@ TEST(the_clock_goes_forward)
     CHECK(apm__os_processor_count() >= 1);
 }
 
+/* -- Threads -- */
+
+static _Atomic uint32_t number;
+static _Atomic uint32_t go_on;
+
+static void sleep_then_compute(void *unused)
+{
+    (void)unused;
+    apm__atomic_store(&number, apm__os_thread_number(), APM__SEQ_CST);
+    while (apm__atomic_load(&go_on, APM__SEQ_CST) == 0)
+        apm__os_wait_on_address(&go_on, 0, -1);
+    while (apm__atomic_load(&go_on, APM__SEQ_CST) == 1)
+        apm__os_spin_pause();
+}
+
+static void await_ready(bool ready)
+{
+    while (apm__os_thread_is_ready(apm__atomic_load(&number, APM__SEQ_CST)) != ready)
+        apm__os_spin_pause();
+}
+
+TEST(a_thread_is_ready_while_it_computes_and_not_while_it_sleeps_and_joined_when_it_is_gone)
+{
+    apm__os_thread thread;
+    CHECK_EQ(apm__os_thread_create(&thread, "a) R (b", sleep_then_compute, NULL, NULL), APM_ERROR_SUCCESS);
+    while (apm__atomic_load(&number, APM__SEQ_CST) == 0)
+        apm__os_spin_pause();
+    await_ready(false);
+    CHECK(!apm__os_thread_try_join(thread));
+    apm__atomic_store(&go_on, 1, APM__SEQ_CST);
+    apm__os_wake_by_address(&go_on);
+    await_ready(true);
+    CHECK(!apm__os_thread_try_join(thread));
+    apm__atomic_store(&go_on, 2, APM__SEQ_CST);
+    while (!apm__os_thread_try_join(thread))
+        apm__os_spin_pause();
+    CHECK(!apm__os_thread_is_ready(apm__atomic_load(&number, APM__SEQ_CST)));
+}
+
 TEST_MAIN()

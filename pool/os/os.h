@@ -96,11 +96,19 @@ typedef struct apm__os_thread {
  */
 apm_error apm__os_thread_create(apm__os_thread *thread, const char *name, void (*body)(void *), void (*exited)(void *),
                                 void *argument);
-void apm__os_thread_join(apm__os_thread thread); /* blocks until the thread is gone */
+void apm__os_thread_join(apm__os_thread thread);     /* blocks until the thread is gone */
+bool apm__os_thread_try_join(apm__os_thread thread); /* the same if it is gone, or else false */
 
 /* The processor time that the thread has used, in ns; the thread may not be gone. 0 if it cannot be told. */
 uint64_t apm__os_thread_cpu_ns(apm__os_thread thread);
 apm__os_thread apm__os_thread_current(void);
+
+/*
+ * The calling thread's number in the system; never 0. And whether the thread of that number runs, or would if it had a
+ * processor; false also if it cannot be told. That takes some microseconds.
+ */
+uint32_t apm__os_thread_number(void);
+bool apm__os_thread_is_ready(uint32_t number);
 
 /* The number of processors that the process may use, at least 1. */
 int apm__os_processor_count(void);

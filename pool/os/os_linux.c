@@ -1,13 +1,17 @@
 /*
- * What Linux has beyond POSIX: wait-on-address (futex), epoll, eventfd as the bell, processor affinity. Any thread.
+ * What Linux has beyond POSIX: wait-on-address (futex), epoll, eventfd as the bell, processor affinity, joining a
+ * thread without waiting for it, the state of a thread. Any thread.
  */
 #include "os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -31,6 +35,30 @@ int apm__os_processor_count(void)
     }
     long count = sysconf(_SC_NPROCESSORS_ONLN); /* more processors than the set has room for */
     return count > 0 && count < INT_MAX ? (int)count : 1;
+}
+
+bool apm__os_thread_try_join(apm__os_thread thread)
+{
+    return pthread_tryjoin_np(thread.thread, NULL) == 0;
+}
+
+uint32_t apm__os_thread_number(void)
+{
+    return (uint32_t)syscall(SYS_gettid);
+}
+
+bool apm__os_thread_is_ready(uint32_t number)
+{
+    char text[80]; /* enough for the number, the name, which is short, and the state */
+    snprintf(text, sizeof text, "/proc/self/task/%u/stat", number);
+    int file = open(text, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    ssize_t size = read(file, text, sizeof text - 1);
+    close(file);
+    text[size > 0 ? size : 0] = '\0';
+    const char *name_end = strrchr(text, ')'); /* the last one: a name may contain some */
+    return name_end && strncmp(name_end, ") R", 3) == 0;
 }
 
 bool apm__os_wait_on_address(_Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns)

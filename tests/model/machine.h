@@ -44,6 +44,7 @@ void machine_free(void *memory);
 /* Starts a thread, whose number is returned; -1 if there is no room for it. */
 int machine_start(const char *name, void (*body)(void *), void *argument);
 void machine_join(int thread);
+bool machine_try_join(int thread);
 bool machine_at_thread_exit(void (*hook)(void)); /* false: no room */
 
 #endif

@@ -242,6 +242,15 @@ void machine_join(int number)
     search_order_after(machine->search, machine->current, number);
 }
 
+/* No step of its own: whether a thread has ended or is about to decides on nothing but whose memory another one gets. */
+bool machine_try_join(int number)
+{
+    if (!machine->threads[number].has_ended)
+        return false;
+    search_order_after(machine->search, machine->current, number);
+    return true;
+}
+
 void model_name(const volatile void *object, size_t size, const char *name)
 {
     if (machine->name_count < MAX_NAMES)

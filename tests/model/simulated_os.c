@@ -121,6 +121,22 @@ void apm__os_thread_join(apm__os_thread thread)
     machine_join((int)thread.thread);
 }
 
+bool apm__os_thread_try_join(apm__os_thread thread)
+{
+    return machine_try_join((int)thread.thread);
+}
+
+uint32_t apm__os_thread_number(void)
+{
+    return (uint32_t)model_self() + 1;
+}
+
+bool apm__os_thread_is_ready(uint32_t number)
+{
+    (void)number;
+    return false;
+}
+
 apm__os_thread apm__os_thread_current(void)
 {
     return (apm__os_thread){(pthread_t)model_self()};
