@@ -180,6 +180,28 @@ const char *await_line(struct listing *listing, const char *beginning, const cha
     }
 }
 
+static bool says(const struct listing *listing, const char *text)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < listing->count; i++) {
+        found = found || strstr(listing->lines[i], text);
+    }
+    return found;
+}
+
+void await_text(struct listing *listing, const char *text)
+{
+    int64_t end_ms = harness_now_ms() + PATIENCE_MS;
+
+    for (list_pending(listing); !says(listing, text); list_pending(listing)) {
+        if (!pause_before(end_ms)) {
+            print_listing(listing);
+            harness_fail(__FILE__, __LINE__, "no line says \"%s\"", text);
+        }
+    }
+}
+
 void await_nothing(struct listing *listing)
 {
     int64_t end_ms = harness_now_ms() + PATIENCE_MS;

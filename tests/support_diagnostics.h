@@ -79,8 +79,13 @@ void check_says_address(const char *line, const char *before, const void *addres
 /* The number that comes after the text. */
 long long number_after(const char *line, const char *text);
 
-/* Lists until there is one line that begins so, and it says that; or until there is nothing. */
+/* Lists until there is one line that begins so, and it says that. */
 const char *await_line(struct listing *listing, const char *beginning, const char *text);
+
+/* Lists until some line says that. */
+void await_text(struct listing *listing, const char *text);
+
+/* Lists until there is nothing. */
 void await_nothing(struct listing *listing);
 
 #endif
