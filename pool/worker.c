@@ -138,6 +138,7 @@ static void leave_locked(struct apm__worker *worker)
         pool->idle_count--; /* together with `threads`: it does not count as running for a moment */
     pool->threads--;
     apm__pool_publish_locked(pool);
+    apm__pool_leave_work_locked(worker);
     apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
 }
 

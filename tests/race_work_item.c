@@ -93,4 +93,81 @@ TEST(what_is_queued_against_cleanup_is_refused_or_runs_once)
     CHECK(cleanups > 0);
 }
 
+/* -- Items that wait for each other -------------------------------------------------------------------------------- */
+
+/* Items that all wait in the library until the last of them has started, and one that blocks elsewhere. */
+struct gathering {
+    apm_manual_reset_event complete;
+    size_t expected;
+    _Atomic size_t arrived;
+    struct latch left;
+    struct latch opened;
+};
+
+static void gather(void *state)
+{
+    struct gathering *gathering = state;
+
+    if (atomic_fetch_add(&gathering->arrived, 1) + 1 == gathering->expected)
+        CHECK_SUCCESS(apm_manual_reset_event_set(gathering->complete));
+    else
+        CHECK_SUCCESS(apm_manual_reset_event_wait_one(gathering->complete, PATIENCE_MS));
+    latch_add(&gathering->left, 1);
+}
+
+static void block_elsewhere(void *state)
+{
+    struct gathering *gathering = state;
+
+    LATCH_AWAIT(&gathering->opened, 1);
+    latch_add(&gathering->left, 1);
+}
+
+/* Has a worker take a share of items that wait for each other, one of which may be queued by another item. */
+static void queue_gathering(void *state)
+{
+    struct gathering *gathering = state;
+
+    for (size_t i = 1; i < gathering->expected; i++)
+        CHECK_SUCCESS(apm_thread_pool_queue_user_work_item(default_pool, gather, gathering, i % 3 == 0));
+    gather(gathering);
+}
+
+static void gathering_start(struct gathering *gathering, size_t expected, bool from_inside)
+{
+    CHECK_SUCCESS(apm_manual_reset_event_reset(gathering->complete));
+    gathering->expected = expected;
+    atomic_store(&gathering->arrived, 0);
+    latch_init(&gathering->left);
+    latch_init(&gathering->opened);
+    CHECK_SUCCESS(apm_thread_pool_queue_user_work_item(default_pool, block_elsewhere, gathering, false));
+    if (from_inside)
+        CHECK_SUCCESS(apm_thread_pool_queue_user_work_item(default_pool, queue_gathering, gathering, false));
+    for (size_t i = 0; !from_inside && i < expected; i++)
+        CHECK_SUCCESS(apm_thread_pool_queue_user_work_item(default_pool, gather, gathering, false));
+}
+
+TEST(items_that_wait_for_each_other_all_start_however_they_were_shared_out)
+{
+    enum { GATHERINGS = 64 };
+    static struct gathering gatherings[GATHERINGS]; /* some items of the one before may be about to return */
+    uint64_t random = harness_seed();
+    int64_t deadline_ms = race_deadline_ms();
+
+    for (size_t i = 0; i < GATHERINGS; i++)
+        CHECK_SUCCESS(apm_manual_reset_event_create(false, &gatherings[i].complete));
+    CHECK_SUCCESS(apm_thread_pool_set_min_threads(default_pool, 2));
+    for (size_t round = 0; harness_now_ms() < deadline_ms; round++) {
+        struct gathering *gathering = &gatherings[round % GATHERINGS];
+        size_t expected = 2 + harness_random(&random) % 12;
+
+        gathering_start(gathering, expected, round % 2 == 0);
+        LATCH_AWAIT(&gathering->left, expected);
+        latch_add(&gathering->opened, 1);
+        LATCH_AWAIT(&gathering->left, expected + 1);
+    }
+    for (size_t i = 0; i < GATHERINGS; i++)
+        CHECK_SUCCESS(apm_manual_reset_event_close(gatherings[i].complete));
+}
+
 LIBRARY_TEST_MAIN()
