@@ -176,7 +176,7 @@ static bool has_work(struct apm__pool *pool, bool running)
 {
     if (apm__pool_queued(pool) > 0)
         return true;
-    if (running)
+    if (running && apm__atomic_load(&pool->left_work, APM__RELAXED) == 0)
         return false;
     apm__os_mutex_lock(&pool->lock);
     bool left = pool->threads == 0 || apm__pool_has_left_work_locked(pool);

@@ -244,14 +244,23 @@ void apm__pool_wake_for_queue(struct apm__pool *pool)
         apm__pool_wake(pool);
 }
 
+void apm__pool_leave_work_locked(struct apm__worker *worker)
+{
+    if (apm__worker_has_work(worker))
+        apm__atomic_store(&worker->pool->left_work, 1, APM__RELAXED);
+}
+
 bool apm__pool_has_left_work_locked(struct apm__pool *pool)
 {
+    if (apm__atomic_load(&pool->left_work, APM__RELAXED) == 0)
+        return false;
     for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED); worker;
          worker = worker->next_worker) {
         uint32_t state = apm__atomic_load(&worker->state, APM__RELAXED);
         if ((state == APM__WORKER_WAITING || state == APM__WORKER_GONE) && apm__worker_has_work(worker))
             return true;
     }
+    apm__atomic_store(&pool->left_work, 0, APM__RELAXED); /* nobody puts anything in there until the owner runs again */
     return false;
 }
 

@@ -22,7 +22,7 @@
  *     A worker that retires is idle, and may be woken, up to the step in which there is room for another thread.
  *  2. Work in a ring or a deque is seen by its owner, which does not become idle while they hold anything; or, if the
  *     owner is stuck, by the thieves that the monitor wakes; or, if it waits or its thread has ended, by the worker
- *     that it wakes, and by every worker that would become idle: both under the pool's lock.
+ *     that it wakes, and by every worker that would become idle or begins to wait: all under the pool's lock.
  *  3. If nobody has the polling role, then some worker runs, or has been woken and will look; so the monitor is awake.
  *  4. A wait of the library on a worker is covered: another worker takes over, or, at the maximum, the waiter polls.
  *
@@ -257,6 +257,7 @@ struct apm__pool {
     /* atomic */
     _Atomic uint32_t searching; /* workers that look for work and have not found any */
     _Atomic uint32_t role;      /* 1: some thread has the polling role */
+    _Atomic uint32_t left_work; /* 1: a waiting or ended worker's rings may hold something; written under lock */
     _Atomic uint32_t hurry;     /* 1: work is queued behind a stuck worker; the monitor's, a guess to others */
     _Atomic uint32_t rescue;    /* 1: a stuck worker's rings hold something; who next looks elsewhere takes it first */
     _Atomic uint64_t polled_ns; /* when a worker last polled */
@@ -326,7 +327,12 @@ static inline bool apm__worker_has_work(struct apm__worker *worker)
            apm__deque_count(&worker->local) > 0;
 }
 
-/* Whether workers that wait, or whose threads have ended, have left something in their rings. */
+/*
+ * Whether workers that wait, or whose threads have ended, have left something in their rings; and what a worker calls
+ * that begins to wait, or ends. All look that need to know: the worker that was woken for it may have come to something
+ * else, and wait itself.
+ */
+void apm__pool_leave_work_locked(struct apm__worker *worker);
 bool apm__pool_has_left_work_locked(struct apm__pool *pool);
 
 /* Takes up to `limit` entries of the queues into the calling worker's ring, which has room for them; the number. */

@@ -31,7 +31,8 @@ static void enter_wait(struct apm__worker *worker, bool breakable, bool blocked)
     worker->breakable = breakable;
     worker->blocked = blocked;
     apm__pool_publish_locked(pool);
-    bool needs_cover = apm__pool_queued(pool) > 0 || apm__worker_has_work(worker) ||
+    apm__pool_leave_work_locked(worker);
+    bool needs_cover = apm__pool_queued(pool) > 0 || apm__pool_has_left_work_locked(pool) ||
                        apm__atomic_load(&pool->role, APM__SEQ_CST) == 0;
     bool covered = !needs_cover || apm__pool_wake_locked(pool, apm__pool_wanted_locked(pool), &unpark);
     if (!covered && blocked)

@@ -390,4 +390,4 @@ TEST(cleanup_runs_what_was_queued_and_refuses_the_rest)
     CHECK_SUCCESS(apm_cleanup(-1));
 }
 
-TEST_MAIN()
+LIBRARY_TEST_MAIN()

@@ -50,19 +50,19 @@ TEST(threads_without_work_end_after_the_time_that_net_gives_them_tp_030)
     enum { THREADS = 24, IDLE_MS = 300 };
     static struct gathering gathering = {LATCH_INITIALIZER, THREADS};
     struct apm__pool *pool = apm__pool_default();
-    int64_t arrived_ms;
+    int64_t last_ms;
 
     CHECK_EQ(pool->idle_timeout_ns, INT64_C(20000000000));
     pool->idle_timeout_ns = IDLE_MS * INT64_C(1000000);
     CHECK_SUCCESS(apm_thread_pool_set_min_threads(default_pool, THREADS));
-    for (size_t i = 0; i < THREADS; i++)
+    for (size_t i = 0; i + 1 < THREADS; i++)
         queue(gather, &gathering);
+    last_ms = harness_now_ms(); /* before this none has nothing to do */
+    queue(gather, &gathering);
     LATCH_AWAIT(&gathering.arrived, THREADS);
-    arrived_ms = harness_now_ms();
     CHECK_SUCCESS(apm_thread_pool_set_min_threads(default_pool, 2));
-    while (thread_count() == THREADS)
-        sched_yield();
-    CHECK(harness_now_ms() - arrived_ms >= IDLE_MS);
+    await_thread_count(THREADS - 1);
+    CHECK(harness_now_ms() - last_ms >= IDLE_MS);
     await_thread_count(1); /* the minimum is no floor; one goes on polling */
     CHECK_EQ(thread_count(), 1);
 }
