@@ -313,8 +313,9 @@ TEST(an_intrusive_item_may_be_freed_when_it_runs)
 
 TEST(an_intrusive_item_that_is_queued_is_refused)
 {
-    struct counted counted = {.item.execute = count_down, .rounds = 1};
-    struct latch gate;
+    /* The two are in queues of their own: the first may still wait when the second has run. */
+    static struct counted counted = {.item.execute = count_down, .rounds = 1};
+    static struct latch gate;
 
     one_worker();
     latch_init(&counted.done);
