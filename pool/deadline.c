@@ -155,6 +155,14 @@ bool apm__deadline_clear(struct apm__deadline_heap *heap, struct apm__deadline *
     return armed;
 }
 
+static void note_lateness(struct apm__lateness *lateness, uint64_t late_ns)
+{
+    lateness->expired++;
+    lateness->total_ns += late_ns;
+    if (late_ns > lateness->max_ns)
+        lateness->max_ns = late_ns;
+}
+
 void apm__deadline_expire(struct apm__deadline_heap *heap, uint64_t now_ns, uint32_t limit)
 {
     while (limit-- > 0 && apm__deadline_next(heap) <= now_ns) {
@@ -162,10 +170,20 @@ void apm__deadline_expire(struct apm__deadline_heap *heap, uint64_t now_ns, uint
         apm__os_mutex_lock(&heap->lock);
         if (heap->count > 0 && heap->entries[0].due_ns <= now_ns) {
             due = heap->entries[0].deadline;
+            note_lateness(&heap->lateness, now_ns - due->due_ns);
             take_out(heap, due);
         }
         apm__os_mutex_unlock(&heap->lock);
         if (due)
             due->expire(due);
     }
+}
+
+size_t apm__deadline_count(struct apm__deadline_heap *heap, struct apm__lateness *lateness)
+{
+    apm__os_mutex_lock(&heap->lock);
+    size_t count = heap->count;
+    *lateness = heap->lateness;
+    apm__os_mutex_unlock(&heap->lock);
+    return count;
 }

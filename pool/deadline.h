@@ -33,12 +33,20 @@ struct apm__deadline_entry {
     struct apm__deadline *deadline;
 };
 
+/* How late deadlines have been expired. */
+struct apm__lateness {
+    uint64_t expired; /* how many */
+    uint64_t total_ns;
+    uint64_t max_ns;
+};
+
 struct apm__deadline_heap {
     apm__os_mutex lock;                  /* a leaf */
     struct apm__deadline_entry *entries; /* guarded by lock, as are the numbers */
     uint32_t count;
     uint32_t promised; /* places of armed deadlines and reserved ones; never above the capacity */
     uint32_t capacity;
+    struct apm__lateness lateness; /* guarded by lock; zero at first, and kept from one use of the heap to the next */
     _Atomic uint64_t next_due_ns; /* atomic: the earliest, or APM__DEADLINE_NEVER; written under lock */
 };
 
@@ -61,6 +69,9 @@ bool apm__deadline_clear(struct apm__deadline_heap *heap, struct apm__deadline *
 
 /* Expires what is due at `now_ns`, earliest first, but no more than `limit`. Any thread; several may. */
 void apm__deadline_expire(struct apm__deadline_heap *heap, uint64_t now_ns, uint32_t limit);
+
+/* How many are armed, and how late those that have expired were. */
+size_t apm__deadline_count(struct apm__deadline_heap *heap, struct apm__lateness *lateness);
 
 static inline uint64_t apm__deadline_next(struct apm__deadline_heap *heap)
 {

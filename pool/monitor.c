@@ -12,6 +12,8 @@
  */
 #include "pool.h"
 
+#include "probe.h"
+
 enum {
     TICK_NS = 2000000,
     DORMANT_AFTER = 4,   /* ticks without a running worker */
@@ -40,10 +42,20 @@ struct sight {
     bool needy;   /* some worker's rings hold what it cannot run soon */
 };
 
+/* Notes since when the worker has been at its item, for listings. */
+static void note_progress(struct apm__worker *worker, uint32_t progress)
+{
+    if (progress == apm__noted(&worker->noted_progress))
+        return;
+    apm__note(&worker->noted_ns, apm__os_monotonic_coarse_ns());
+    apm__note(&worker->noted_progress, progress);
+}
+
 static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct sight *sight)
 {
     uint32_t progress = apm__atomic_load(&worker->progress, APM__RELAXED);
     worker->seems_blocked = false;
+    note_progress(worker, progress);
     if (apm__atomic_load(&worker->state, APM__SEQ_CST) != APM__WORKER_RUNNING) {
         worker->stuck_ticks = 0;
         worker->seen_progress = progress - 1; /* not the same as whatever it runs next */
@@ -75,6 +87,8 @@ static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct s
     } else {
         worker->seems_blocked = cpu_ns - worker->first_cpu_ns < (uint64_t)(worker->stuck_ticks - 1) * (TICK_NS / 4);
     }
+    apm__note(&worker->verdict,
+              apm__verdict(progress, worker->seems_blocked ? APM__FINDING_BLOCKED : APM__FINDING_COMPUTES));
 }
 
 /*
@@ -87,7 +101,7 @@ static bool is_blocked(struct apm__worker *worker)
         return false;
     if (worker->blocked_cpu_ns == worker->last_cpu_ns)
         return true;
-    uint32_t number = apm__atomic_load(&worker->number, APM__RELAXED);
+    uint32_t number = apm__atomic_load(&worker->system_number, APM__RELAXED);
     if (number == 0 || apm__os_thread_is_ready(number))
         return false;
     worker->blocked_cpu_ns = worker->last_cpu_ns;
@@ -112,7 +126,10 @@ static void find_a_thread(struct apm__pool *pool)
     int blocked = count_blocked(pool);
     apm__os_mutex_lock(&pool->lock);
     int limit = apm__pool_wanted_locked(pool) + blocked;
+    int threads = pool->threads;
     bool covered = apm__pool_wake_locked(pool, limit, &unpark);
+    apm__count(&pool->counters, APM__COUNT_THREADS_INJECTED, pool->threads > threads);
+    APM__PROBE3(inject, pool, blocked, pool->threads - threads);
     if (!covered && apm__atomic_load(&pool->role, APM__RELAXED) == 0)
         apm__pool_have_a_waiter_poll_locked(pool, &unpark);
     apm__os_mutex_unlock(&pool->lock);
@@ -144,6 +161,7 @@ static void break_deadlock(struct apm__pool *pool, struct memory *memory)
     if (victim) {
         memory->locked = 0;
         apm__atomic_store(&victim->deadlocked, 1, APM__RELAXED);
+        apm__count(&pool->counters, APM__COUNT_DEADLOCKS, 1);
     }
     apm__os_mutex_unlock(&pool->lock);
     if (victim)

@@ -3,6 +3,8 @@
  */
 #include "parker.h"
 
+#include "probe.h"
+
 static APM__THREAD_LOCAL struct apm__parker thread_parker;
 static APM__THREAD_LOCAL struct apm__parker *used_parker;
 
@@ -34,6 +36,7 @@ void apm__parker_park(struct apm__parker *parker, int64_t timeout_ns)
 {
     if (!leave_awake(parker, APM__PARKER_PARKED))
         return;
+    APM__PROBE2(park, parker, timeout_ns);
     apm__os_wait_on_address(&parker->state, APM__PARKER_PARKED, timeout_ns);
     /* Acquire pairs with the exchange in unpark. A notification that comes now is taken, too. */
     apm__atomic_exchange(&parker->state, APM__PARKER_AWAKE, APM__ACQUIRE);
@@ -54,6 +57,7 @@ void apm__parker_unpark(struct apm__parker *parker)
 {
     /* Release: what the thread is woken for was done before. Acquire: `poller` is the one it waits in. */
     uint32_t found = apm__atomic_exchange(&parker->state, APM__PARKER_NOTIFIED, APM__ACQ_REL);
+    APM__PROBE2(unpark, parker, found);
     if (found == APM__PARKER_PARKED) {
         apm__os_wake_by_address(&parker->state);
     } else if (found == APM__PARKER_POLLING) {

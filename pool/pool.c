@@ -55,6 +55,11 @@ void apm__pool_initialise(struct apm__pool *pool, struct apm__slot *slot, int mi
     pool->max_threads = max_threads;
     pool->idle_timeout_ns = APM__IDLE_TIMEOUT_NS;
     pool->completed_before = count_completed(pool);
+    pool->deadlines.lateness = (struct apm__lateness){0};
+    apm__counters_clear(&pool->counters);
+    for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__RELAXED); worker;
+         worker = worker->next_worker)
+        apm__counters_clear(&worker->counters);
     apm__atomic_store(&pool->phase, APM__POOL_NEW, APM__RELEASE);
 }
 
@@ -148,6 +153,7 @@ static struct apm__worker *find_structure_locked(struct apm__pool *pool)
     if (!worker)
         return NULL;
     worker->pool = pool;
+    worker->number = ++pool->structures;
     worker->next_worker = apm__atomic_load(&pool->workers, APM__RELAXED);
     apm__atomic_store(&pool->workers, worker, APM__RELEASE); /* pairs with the walks' acquire */
     return worker;
@@ -162,7 +168,7 @@ static bool create_worker_locked(struct apm__pool *pool)
         return false;
     /* All before the thread starts: it looks at its own fields without the lock. */
     apm__atomic_store(&worker->state, APM__WORKER_RUNNING, APM__SEQ_CST);
-    apm__atomic_store(&worker->number, 0, APM__RELAXED);
+    apm__atomic_store(&worker->system_number, 0, APM__RELAXED);
     worker->searching = true;
     apm__atomic_add(&pool->searching, 1, APM__SEQ_CST);
     pool->threads++;
@@ -170,8 +176,10 @@ static bool create_worker_locked(struct apm__pool *pool)
     worker->joinable = apm__os_thread_create(&worker->thread, "apm worker", apm__worker_main, apm__worker_exited,
                                              worker) == APM_ERROR_SUCCESS;
     pool->exhausted = !worker->joinable;
-    if (worker->joinable)
+    if (worker->joinable) {
+        apm__count(&pool->counters, APM__COUNT_THREADS_STARTED, 1);
         return true;
+    }
     worker->searching = false;
     apm__atomic_subtract(&pool->searching, 1, APM__SEQ_CST);
     pool->threads--;
@@ -196,6 +204,7 @@ bool apm__pool_wake_locked(struct apm__pool *pool, int limit, struct apm__parker
         worker->searching = true;
         apm__atomic_add(&pool->searching, 1, APM__SEQ_CST);
         pool->idle_count--;
+        apm__count(&pool->counters, APM__COUNT_WAKE_UPS, 1);
         apm__pool_publish_locked(pool);
         *unpark = &worker->parker;
         return true;

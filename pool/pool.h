@@ -19,6 +19,7 @@
  *     either the worker sees the work, or the submitter sees that it has to wake somebody. It need not while some
  *     worker runs and is expected to come to the queue sooner than a thread could be woken; if that one gets stuck
  *     instead, the monitor, which is awake then, sees queue and worker.
+ *     A worker that retires is idle, and may be woken, up to the step in which there is room for another thread.
  *  2. Work in a ring or a deque is seen by its owner, which does not become idle while they hold anything; or, if the
  *     owner is stuck, by the thieves that the monitor wakes; or, if it waits or its thread has ended, by the worker
  *     that it wakes, and by every worker that would become idle or begins to wait: all under the pool's lock.
@@ -35,6 +36,7 @@
 
 #include "apm/error.h"
 #include "calls.h"
+#include "counters.h"
 #include "deadline.h"
 #include "deque.h"
 #include "os.h"
@@ -119,6 +121,7 @@ bool apm__pool_is_abandoning(void);
  * `apm__pool_end_wait` after its last.
  */
 void apm__pool_begin_wait(bool breakable);
+void apm__pool_note_wait(uint64_t bits, size_t count); /* for listings: what it waits for, of several the first */
 void apm__pool_park(struct apm__parker *parker, int64_t timeout_ns);
 void apm__pool_end_wait(void);
 
@@ -156,11 +159,12 @@ struct apm__worker {
     /* immutable */
     struct apm__pool *pool;
     struct apm__worker *next_worker; /* all there ever were, for walks without a lock */
+    uint32_t number;                 /* from 1 on, in the order of their making */
 
     /* atomic: written by the worker, read by the monitor */
-    _Atomic uint32_t state;    /* enum apm__worker_state */
-    _Atomic uint32_t progress; /* goes up with each item, so that "still the same" can be seen */
-    _Atomic uint32_t number;   /* of its thread, in the system; 0 until that has begun */
+    _Atomic uint32_t state;         /* enum apm__worker_state */
+    _Atomic uint32_t progress;      /* goes up with each item, so that "still the same" can be seen */
+    _Atomic uint32_t system_number; /* of its thread, in the system; 0 until that has begun */
 
     /* atomic: set by whoever finds that the worker, which waits, has to poll meanwhile; cleared by the worker */
     _Atomic uint32_t shall_poll;
@@ -181,18 +185,29 @@ struct apm__worker {
     uint64_t blocked_cpu_ns; /* the same when the system said that it was blocked, if it has; or else UINT64_MAX */
     bool seems_blocked;      /* it has hardly used a processor meanwhile */
 
+    /* notes of the monitor (counters.h) */
+    _Atomic uint32_t noted_progress; /* the item that it saw last, and */
+    _Atomic uint64_t noted_ns;       /* when it first saw the worker at that one; coarse */
+    _Atomic uint64_t verdict;        /* what it found of a stuck worker: apm__verdict */
+
     /* atomic in itself; here, and not with the thread, so that a late unpark meets no freed memory */
     struct apm__parker parker;
 
     /* owned by the worker */
-    bool searching;            /* looks for work, and has not found any yet; set by whoever wakes it while it is idle */
-    uint32_t turn;             /* work items run since the worker last looked elsewhere */
-    struct apm__entry running; /* what it runs now, or zero */
-    uint32_t blocking;         /* how many times the work has said that it begins to block elsewhere */
+    bool searching;    /* looks for work, and has not found any yet; set by whoever wakes it while it is idle */
+    uint32_t turn;     /* work items run since the worker last looked elsewhere */
+    uint32_t blocking; /* how many times the work has said that it begins to block elsewhere */
     uint64_t batch_started_ns;
     uint32_t batch_size;
 
     _Atomic uint64_t completed; /* work items run to their end; written by the worker */
+
+    /* notes of the worker (counters.h) */
+    struct apm__shared_entry running; /* the call that it runs now; its first word is 0 if it runs none */
+    _Atomic uint64_t wait_began_ns;   /* coarse; while it is WAITING */
+    _Atomic uint64_t waits_for;       /* in a wait of the library: the handle's bits, of several objects the first's */
+    _Atomic uint32_t waits_for_count; /* how many objects it waits for; 0 if that is not known */
+    struct apm__counters counters;
 
     struct apm__deque local; /* calls that its own work asked for with preference */
     struct apm__ring work;   /* calls */
@@ -231,6 +246,8 @@ struct apm__pool {
     uint64_t completed_before; /* work items that its workers had run before the pool was made */
     int min_threads;           /* 0 until set: the number of processors */
     int max_threads;
+    uint32_t structures;           /* how many workers' structures have been made */
+    struct apm__counters counters; /* written under lock */
 
     bool completions_first;  /* the last odd entry to take was theirs */
     struct apm__queue queue; /* completions; its taking end is guarded by lock */
@@ -267,6 +284,19 @@ enum apm__monitor_state {
     APM__MONITOR_DORMANT, /* no worker runs and nothing waits; who changes that wakes it */
     APM__MONITOR_ENDING
 };
+
+/* What the monitor finds of a worker that has been at the same item for a tick or more. */
+enum apm__finding {
+    APM__FINDING_NONE,
+    APM__FINDING_COMPUTES,
+    APM__FINDING_BLOCKED /* its processor time stands still */
+};
+
+/* The finding together with the item that it is about, so that it goes out of date by itself. */
+static inline uint64_t apm__verdict(uint32_t progress, enum apm__finding finding)
+{
+    return (uint64_t)progress << 32 | (uint64_t)finding;
+}
 
 /*
  * Finds a thread for work that has come: one that looks for some already, an idle one, or a new one below `limit`

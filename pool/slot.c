@@ -73,6 +73,17 @@ apm_error apm__slot_acquire(struct apm__slot_table *table, uint64_t bits, uint32
     return APM_ERROR_SUCCESS;
 }
 
+struct apm__slot *apm__slot_containing(struct apm__slot_table *table, uintptr_t address)
+{
+    struct apm__slot *first;
+    for (uint32_t i = 0; (first = apm__slot_at(table, i)); i += APM__SLOT_CHUNK_SLOTS) {
+        uintptr_t offset = address - (uintptr_t)first; /* huge, if the address is below */
+        if (offset < APM__SLOT_CHUNK_SLOTS * table->object_size)
+            return apm__slot_at(table, i + (uint32_t)(offset / table->object_size));
+    }
+    return NULL;
+}
+
 /* -- Free slots -- */
 
 /* Adds a chunk of slots to the free list. */

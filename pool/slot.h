@@ -133,12 +133,22 @@ static inline struct apm__slot *apm__slot_find(struct apm__slot_table *table, ui
     return apm__slot_at(table, (uint32_t)bits >> APM__SLOT_KIND_BITS);
 }
 
+/* The slot in whose memory the address is; NULL if it is in none of the table's. */
+struct apm__slot *apm__slot_containing(struct apm__slot_table *table, uintptr_t address);
+
 /* The bits that name the slot's present object. The caller holds a reference, or has just published it. */
 static inline uint64_t apm__slot_handle(const struct apm__slot_table *table, const struct apm__slot *slot)
 {
     /* Relaxed: the caller's reference keeps the generation. */
     uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
     return (control >> 32 << 32) | (uint64_t)slot->index << APM__SLOT_KIND_BITS | (uint64_t)table->kind;
+}
+
+/* The same without the table. */
+static inline uint64_t apm__slot_bits(const struct apm__slot *slot)
+{
+    uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
+    return (control >> 32 << 32) | (uint64_t)slot->index << APM__SLOT_KIND_BITS | (uint64_t)slot->kind;
 }
 
 /*

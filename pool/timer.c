@@ -375,3 +375,31 @@ bool apm__timer_end_all(struct apm__pool *pool, bool report)
     }
     return gone;
 }
+
+bool apm__timer_view_next(uint32_t *place, struct apm__timer_view *view)
+{
+    struct apm__slot *slot;
+    while ((slot = apm__slot_at(&timers, (*place)++))) {
+        struct timer *timer = (struct timer *)slot;
+        struct apm__slot *held;
+        uint64_t bits = apm__slot_handle(&timers, slot);
+        if (apm__slot_acquire(&timers, bits, 0, &held) != APM_ERROR_SUCCESS)
+            continue;
+        apm__os_mutex_lock(&timer->lock);
+        *view = (struct apm__timer_view){
+            .bits = bits,
+            .callback = timer->callback,
+            .state = timer->callback_state,
+            .due_ns = timer->due_ns,
+            .period_ms = timer->period_ms,
+            .running = timer->running,
+            .armed = timer->state == ARMED,
+            .due = timer->state == DUE,
+            .closed = timer->closed,
+        };
+        apm__os_mutex_unlock(&timer->lock);
+        release(timer);
+        return true;
+    }
+    return false;
+}

@@ -1,11 +1,13 @@
 /*
- * Timers, for the end of a pool.
+ * Timers, for the end of a pool, and for listings.
  */
 #ifndef APM__TIMER_H
 #define APM__TIMER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "apm/timer.h"
 #include "pool.h"
 
 /*
@@ -13,5 +15,21 @@
  * will. `report`: those that the program has not closed are listed on standard error.
  */
 bool apm__timer_end_all(struct apm__pool *pool, bool report);
+
+/* What a timer does at a moment. */
+struct apm__timer_view {
+    uint64_t bits;
+    apm_timer_callback *callback;
+    void *state;
+    uint64_t due_ns; /* if it is armed */
+    uint32_t period_ms;
+    uint32_t running; /* callbacks */
+    bool armed;
+    bool due; /* its callback waits for a thread */
+    bool closed;
+};
+
+/* A view of the next timer from place *place on, 0 at first; false at the end. Any thread. */
+bool apm__timer_view_next(uint32_t *place, struct apm__timer_view *view);
 
 #endif

@@ -185,12 +185,22 @@ static bool park_until(struct apm__parker *parker, uint64_t end_ns)
     return true;
 }
 
+/* Says what it waits for, for listings. */
+static void note_wait(const struct apm__waiter *waiter)
+{
+    size_t first = 0;
+    while (first < waiter->count && !waiter->slots[first])
+        first++;
+    apm__pool_note_wait(first < waiter->count ? apm__slot_bits(waiter->slots[first]) : 0, waiter->count);
+}
+
 /* Waits until the waiter, which is linked, is claimed, and unlinks it. */
 static void await(struct apm__waiter *waiter, int64_t timeout_ns)
 {
     uint64_t end_ns = timeout_ns < 0 ? UINT64_MAX : apm__os_monotonic_ns() + (uint64_t)timeout_ns;
     spin(waiter);
     if (!is_claimed(waiter)) {
+        note_wait(waiter);
         apm__pool_begin_wait(timeout_ns < 0 && !ended_by_io(waiter));
         while (!is_claimed(waiter)) {
             if (!park_until(waiter->parker, end_ns))
@@ -199,6 +209,7 @@ static void await(struct apm__waiter *waiter, int64_t timeout_ns)
                 apm__wait_claim(waiter, APM__WAIT_DEADLOCKED);
         }
         apm__pool_end_wait();
+        apm__pool_note_wait(0, 0);
     }
     unlink_all(waiter);
 }

@@ -5,6 +5,7 @@
 #include "worker.h"
 
 #include "check.h"
+#include "probe.h"
 
 static APM__THREAD_LOCAL struct apm__worker *current;
 static APM__THREAD_LOCAL bool abandoning;
@@ -58,12 +59,16 @@ static void end_blocking(struct apm__worker *worker)
         apm__pool_end_blocking();
 }
 
-static void run_call(struct apm__worker *worker, struct apm__entry call)
+/* Inline, or the compiler makes a call of it, which costs ten instructions an item. */
+static inline void run_call(struct apm__worker *worker, struct apm__entry call)
 {
     begin_item(worker);
-    worker->running = call;
+    apm__note(&worker->running.first, call.first);
+    apm__note(&worker->running.second, call.second);
+    APM__PROBE2(item_start, call.first, call.second);
     ((apm__function *)(uintptr_t)call.first)((void *)(uintptr_t)call.second);
-    worker->running = (struct apm__entry){0};
+    APM__PROBE2(item_end, call.first, call.second);
+    apm__note(&worker->running.first, 0);
     end_blocking(worker);
     uint64_t completed = apm__atomic_load(&worker->completed, APM__RELAXED);
     apm__atomic_store(&worker->completed, completed + 1, APM__RELEASE); /* who counts it sees what the item did */
@@ -114,8 +119,11 @@ static bool steal(struct apm__worker *thief)
             count = 1;
         }
         APM__CHECK(pushed);
-        if (count > 0)
+        if (count > 0) {
+            apm__count(&thief->counters, APM__COUNT_STEALS, count);
+            APM__PROBE3(steal, thief->number, victim->number, count);
             return true;
+        }
     }
     return false;
 }
@@ -137,6 +145,7 @@ static void leave_locked(struct apm__worker *worker)
     if (apm__atomic_load(&worker->state, APM__RELAXED) == APM__WORKER_IDLE)
         pool->idle_count--; /* together with `threads`: it does not count as running for a moment */
     pool->threads--;
+    apm__count(&pool->counters, APM__COUNT_THREADS_ENDED, 1);
     apm__pool_publish_locked(pool);
     apm__pool_leave_work_locked(worker);
     apm__atomic_store(&worker->state, APM__WORKER_GONE, APM__SEQ_CST);
@@ -163,6 +172,8 @@ static bool park_idle(struct apm__worker *worker)
 
     uint64_t since_ns = apm__os_monotonic_ns();
     bool stay = true;
+    if (idle)
+        apm__count(&worker->counters, APM__COUNT_SLEEPS, 1);
     for (bool still_idle = idle; still_idle && stay;) {
         apm__parker_park(&worker->parker, pool->idle_timeout_ns);
         apm__os_mutex_lock(&pool->lock);
@@ -250,9 +261,9 @@ static bool run_own(struct apm__worker *worker)
         run_call(worker, entry);
         return true;
     }
-    worker->turn = 0;
     if (!apm__ring_take(&worker->events, &entry))
-        return false;
+        return false; /* the turn goes on with what the queues have, or that could keep it from polling for ever */
+    worker->turn = 0;
     handle_event(worker, entry.first);
     return true;
 }
@@ -261,10 +272,10 @@ void apm__worker_main(void *argument)
 {
     struct apm__worker *worker = argument;
     current = worker;
-    apm__atomic_store(&worker->number, apm__os_thread_number(), APM__RELAXED);
+    apm__atomic_store(&worker->system_number, apm__os_thread_number(), APM__RELAXED);
     worker->turn = APM__TURN; /* it looks at the poller first: see take_turn */
     worker->batch_size = 0;
-    worker->running = (struct apm__entry){0};
+    apm__note(&worker->running.first, 0);
     apm__parker_use(&worker->parker);
     apm__monitor_notice(worker->pool);
     while (run_own(worker) || look_elsewhere(worker))
@@ -283,9 +294,9 @@ void apm__worker_exited(void *argument)
     struct apm__pool *pool = worker->pool;
     apm__os_log("apm: a callback ended its pool thread by pthread_exit or cancellation; callbacks must return");
     end_blocking(worker);
-    if (worker->running.first == (uint64_t)(uintptr_t)apm__work_run) {
+    if (apm__noted(&worker->running.first) == (uint64_t)(uintptr_t)apm__work_run) {
         abandoning = true;
-        apm__work_run((void *)(uintptr_t)worker->running.second);
+        apm__work_run((void *)(uintptr_t)apm__noted(&worker->running.second));
     }
     struct apm__parker *unpark;
     apm__os_mutex_lock(&pool->lock);

@@ -3,6 +3,7 @@
  * workers that have the polling role. See pool.h for the shape and the invariants.
  */
 #include "check.h"
+#include "probe.h"
 #include "worker.h"
 
 enum {
@@ -46,6 +47,9 @@ static size_t poll_events(struct apm__worker *worker, int64_t timeout_ns)
     struct apm__pool *pool = worker->pool;
     uint64_t events[APM__BATCH_LIMIT];
     size_t count = pool->poller->wait(pool->poller, events, apm__worker_capacity(pool), timeout_ns);
+    apm__count(&worker->counters, APM__COUNT_POLLS, 1);
+    apm__count(&worker->counters, APM__COUNT_EVENTS, count);
+    APM__PROBE2(poll, count, timeout_ns);
     for (size_t i = 0; i < count; i++) {
         bool pushed = apm__ring_push(&worker->events, (struct apm__entry){.first = events[i]});
         APM__CHECK(pushed);
@@ -101,6 +105,7 @@ static bool shall_spin(struct apm__worker *worker)
 static void score_spin(struct apm__worker *worker, bool paid_off)
 {
     uint32_t score = apm__atomic_load(&worker->pool->spin_score, APM__RELAXED);
+    apm__count(&worker->counters, paid_off ? APM__COUNT_SPINS_PAID_OFF : APM__COUNT_SPINS_IN_VAIN, 1);
     if (paid_off)
         score = score < SPIN_PROBE + SPIN_SCORE_FULL ? score + 1 : score;
     else
@@ -189,8 +194,11 @@ static void sleep_in_poller(struct apm__worker *worker)
         return;
     }
     size_t count = 0;
+    apm__count(&worker->counters, APM__COUNT_SLEEPS, 1);
     if (apm__parker_begin_polling(&worker->parker, pool->poller)) {
-        count = poll_events(worker, apm__worker_until(apm__deadline_next(&pool->deadlines)));
+        int64_t timeout_ns = apm__worker_until(apm__deadline_next(&pool->deadlines));
+        APM__PROBE2(park, &worker->parker, timeout_ns);
+        count = poll_events(worker, timeout_ns);
         apm__parker_end_polling(&worker->parker);
     }
     apm__worker_become_running(worker);

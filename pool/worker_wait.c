@@ -2,6 +2,7 @@
  * What a worker does in a wait of the library: it tells the pool, has itself covered, and where nobody can take over
  * polls meanwhile. Any thread may call; on one that is no worker these do nothing but park. See pool.h.
  */
+#include "probe.h"
 #include "worker.h"
 
 void apm__pool_have_a_waiter_poll_locked(struct apm__pool *pool, struct apm__parker **unpark)
@@ -21,6 +22,7 @@ static void enter_wait(struct apm__worker *worker, bool breakable, bool blocked)
 {
     struct apm__pool *pool = worker->pool;
     struct apm__parker *unpark = NULL;
+    apm__note(&worker->wait_began_ns, apm__os_monotonic_coarse_ns());
     apm__os_mutex_lock(&pool->lock);
     apm__atomic_store(&worker->state, APM__WORKER_WAITING, APM__SEQ_CST);
     pool->waiting++;
@@ -71,7 +73,17 @@ void apm__pool_begin_wait(bool breakable)
         return;
     if (worker->blocking > 0)
         leave_wait(worker); /* a wait of the library in it can do more than one that blocks elsewhere */
+    apm__count(&worker->counters, APM__COUNT_WAITS, 1);
     enter_wait(worker, breakable, false);
+}
+
+void apm__pool_note_wait(uint64_t bits, size_t count)
+{
+    struct apm__worker *worker = apm__worker_current();
+    if (!worker)
+        return;
+    apm__note(&worker->waits_for, bits);
+    apm__note(&worker->waits_for_count, (uint32_t)count);
 }
 
 void apm__pool_end_wait(void)
@@ -93,8 +105,10 @@ bool apm__pool_is_deadlocked(void)
 void apm__pool_begin_blocking(void)
 {
     struct apm__worker *worker = apm__worker_current();
-    if (worker && worker->blocking++ == 0)
+    if (worker && worker->blocking++ == 0) {
+        apm__count(&worker->counters, APM__COUNT_BLOCKS, 1);
         enter_wait(worker, false, true);
+    }
 }
 
 void apm__pool_end_blocking(void)
@@ -128,8 +142,12 @@ static void poll_while_waiting(struct apm__worker *worker, int64_t timeout_ns)
         int64_t deadline_ns = apm__worker_until(apm__deadline_next(&pool->deadlines));
         if (deadline_ns >= 0 && (timeout_ns < 0 || deadline_ns < timeout_ns))
             timeout_ns = deadline_ns;
+        APM__PROBE2(park, &worker->parker, timeout_ns);
         count = pool->poller->wait(pool->poller, events, APM__BATCH_LIMIT, timeout_ns);
+        APM__PROBE2(poll, count, timeout_ns);
         apm__parker_end_polling(&worker->parker);
+        apm__count(&worker->counters, APM__COUNT_POLLS, 1);
+        apm__count(&worker->counters, APM__COUNT_EVENTS, count);
     }
     apm__os_mutex_lock(&pool->lock);
     pool->polling = NULL;

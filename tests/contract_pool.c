@@ -288,4 +288,42 @@ TEST(blocked_workers_are_replaced_at_once)
     }
 }
 
+/* -- Work without end -------------------------------------------------------------------------------------------- */
+
+struct endless {
+    _Atomic bool over;
+    struct latch ended;
+};
+
+static void queue_again(void *state)
+{
+    struct endless *endless = state;
+
+    if (atomic_load(&endless->over)) {
+        latch_add(&endless->ended, 1);
+    } else {
+        CHECK_SUCCESS(apm_thread_pool_queue_user_work_item(default_pool, queue_again, state, false));
+    }
+}
+
+TEST(work_that_queues_itself_again_and_again_on_the_only_worker_starves_no_socket)
+{
+    struct endless endless = {.ended = LATCH_INITIALIZER};
+    peered_socket pair = peered_socket_create();
+    uint8_t buffer[4];
+
+    set_threads(1, 1);
+    CHECK_SUCCESS(apm_thread_pool_queue_user_work_item(default_pool, queue_again, &endless, false));
+    for (int i = 0; i < 20; i++) {
+        struct operation receive;
+
+        CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, buffer, 4, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&receive)));
+        raw_write(pair.peer, "data", 4);
+        CHECK_SUCCESS(finish_receive(pair.socket, &receive, NULL));
+    }
+    atomic_store(&endless.over, true);
+    LATCH_AWAIT(&endless.ended, 1);
+    peered_socket_close(pair);
+}
+
 LIBRARY_TEST_MAIN()

@@ -8,6 +8,7 @@
 #include "apm/barrier.h"
 #include "apm/countdown_event.h"
 #include "apm/delegate.h"
+#include "apm/diagnostics.h"
 #include "apm/dns.h"
 #include "apm/error.h"
 #include "apm/handle.h"

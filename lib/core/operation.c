@@ -5,6 +5,7 @@
 
 #include "apm/dns.h"
 #include "check.h"
+#include "probe.h"
 #include "wait.h"
 
 static void run_callback(struct apm__work *work);
@@ -54,7 +55,9 @@ apm_error apm__operation_create(const struct apm__operation_origin *origin, apm_
     operation->pool = pool;
     operation->begun_ns = apm__pool_is_worker_thread() ? apm__pool_recent_ns(pool) : apm__os_monotonic_coarse_ns();
 #ifdef APM_DEBUG
-    operation->begun_at = __builtin_return_address(0);
+    size_t callers = apm__os_callers(operation->begun_at, APM__CALLERS);
+    while (callers < APM__CALLERS)
+        operation->begun_at[callers++] = NULL;
 #endif
     operation->place_owner = origin->place_owner;
     operation->cancel = origin->cancel;
@@ -68,6 +71,7 @@ apm_error apm__operation_create(const struct apm__operation_origin *origin, apm_
     if (result)
         *result = apm__operation_handle(operation);
     *created = operation;
+    APM__PROBE3(begin, operation, origin->kind, origin->owner);
     return APM_ERROR_SUCCESS;
 }
 
@@ -121,7 +125,9 @@ static void run_callback(struct apm__work *work)
     struct apm__operation *operation = from_work(work);
     if (!apm__pool_is_abandoning()) {
         current = operation;
+        APM__PROBE2(callback_start, operation, operation->callback);
         operation->callback(apm__operation_handle(operation));
+        APM__PROBE2(callback_end, operation, operation->callback);
     }
     current = NULL;
     drop_runtime_reference(operation);
@@ -129,6 +135,7 @@ static void run_callback(struct apm__work *work)
 
 void apm__operation_complete(struct apm__operation *operation)
 {
+    APM__PROBE3(complete, operation, operation->error, operation->transferred);
     /* Release: the outcome is written. Acquire: whoever armed a deadline has done so, or sees SIGNALLED. */
     uint64_t before = apm__atomic_or(&operation->slot.control, APM__SLOT_SIGNALLED, APM__ACQ_REL);
     APM__CHECK(!(before & APM__SLOT_SIGNALLED));

@@ -51,6 +51,8 @@ enum apm__operation_place {
     APM__PLACE_DETACHED /* somebody owns it and completes it */
 };
 
+enum { APM__CALLERS = 5 }; /* how many calls a debug build keeps of those that led to an operation */
+
 /* What is to be connected to; one block, owned by the operation until it is freed. */
 struct apm__connect_plan {
     size_t count;
@@ -100,7 +102,7 @@ struct apm__operation {
 
     uint64_t begun_ns; /* coarse; immutable from Begin on */
 #ifdef APM_DEBUG
-    const void *begun_at; /* return address of the call */
+    void *begun_at[APM__CALLERS]; /* the calls that led to it, innermost first; NULL after the last */
 #endif
 
     /* rare: guarded by the lock of the place until the operation is detached, then its owner's */

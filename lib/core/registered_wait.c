@@ -433,3 +433,30 @@ bool apm__registered_wait_end_all(struct apm__pool *pool, bool report)
     }
     return gone;
 }
+
+bool apm__registered_wait_view_next(uint32_t *place, struct apm__registered_wait_view *view)
+{
+    struct apm__slot *slot;
+    while ((slot = apm__slot_at(&waits, (*place)++))) {
+        struct registered_wait *wait = (struct registered_wait *)slot;
+        struct apm__slot *held;
+        uint64_t bits = apm__slot_handle(&waits, slot);
+        if (apm__slot_acquire(&waits, bits, 0, &held) != APM_ERROR_SUCCESS)
+            continue;
+        apm__os_mutex_lock(&wait->lock);
+        *view = (struct apm__registered_wait_view){
+            .bits = bits,
+            .object = wait->object ? apm__slot_bits(wait->object) : 0,
+            .callback = wait->callback,
+            .state = wait->callback_state,
+            .due_ns = wait->timeout_ns < 0 ? UINT64_MAX : wait->due_ns,
+            .running = wait->running,
+            .active = wait->active,
+            .unregistered = wait->unregistered,
+        };
+        apm__os_mutex_unlock(&wait->lock);
+        release(wait);
+        return true;
+    }
+    return false;
+}

@@ -225,3 +225,13 @@ bool apm__resolver_stop(uint64_t end_ns)
     apm__os_mutex_unlock(&lock);
     return !running;
 }
+
+size_t apm__resolver_busy(void)
+{
+    size_t busy = 0;
+    apm__os_mutex_lock(&lock);
+    for (size_t i = 0; i < THREAD_LIMIT; i++)
+        busy += threads[i].running && !threads[i].idle;
+    apm__os_mutex_unlock(&lock);
+    return busy;
+}

@@ -29,6 +29,9 @@ apm_error apm__resolver_submit(const char *name, enum apm__resolver_query query,
 /* Ends the threads, when no look-up is left; at most until `end_ns` on the monotonic clock. False if the time is up. */
 bool apm__resolver_stop(uint64_t end_ns);
 
+/* How many threads are in the system's resolver, or about to be. */
+size_t apm__resolver_busy(void);
+
 /* Makes an entry as one block, with copies of all it is given; NULL if there is no memory. */
 apm_host_entry *apm__host_entry_create(const char *host_name, const apm_ip_address *addresses, size_t count);
 

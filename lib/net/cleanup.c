@@ -1,49 +1,48 @@
 /*
- * The orderly end of a pool, and of everything: apm_cleanup, with the list of what was forgotten. It is the only code
- * that walks the slot tables; every step has an end.
+ * The orderly end of a pool, and of everything: apm_cleanup, with the list of what was forgotten. Every step has an
+ * end.
  *
  * Lock: `lock` keeps a second one out.
  */
 #include "apm/apm.h"
 #include "channel.h"
+#include "diagnostics.h"
 #include "engine.h"
+#include "inventory.h"
 #include "operation.h"
 #include "pools.h"
 #include "process.h"
 #include "registered_wait.h"
 #include "resolver.h"
-#include "waitable.h"
 #include "timer.h"
+#include "waitable.h"
+
+static const uint64_t list_after_ns = 1000000000; /* of waiting, where the environment asks for a listing */
 
 static apm__os_mutex lock = APM__OS_MUTEX_INITIALIZER;
 
-static const char *const kind_names[] = {
-    [APM__OPERATION_ACCEPT] = "accept",
-    [APM__OPERATION_CONNECT] = "connect",
-    [APM__OPERATION_DISCONNECT] = "disconnect",
-    [APM__OPERATION_RECEIVE] = "receive",
-    [APM__OPERATION_SEND] = "send",
-    [APM__OPERATION_GET_HOST_ENTRY] = "get_host_entry",
-    [APM__OPERATION_GET_HOST_ADDRESSES] = "get_host_addresses",
-    [APM__OPERATION_INVOKE] = "invoke",
-};
-
 /* -- Sockets -- */
+
+static void report_socket_locked(struct apm__channel *channel)
+{
+    struct apm__line line;
+    apm__line_begin(&line);
+    apm__line_add_endpoints_locked(&line, channel);
+    apm__os_log("apm: cleanup: socket %016llx%s was not closed", (unsigned long long)channel->key, line.text);
+}
 
 /* Closes the pool's open sockets; the number of them. An accept that completes meanwhile brings another one. */
 static size_t close_sockets(const struct apm__pool *pool, bool report)
 {
     size_t closed = 0;
-    struct apm__slot *slot;
-    for (uint32_t i = 0; (slot = apm__slot_at(&apm__channels, i)); i++) {
-        struct apm__channel *channel = (struct apm__channel *)slot;
-        apm__os_mutex_lock(&channel->lock);
-        if (channel->key == 0 || channel->pool != pool) {
+    struct apm__channel *channel;
+    for (uint32_t place = 0; (channel = apm__inventory_next_socket(&place));) {
+        if (channel->pool != pool) {
             apm__channel_unlock(channel);
             continue;
         }
         if (report)
-            apm__os_log("apm: cleanup: socket %016llx was not closed", (unsigned long long)channel->key);
+            report_socket_locked(channel);
         apm__engine_close_and_unlock(channel);
         closed++;
     }
@@ -51,16 +50,6 @@ static size_t close_sockets(const struct apm__pool *pool, bool report)
 }
 
 /* -- Results -- */
-
-/* The operation in the slot, with a reference, or NULL if there is none. */
-static struct apm__operation *hold(struct apm__slot *slot)
-{
-    struct apm__slot *held;
-    uint64_t bits = apm__slot_handle(&apm__operations, slot);
-    if (apm__slot_acquire(&apm__operations, bits, 0, &held) != APM_ERROR_SUCCESS)
-        return NULL;
-    return (struct apm__operation *)held;
-}
 
 /* Whether the operation has completed, and its callback has returned: nothing of it needs the pool. */
 static bool is_at_rest(const struct apm__operation *operation)
@@ -74,11 +63,8 @@ static bool is_at_rest(const struct apm__operation *operation)
 static bool rest_operations(const struct apm__pool *pool)
 {
     bool at_rest = true;
-    struct apm__slot *slot;
-    for (uint32_t i = 0; (slot = apm__slot_at(&apm__operations, i)); i++) {
-        struct apm__operation *operation = hold(slot);
-        if (!operation)
-            continue;
+    struct apm__operation *operation;
+    for (uint32_t place = 0; (operation = apm__inventory_next_operation(&place));) {
         if (operation->pool != pool) {
             apm__operation_release(operation);
             continue;
@@ -96,11 +82,8 @@ static bool rest_operations(const struct apm__pool *pool)
 static bool no_operation_is_in_use(void)
 {
     bool unused = true;
-    struct apm__slot *slot;
-    for (uint32_t i = 0; (slot = apm__slot_at(&apm__operations, i)); i++) {
-        struct apm__operation *operation = hold(slot);
-        if (!operation)
-            continue;
+    struct apm__operation *operation;
+    for (uint32_t place = 0; (operation = apm__inventory_next_operation(&place));) {
         uint64_t control = apm__atomic_load(&operation->slot.control, APM__ACQUIRE);
         unused = unused && !(control & APM__SLOT_CLOSED) &&
                  (control & APM__SLOT_REFERENCES) == 2; /* the user's, ours */
@@ -109,24 +92,28 @@ static bool no_operation_is_in_use(void)
     return unused;
 }
 
+static void report_operation(struct apm__operation *operation, uint64_t now_ns)
+{
+    struct apm__line line;
+    apm__line_begin(&line);
+    apm__line_add_operation(&line, operation);
+    apm__os_log("apm: cleanup: %s was begun %llu ms ago and not ended", line.text,
+                apm__age_ms(now_ns, operation->begun_ns));
+    apm__line_begin(&line);
+    apm__line_add_callers(&line, operation);
+    if (line.used > 0)
+        apm__os_log("apm: cleanup:   it was begun %s", line.text);
+}
+
 /* Ends what nobody has ended. */
 static void end_operations(void)
 {
     uint64_t now_ns = apm__os_monotonic_ns();
-    struct apm__slot *slot;
-    for (uint32_t i = 0; (slot = apm__slot_at(&apm__operations, i)); i++) {
-        struct apm__operation *operation = hold(slot);
-        if (!operation)
-            continue;
-        uint64_t before = apm__atomic_or(&slot->control, APM__SLOT_CLOSED, APM__ACQ_REL);
+    struct apm__operation *operation;
+    for (uint32_t place = 0; (operation = apm__inventory_next_operation(&place));) {
+        uint64_t before = apm__atomic_or(&operation->slot.control, APM__SLOT_CLOSED, APM__ACQ_REL);
         if (!(before & APM__SLOT_CLOSED)) {
-            unsigned long long age_ms = (now_ns - operation->begun_ns) / 1000000;
-            apm__os_log("apm: cleanup: %s of socket %016llx was begun %llu ms ago and not ended",
-                        kind_names[apm__atomic_load(&operation->kind, APM__RELAXED)],
-                        (unsigned long long)apm__operation_socket(operation).bits, age_ms);
-#ifdef APM_DEBUG
-            apm__os_log("apm: cleanup:   it was begun at %p", operation->begun_at);
-#endif
+            report_operation(operation, now_ns);
             apm__operation_release(operation); /* the user's */
         }
         apm__operation_release(operation);
@@ -134,14 +121,6 @@ static void end_operations(void)
 }
 
 /* -- What can be waited for -- */
-
-static const struct {
-    struct apm__slot_table *table;
-    const char *name;
-} waitables[] = {
-    {&apm__manual_reset_events, "event"},        {&apm__auto_reset_events, "event"}, {&apm__semaphores, "semaphore"},
-    {&apm__countdown_events, "countdown event"}, {&apm__barriers, "barrier"},        {&apm__mutexes, "mutex"},
-};
 
 /* How many references there are if nobody waits: ours, the creator's unless it is closed, and a mutex's owner's. */
 static uint64_t references_at_rest(const struct apm__slot *slot, uint64_t control)
@@ -154,16 +133,15 @@ static uint64_t references_at_rest(const struct apm__slot *slot, uint64_t contro
 static bool close_waitables(struct apm__slot_table *table, const char *name)
 {
     bool all = true;
-    struct apm__slot *slot;
-    for (uint32_t i = 0; (slot = apm__slot_at(table, i)); i++) {
+    uint64_t bits;
+    for (uint32_t place = 0; (bits = apm__inventory_next_handle(table, &place));) {
         struct apm__slot *held;
-        uint64_t bits = apm__slot_handle(table, slot);
         if (apm__slot_acquire(table, bits, 0, &held) != APM_ERROR_SUCCESS)
             continue;
-        uint64_t control = apm__atomic_load(&slot->control, APM__ACQUIRE);
-        if ((control & APM__SLOT_REFERENCES) > references_at_rest(slot, control)) {
+        uint64_t control = apm__atomic_load(&held->control, APM__ACQUIRE);
+        if ((control & APM__SLOT_REFERENCES) > references_at_rest(held, control)) {
             all = false;
-        } else if (!(apm__atomic_or(&slot->control, APM__SLOT_CLOSED, APM__ACQ_REL) & APM__SLOT_CLOSED)) {
+        } else if (!(apm__atomic_or(&held->control, APM__SLOT_CLOSED, APM__ACQ_REL) & APM__SLOT_CLOSED)) {
             apm__os_log("apm: cleanup: %s %016llx was not closed", name, (unsigned long long)bits);
             apm__waitable_release(held);
         }
@@ -175,8 +153,8 @@ static bool close_waitables(struct apm__slot_table *table, const char *name)
 static bool close_all_waitables(void)
 {
     bool all = true;
-    for (size_t i = 0; i < sizeof waitables / sizeof waitables[0]; i++)
-        all = close_waitables(waitables[i].table, waitables[i].name) && all;
+    for (size_t i = 0; i < APM__WAITABLE_KINDS; i++)
+        all = close_waitables(apm__waitable_kinds[i].table, apm__waitable_kinds[i].name) && all;
     return all;
 }
 
@@ -187,6 +165,12 @@ static bool is_late(uint64_t end_ns)
     return apm__os_monotonic_ns() >= end_ns;
 }
 
+static void list_pending_if_wanted(void)
+{
+    if (apm__diagnostics_are_wanted())
+        apm__diagnostics_log_pending();
+}
+
 static void wait_a_little(void)
 {
     apm__parker_park(apm__parker_current(), 1000000); /* callbacks return when they return */
@@ -195,6 +179,7 @@ static void wait_a_little(void)
 /* Closes and cancels all that is on the pool until nothing moves any more; false if the time is up. */
 static bool bring_to_rest(struct apm__pool *pool, bool report, uint64_t end_ns)
 {
+    uint64_t list_ns = apm__os_monotonic_ns() + list_after_ns;
     for (;; report = false) {
         bool gone = apm__registered_wait_end_all(pool, report);
         gone = apm__timer_end_all(pool, report) && gone;
@@ -203,6 +188,10 @@ static bool bring_to_rest(struct apm__pool *pool, bool report, uint64_t end_ns)
             return true;
         if (is_late(end_ns))
             return false;
+        if (is_late(list_ns)) {
+            list_pending_if_wanted();
+            list_ns = UINT64_MAX;
+        }
         wait_a_little();
     }
 }
@@ -306,6 +295,8 @@ apm_error apm_cleanup(int timeout_ms)
     if (close_all_waitables())
         error = APM_ERROR_SUCCESS;
 unlock:
+    if (error == APM_ERROR_TIMED_OUT)
+        list_pending_if_wanted();
     apm__os_mutex_unlock(&lock);
     return error;
 }

@@ -21,6 +21,10 @@
 #define apm__atomic_or(object, value, order) atomic_fetch_or_explicit((object), (value), (order))
 #define apm__atomic_and(object, value, order) atomic_fetch_and_explicit((object), (value), (order))
 
+/* A note: a word that one thread writes for whoever looks from outside, and on which nothing in the library depends. */
+#define apm__note(word, value) apm__atomic_store((word), (value), APM__RELAXED)
+#define apm__noted(word) apm__atomic_load((word), APM__RELAXED)
+
 /* Replaces *expected by desired if it still holds; otherwise *expected is what was found. It may fail for no reason. */
 #define apm__atomic_replace(object, expected, desired, order)                       \
     atomic_compare_exchange_weak_explicit((object), (expected), (desired), (order), \

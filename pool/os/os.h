@@ -30,6 +30,15 @@ _Noreturn void apm__os_fail(const char *file, int line, const char *fact);
 /* Writes one line to standard error, in one piece. */
 void apm__os_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * Where the calling thread is: the addresses in the functions that have called the caller, innermost first; how many.
+ * For debug builds, since it takes microseconds. 0 where the system cannot tell.
+ */
+size_t apm__os_callers(void **addresses, size_t capacity);
+
+/* Writes an address as the system names it, such as `program(+0x1234) [0x55d0c0de1234]`, for addr2line. */
+void apm__os_describe_address(void *address, char *text, size_t size);
+
 /* The system's code of the calling thread's last failed call; 0 if the last error was the library's own. */
 int32_t apm__os_native_error(void);
 void apm__os_set_native_error(int32_t code);

@@ -3,6 +3,9 @@
  */
 #include "os.h"
 
+#ifdef __GLIBC__
+#include <execinfo.h>
+#endif
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -38,6 +41,46 @@ void apm__os_log(const char *format, ...)
     ssize_t written = write(STDERR_FILENO, line, used);
     (void)written; /* there is nowhere left to report it */
 }
+
+#ifdef __GLIBC__
+
+size_t apm__os_callers(void **addresses, size_t capacity)
+{
+    enum { OWN = 2, LIMIT = 32 }; /* this function and its caller */
+    void *stack[LIMIT];
+    int wanted = capacity < LIMIT - OWN ? (int)capacity + OWN : LIMIT;
+    int count = backtrace(stack, wanted);
+    for (int i = OWN; i < count; i++)
+        addresses[i - OWN] = stack[i];
+    return count > OWN ? (size_t)count - OWN : 0;
+}
+
+void apm__os_describe_address(void *address, char *text, size_t size)
+{
+    char **names = backtrace_symbols(&address, 1);
+    const char *folder = names ? strrchr(names[0], '/') : NULL;
+    if (names)
+        snprintf(text, size, "%s", folder ? folder + 1 : names[0]);
+    else
+        snprintf(text, size, "%p", address);
+    free(names);
+}
+
+#else
+
+size_t apm__os_callers(void **addresses, size_t capacity)
+{
+    (void)addresses;
+    (void)capacity;
+    return 0;
+}
+
+void apm__os_describe_address(void *address, char *text, size_t size)
+{
+    snprintf(text, size, "%p", address);
+}
+
+#endif
 
 int32_t apm__os_native_error(void)
 {

@@ -70,6 +70,10 @@ bool model_replace(enum model_kind kind, const volatile void *object, size_t siz
 #define apm__atomic_or(object, value, order) MODEL_ATOMIC(MODEL_OR, object, (value))
 #define apm__atomic_and(object, value, order) MODEL_ATOMIC(MODEL_AND, object, (value))
 
+/* Notes are no points: nothing depends on them. */
+#define apm__note(word, value) ((void)(*(word) = (value)))
+#define apm__noted(word) (*(word))
+
 #define apm__atomic_replace(object, expected, desired, order)                                            \
     model_replace(MODEL_REPLACE_KIND, (object), sizeof *(object), (expected), (uint64_t)(desired), true, \
                   MODEL_PLACE(#object))

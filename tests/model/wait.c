@@ -152,6 +152,35 @@ static void borrow_second(void)
         set(1);
 }
 
+/* -- Who watches without a thread: registered waits do -- */
+
+static struct apm__watcher watcher;
+static int released;
+static int withdrawn;
+
+static void on_released(struct apm__watcher *who)
+{
+    MODEL_CHECK(who == &watcher);
+    released++;
+}
+
+static void watch(void)
+{
+    watcher.released = on_released;
+    released += apm__wait_watch(event(0), &watcher) == APM__WATCH_TAKEN;
+}
+
+static void watch_auto(void)
+{
+    create_auto();
+    watch();
+}
+
+static void withdraw(void)
+{
+    withdrawn += apm__wait_withdraw(event(0), &watcher);
+}
+
 /* -- What must hold in the end -- */
 
 static void check_links(void)
@@ -166,6 +195,20 @@ static void check_one_ended_or_left(void)
 {
     check_links();
     MODEL_CHECK(ended + is_set(0) == 1);
+}
+
+static void check_released_or_withdrawn(void)
+{
+    check_links();
+    MODEL_CHECK(released + withdrawn == 1 && released + is_set(0) == 1);
+}
+
+static void check_watcher_or_wait_released(void)
+{
+    if (!watcher.link.linked)
+        check_links();
+    MODEL_CHECK(released + ended + is_set(0) == 1 && released + watcher.link.linked == 1);
+    MODEL_CHECK(!watcher.link.linked || !is_set(0));
 }
 
 static void check_one_of_two_left(void)
@@ -280,6 +323,18 @@ static const struct model models[] = {
         .set_up = create_auto,
         .threads = {MODEL_THREAD(wait_for_all), MODEL_THREAD(set_both), MODEL_THREAD(borrow_second)},
         .check = check_none_left,
+    },
+    {
+        .name = "a_watcher_is_released_or_withdrawn",
+        .set_up = watch_auto,
+        .threads = {MODEL_THREAD(set_first), MODEL_THREAD(withdraw)},
+        .check = check_released_or_withdrawn,
+    },
+    {
+        .name = "a_watcher_that_comes_as_the_event_is_set_is_released",
+        .set_up = create_auto,
+        .threads = {MODEL_THREAD(watch), MODEL_THREAD(set_first), MODEL_THREAD(wait_a_while_for_first)},
+        .check = check_watcher_or_wait_released,
     },
 };
 

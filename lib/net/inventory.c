@@ -1,0 +1,150 @@
+/*
+ * Walking the slot tables, and describing what is found. See inventory.h.
+ */
+#include "inventory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "waitable.h"
+
+static const char *const kind_names[] = {
+    [APM__OPERATION_ACCEPT] = "accept",
+    [APM__OPERATION_CONNECT] = "connect",
+    [APM__OPERATION_DISCONNECT] = "disconnect",
+    [APM__OPERATION_RECEIVE] = "receive",
+    [APM__OPERATION_SEND] = "send",
+    [APM__OPERATION_GET_HOST_ENTRY] = "get_host_entry",
+    [APM__OPERATION_GET_HOST_ADDRESSES] = "get_host_addresses",
+    [APM__OPERATION_INVOKE] = "invoke",
+};
+
+const struct apm__waitable_kind apm__waitable_kinds[APM__WAITABLE_KINDS] = {
+    {&apm__manual_reset_events, "manual-reset event"},
+    {&apm__auto_reset_events, "auto-reset event"},
+    {&apm__semaphores, "semaphore"},
+    {&apm__mutexes, "mutex"},
+    {&apm__countdown_events, "countdown event"},
+    {&apm__barriers, "barrier"},
+};
+
+/* -- Walks -- */
+
+uint64_t apm__inventory_next_handle(struct apm__slot_table *table, uint32_t *place)
+{
+    struct apm__slot *slot;
+    while ((slot = apm__slot_at(table, (*place)++))) {
+        uint64_t bits = apm__slot_handle(table, slot);
+        if (apm__slot_check(table, bits) == APM_ERROR_SUCCESS)
+            return bits;
+    }
+    return 0;
+}
+
+struct apm__operation *apm__inventory_next_operation(uint32_t *place)
+{
+    uint64_t bits;
+    struct apm__slot *slot;
+    while ((bits = apm__inventory_next_handle(&apm__operations, place)))
+        if (apm__slot_acquire(&apm__operations, bits, 0, &slot) == APM_ERROR_SUCCESS)
+            return (struct apm__operation *)slot;
+    return NULL;
+}
+
+struct apm__channel *apm__inventory_next_socket(uint32_t *place)
+{
+    struct apm__slot *slot;
+    while ((slot = apm__slot_at(&apm__channels, (*place)++))) {
+        struct apm__channel *channel = (struct apm__channel *)slot;
+        apm__os_mutex_lock(&channel->lock);
+        if (channel->key != 0)
+            return channel;
+        apm__channel_unlock(channel);
+    }
+    return NULL;
+}
+
+struct apm__operation *apm__inventory_find_operation(uint64_t work)
+{
+    const size_t offset = offsetof(struct apm__operation, work);
+    struct apm__slot *slot = apm__slot_containing(&apm__operations, (uintptr_t)work);
+    struct apm__slot *held;
+    if (!slot || (uintptr_t)slot + offset != (uintptr_t)work)
+        return NULL;
+    if (apm__slot_acquire(&apm__operations, apm__slot_handle(&apm__operations, slot), 0, &held) != APM_ERROR_SUCCESS)
+        return NULL;
+    return (struct apm__operation *)held;
+}
+
+/* -- Lines -- */
+
+void apm__line_begin(struct apm__line *line)
+{
+    line->text[0] = '\0';
+    line->used = 0;
+}
+
+void apm__line_add(struct apm__line *line, const char *format, ...)
+{
+    size_t room = sizeof line->text - line->used;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line->text + line->used, room, format, arguments);
+    va_end(arguments);
+    if (length > 0)
+        line->used += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+void apm__line_add_operation(struct apm__line *line, struct apm__operation *operation)
+{
+    uint32_t kind = apm__atomic_load(&operation->kind, APM__RELAXED);
+    apm_socket socket = apm__operation_socket(operation);
+    apm__line_add(line, "%s", kind_names[kind]);
+    if (!apm_socket_is_null(socket))
+        apm__line_add(line, " of socket %016llx", (unsigned long long)socket.bits);
+    else if (kind == APM__OPERATION_INVOKE)
+        apm__line_add(line, " of function 0x%llx",
+                      (unsigned long long)apm__atomic_load(&operation->owner, APM__RELAXED));
+}
+
+void apm__line_add_callers(struct apm__line *line, struct apm__operation *operation)
+{
+#ifdef APM_DEBUG
+    for (size_t i = 0; i < APM__CALLERS && operation->begun_at[i]; i++) {
+        char text[256];
+        apm__os_describe_address(operation->begun_at[i], text, sizeof text);
+        apm__line_add(line, "%s%s", i > 0 ? " < " : line->used > 0 ? ", at " : "at ", text);
+    }
+#else
+    (void)line;
+    (void)operation;
+#endif
+}
+
+void apm__line_add_object(struct apm__line *line, uint64_t bits)
+{
+    uint32_t kind = bits & ((1u << APM__SLOT_KIND_BITS) - 1);
+    const char *name = kind == APM__KIND_SOCKET ? "socket" : kind == APM__KIND_OPERATION ? "result" : "object";
+    for (size_t i = 0; i < APM__WAITABLE_KINDS; i++)
+        if (apm__waitable_kinds[i].table->kind == (enum apm__slot_kind)kind)
+            name = apm__waitable_kinds[i].name;
+    apm__line_add(line, "%s %016llx", name, (unsigned long long)bits);
+}
+
+static void add_endpoint(struct apm__line *line, const char *before, apm_endpoint endpoint)
+{
+    char text[128];
+    if (apm_endpoint_format(endpoint, text, sizeof text) == APM_ERROR_SUCCESS)
+        apm__line_add(line, "%s%s", before, text);
+}
+
+void apm__line_add_endpoints_locked(struct apm__line *line, struct apm__channel *channel)
+{
+    apm_endpoint endpoint;
+    int32_t native_error = apm__os_native_error(); /* the caller's, which the questions may change */
+    if (apm__os_socket_local_endpoint(channel->descriptor, &endpoint) == APM_ERROR_SUCCESS)
+        add_endpoint(line, " ", endpoint);
+    if (apm__os_socket_remote_endpoint(channel->descriptor, &endpoint) == APM_ERROR_SUCCESS)
+        add_endpoint(line, " -> ", endpoint);
+    apm__os_set_native_error(native_error);
+}
