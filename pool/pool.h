@@ -243,6 +243,7 @@ struct apm__pool {
     bool exhausted;            /* no further thread could be started when one was wanted last */
     int waiting;               /* workers in a wait of the library */
     int breakable;             /* of these, in one that may be ended as a deadlock */
+    int blocking;              /* of the waiting ones, in something that is not the library's */
     uint64_t completed_before; /* work items that its workers had run before the pool was made */
     int min_threads;           /* 0 until set: the number of processors */
     int max_threads;

@@ -1,6 +1,7 @@
 /*
- * Looking at a pool from outside. Any thread. The pool's lock is held meanwhile: it keeps the workers' structures, and
- * the numbers of threads together.
+ * Looking at a pool from outside. Any thread. A snapshot holds the pool's lock for a moment, so that the numbers of
+ * threads are of that moment; all else is read without, by walking the workers, which are never freed. Views of workers
+ * are taken under the lock.
  */
 #include "statistics.h"
 
@@ -19,18 +20,22 @@ static enum apm__finding finding_of(struct apm__worker *worker)
     return (enum apm__finding)(verdict & UINT32_MAX);
 }
 
-static void add_worker_locked(struct apm__worker *worker, struct apm__counters *sum,
-                              struct apm_thread_pool_statistics *statistics)
+static void add_counters(struct apm__counters *sum, struct apm__counters *counters)
+{
+    for (int which = 0; which < APM__COUNTERS; which++)
+        apm__count(sum, (enum apm__counter)which, apm__counters_read(counters, (enum apm__counter)which));
+}
+
+static void add_worker(struct apm__worker *worker, struct apm__counters *sum,
+                       struct apm_thread_pool_statistics *statistics)
 {
     enum apm__finding finding = finding_of(worker);
     statistics->threads_computing += finding == APM__FINDING_COMPUTES;
     statistics->threads_stuck += finding == APM__FINDING_BLOCKED;
-    statistics->threads_blocking += worker->blocked;
     statistics->queued_taken += apm__ring_count(&worker->work);
     statistics->queued_local += apm__deque_count(&worker->local);
     statistics->queued_events += apm__ring_count(&worker->events);
-    for (int which = 0; which < APM__COUNTERS; which++)
-        apm__count(sum, (enum apm__counter)which, apm__counters_read(&worker->counters, (enum apm__counter)which));
+    add_counters(sum, &worker->counters);
 }
 
 static void copy_counters(struct apm__counters *sum, struct apm_thread_pool_statistics *statistics)
@@ -56,17 +61,17 @@ void apm__pool_read_statistics(struct apm__pool *pool, struct apm_thread_pool_st
     apm__os_mutex_lock(&pool->lock);
     statistics->threads = pool->threads;
     statistics->threads_idle = pool->idle_count;
+    statistics->threads_blocking = pool->blocking;
+    statistics->threads_waiting = pool->waiting - pool->blocking;
     statistics->threads_running = pool->threads - pool->idle_count - pool->waiting;
+    add_counters(&sum, &pool->counters);
+    apm__os_mutex_unlock(&pool->lock);
     statistics->queued_callbacks = apm__queue_count(&pool->queue);
     statistics->queued_items = (int64_t)apm__calls_count(&pool->calls);
     statistics->items_completed = apm__pool_completed(pool);
-    for (int which = 0; which < APM__COUNTERS; which++)
-        apm__count(&sum, (enum apm__counter)which, apm__counters_read(&pool->counters, (enum apm__counter)which));
     for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
          worker = worker->next_worker)
-        add_worker_locked(worker, &sum, statistics);
-    statistics->threads_waiting = pool->waiting - statistics->threads_blocking;
-    apm__os_mutex_unlock(&pool->lock);
+        add_worker(worker, &sum, statistics);
     copy_counters(&sum, statistics);
 
     struct apm__lateness lateness;

@@ -59,8 +59,8 @@ static void end_blocking(struct apm__worker *worker)
         apm__pool_end_blocking();
 }
 
-/* Inline, or the compiler makes a call of it, which costs ten instructions an item. */
-static inline void run_call(struct apm__worker *worker, struct apm__entry call)
+/* In line, or the compiler makes a call of it, since it takes the probes for long; that is ten instructions an item. */
+__attribute__((always_inline)) static inline void run_call(struct apm__worker *worker, struct apm__entry call)
 {
     begin_item(worker);
     apm__note(&worker->running.first, call.first);
@@ -99,8 +99,16 @@ static bool take_share(struct apm__worker *worker)
     return taken > 0;
 }
 
-/* Takes something of another worker's into the calling one's rings, which are empty. */
-static bool steal(struct apm__worker *thief)
+struct stolen {
+    struct apm__entry entry;
+    bool is_event;
+};
+
+/*
+ * Takes something of another worker's for the caller to run at once: in its ring another thief could have it again, and
+ * so on. More of the same goes into its ring, which is empty.
+ */
+static bool steal(struct apm__worker *thief, struct stolen *stolen)
 {
     struct apm__entry entries[APM__BATCH_LIMIT];
     /* Acquire pairs with the release of the push: the structures are initialised. */
@@ -111,21 +119,27 @@ static bool steal(struct apm__worker *thief)
         uint32_t count = apm__ring_take_half(&victim->work, entries, APM__BATCH_LIMIT);
         if (count == 0)
             count = apm__deque_steal(&victim->local, entries);
-        bool pushed = true;
-        for (uint32_t i = 0; i < count; i++)
-            pushed = apm__ring_push(&thief->work, entries[i]) && pushed;
-        if (count == 0 && apm__ring_take(&victim->events, entries)) {
-            pushed = apm__ring_push(&thief->events, entries[0]);
-            count = 1;
+        stolen->is_event = count == 0 && apm__ring_take(&victim->events, entries);
+        if (count == 0 && !stolen->is_event)
+            continue;
+        stolen->entry = entries[0];
+        for (uint32_t i = 1; i < count; i++) {
+            bool pushed = apm__ring_push(&thief->work, entries[i]);
+            APM__CHECK(pushed);
         }
-        APM__CHECK(pushed);
-        if (count > 0) {
-            apm__count(&thief->counters, APM__COUNT_STEALS, count);
-            APM__PROBE3(steal, thief->number, victim->number, count);
-            return true;
-        }
+        apm__count(&thief->counters, APM__COUNT_STEALS, count + stolen->is_event);
+        APM__PROBE3(steal, thief->number, victim->number, count + stolen->is_event);
+        return true;
     }
     return false;
+}
+
+static void run_stolen(struct apm__worker *thief, const struct stolen *stolen)
+{
+    if (stolen->is_event)
+        handle_event(thief, stolen->entry.first);
+    else
+        run_call(thief, stolen->entry);
 }
 
 /* -- Ending and parking -------------------------------------------------------------------------------------------- */
@@ -201,28 +215,36 @@ static bool rescue(struct apm__worker *worker)
 {
     if (apm__atomic_load(&worker->pool->rescue, APM__RELAXED) == 0)
         return false;
-    if (steal(worker))
-        return true;
-    apm__atomic_store(&worker->pool->rescue, 0, APM__RELAXED);
-    return false;
+    struct stolen stolen;
+    if (!steal(worker, &stolen)) {
+        apm__atomic_store(&worker->pool->rescue, 0, APM__RELAXED);
+        return false;
+    }
+    run_stolen(worker, &stolen);
+    return true;
 }
 
 /* Gets something from where every worker looks, or sleeps until there may be something. False: the thread ends. */
 static bool look_elsewhere(struct apm__worker *worker)
 {
     struct apm__pool *pool = worker->pool;
+    struct stolen stolen;
     if (rescue(worker) || take_share(worker))
         return true;
     if (apm__pool_is_stopping(pool))
         return false;
-    if (!apm__pool_take_role(pool))
-        return steal(worker) || park_idle(worker);
-    if (apm__worker_poll_now(worker))
+    worker->turn = 0; /* all sources are looked at now */
+    bool has_role = apm__pool_take_role(pool);
+    if (has_role && apm__worker_poll_now(worker))
         return true;
-    if (steal(worker)) {
-        apm__pool_give_role(pool);
+    if (steal(worker, &stolen)) {
+        if (has_role)
+            apm__pool_give_role(pool);
+        run_stolen(worker, &stolen);
         return true;
     }
+    if (!has_role)
+        return park_idle(worker);
     apm__worker_poll_until_something(worker);
     return true;
 }

@@ -27,6 +27,7 @@ static void enter_wait(struct apm__worker *worker, bool breakable, bool blocked)
     apm__atomic_store(&worker->state, APM__WORKER_WAITING, APM__SEQ_CST);
     pool->waiting++;
     pool->breakable += breakable;
+    pool->blocking += blocked;
     worker->breakable = breakable;
     worker->blocked = blocked;
     apm__pool_publish_locked(pool);
@@ -51,6 +52,7 @@ static void leave_wait(struct apm__worker *worker)
     pool->waiting--;
     apm__pool_publish_locked(pool);
     pool->breakable -= worker->breakable;
+    pool->blocking -= worker->blocked;
     worker->breakable = false;
     worker->blocked = false;
     apm__atomic_store(&worker->deadlocked, 0, APM__RELAXED);

@@ -311,19 +311,28 @@ TEST(an_intrusive_item_may_be_freed_when_it_runs)
         CHECK_SUCCESS(apm_thread_pool_completed_work_item_count(default_pool, &after));
 }
 
+struct gate {
+    apm_thread_pool_work_item item; /* first */
+    struct latch opened;
+};
+
+static void wait_for_gate(apm_thread_pool_work_item *item)
+{
+    LATCH_AWAIT(&((struct gate *)item)->opened, 1);
+}
+
 TEST(an_intrusive_item_that_is_queued_is_refused)
 {
-    /* The two are in queues of their own: the first may still wait when the second has run. */
-    static struct counted counted = {.item.execute = count_down, .rounds = 1};
-    static struct latch gate;
+    struct counted counted = {.item.execute = count_down, .rounds = 1};
+    struct gate gate = {.item.execute = wait_for_gate};
 
     one_worker();
     latch_init(&counted.done);
-    latch_init(&gate);
-    queue(wait_for, &gate);
+    latch_init(&gate.opened);
+    CHECK_SUCCESS(apm_thread_pool_queue_work_item(default_pool, &gate.item, false));
     CHECK_SUCCESS(apm_thread_pool_queue_work_item(default_pool, &counted.item, false));
     CHECK_ERROR(apm_thread_pool_queue_work_item(default_pool, &counted.item, false), APM_ERROR_INVALID_OPERATION);
-    latch_add(&gate, 1);
+    latch_add(&gate.opened, 1);
     LATCH_AWAIT(&counted.done, 1);
 }
 

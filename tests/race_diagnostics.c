@@ -116,9 +116,42 @@ static void connect_and_exchange(void *argument)
     }
 }
 
+static void count_timer(void *state)
+{
+    latch_add(state, 1);
+}
+
+static void count_wait(void *state, bool timed_out)
+{
+    (void)timed_out;
+    latch_add(state, 1);
+}
+
+static void set_timers_and_waits(void *argument)
+{
+    struct movement *movement = argument;
+    size_t expected = 0;
+
+    while (harness_now_ms() < movement->deadline_ms) {
+        apm_registered_wait_handle wait;
+        apm_timer timer;
+
+        CHECK_SUCCESS(apm_timer_create(default_pool, count_timer, &movement->items, 1, 0, &timer));
+        CHECK_SUCCESS(apm_thread_pool_register_wait_for_single_object(
+            default_pool, apm_auto_reset_event_to_wait_handle(movement->event), count_wait, &movement->items,
+            PATIENCE_MS, true, &wait));
+        CHECK_SUCCESS(apm_auto_reset_event_set(movement->event));
+        expected += 2;
+        LATCH_AWAIT(&movement->items, expected);
+        CHECK_SUCCESS(apm_timer_close(timer));
+        CHECK_SUCCESS(apm_registered_wait_handle_unregister(wait, (apm_wait_handle)APM_NULL_HANDLE));
+    }
+}
+
 TEST_WITH_TIMEOUT(snapshots_and_listings_while_everything_moves_disturb_nothing, 120)
 {
-    enum { MOVERS = 4 };
+    enum { MOVERS = 6 };
+    static void (*const bodies[])(void *) = {connect_and_exchange, queue_items, set_timers_and_waits};
     struct movement movements[MOVERS];
     struct thread movers[MOVERS];
     struct thread lookers[2];
@@ -128,7 +161,7 @@ TEST_WITH_TIMEOUT(snapshots_and_listings_while_everything_moves_disturb_nothing,
     for (size_t i = 0; i < MOVERS; i++) {
         movements[i] = (struct movement){.deadline_ms = deadline_ms, .items = LATCH_INITIALIZER};
         CHECK_SUCCESS(apm_auto_reset_event_create(false, &movements[i].event));
-        thread_start(&movers[i], i % 2 ? queue_items : connect_and_exchange, &movements[i]);
+        thread_start(&movers[i], bodies[i % 3], &movements[i]);
     }
     thread_start(&lookers[0], look_at_numbers, &deadline_ms);
     thread_start(&lookers[1], list_again_and_again, &deadline_ms);

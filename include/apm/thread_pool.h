@@ -76,8 +76,8 @@ struct apm_thread_pool_work_item {
 
 /*
  * Has item->execute called once, as apm_thread_pool_queue_user_work_item does. The item is the library's until then;
- * `execute` may free it or queue it again. Such items start in their order, but have a queue of their own: which of two
- * items of different kinds starts first is not promised.
+ * `execute` may free it or queue it again. Such items keep their order among themselves; they and those without memory
+ * of their own take turns.
  *
  * Errors   those of apm_thread_pool_queue_user_work_item, but for OUT_OF_MEMORY if the pool runs;
  *          APM_ERROR_ARGUMENT_NULL `item` or its `execute` is NULL; APM_ERROR_INVALID_OPERATION the item is queued.

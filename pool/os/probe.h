@@ -11,6 +11,9 @@
 
 #ifdef APM_PROBES
 #include <sys/sdt.h>
+#ifdef __clang__ /* what the header makes of three arguments is an extension, which it says of each use */
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
 #define APM__PROBE1(name, a) DTRACE_PROBE1(apm, name, a)
 #define APM__PROBE2(name, a, b) DTRACE_PROBE2(apm, name, a, b)
 #define APM__PROBE3(name, a, b, c) DTRACE_PROBE3(apm, name, a, b, c)

@@ -242,7 +242,7 @@ void machine_join(int number)
     search_order_after(machine->search, machine->current, number);
 }
 
-/* No step of its own: whether a thread has ended or is about to decides only whose memory another one gets. */
+/* No step of its own: whether a thread has ended or is about to decides only on whose memory another one gets. */
 bool machine_try_join(int number)
 {
     if (!machine->threads[number].has_ended)
