@@ -60,6 +60,15 @@ static apm_error watch_locked(struct apm__watcher *watcher, struct apm__channel 
                             : apm__os_epoll_add(self->epoll, channel->descriptor, all, channel->key);
 }
 
+/*
+ * Closing alone is not enough: a thread in epoll_wait may hold the file just then, and would close it only when it
+ * returns; and a copy of the descriptor in a forked child would keep the registration.
+ */
+static void unwatch_locked(struct apm__watcher *watcher, struct apm__channel *channel)
+{
+    apm__os_epoll_remove(from_poller(&watcher->poller)->epoll, channel->descriptor);
+}
+
 apm_error apm__epoll_create(struct apm__poller **poller)
 {
     struct epoll_watcher *self = apm__os_allocate(sizeof *self);
@@ -77,7 +86,7 @@ apm_error apm__epoll_create(struct apm__poller **poller)
     self->watcher = (struct apm__watcher){
         .poller = {.wait = wait, .wake = wake, .dispatch = apm__readiness_dispatch, .destroy = destroy},
         .watch_locked = watch_locked,
-        .unwatch_locked = NULL,
+        .unwatch_locked = unwatch_locked,
         .keeps_watching = true};
     *poller = &self->watcher.poller;
     return APM_ERROR_SUCCESS;

@@ -35,9 +35,8 @@ apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel)
 
 void apm__outcome_unwatch_locked(struct apm__channel *channel)
 {
-    struct apm__watcher *watcher = apm__watcher_of(channel);
-    if (channel->watched && watcher->unwatch_locked)
-        watcher->unwatch_locked(watcher, channel);
+    if (channel->watched)
+        apm__watcher_of(channel)->unwatch_locked(apm__watcher_of(channel), channel);
     channel->watched = 0;
 }
 

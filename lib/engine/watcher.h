@@ -17,10 +17,7 @@ struct apm__watcher {
      */
     apm_error (*watch_locked)(struct apm__watcher *watcher, struct apm__channel *channel, uint32_t interest);
 
-    /*
-     * Ends that, before the descriptor is closed; late reports are recognised by their stale key. The channel's lock is
-     * held. NULL: closing the descriptor is enough. (If a forked child still has it, epoll reports on, to a stale key.)
-     */
+    /* Ends that; late reports are recognised by their stale key. The channel's lock is held. */
     void (*unwatch_locked)(struct apm__watcher *watcher, struct apm__channel *channel);
 
     /*

@@ -202,14 +202,12 @@ typedef struct apm__os_ready {
     uint32_t ready;
 } apm__os_ready;
 
-/*
- * Edge-triggered readiness of many sockets, each until it is closed. Ports without it return APM_ERROR_NOT_SUPPORTED
- * from create.
- */
+/* Edge-triggered readiness of many sockets; ports without it return APM_ERROR_NOT_SUPPORTED from create. */
 apm_error apm__os_epoll_create(int *epoll);
 void apm__os_epoll_destroy(int epoll);
 apm_error apm__os_epoll_add(int epoll, apm__os_socket socket, uint32_t interest, uint64_t key);
 apm_error apm__os_epoll_modify(int epoll, apm__os_socket socket, uint32_t interest, uint64_t key);
+void apm__os_epoll_remove(int epoll, apm__os_socket socket);
 /* Blocks at most `timeout_ns` (negative: no limit); the number of entries written, 0 also after an interruption. */
 size_t apm__os_epoll_wait(int epoll, apm__os_ready *ready, size_t capacity, int64_t timeout_ns);
 

@@ -114,6 +114,12 @@ apm_error apm__os_epoll_modify(int epoll, apm__os_socket socket, uint32_t intere
     return apm__os_outcome(epoll_ctl(epoll, EPOLL_CTL_MOD, socket, &event));
 }
 
+void apm__os_epoll_remove(int epoll, apm__os_socket socket)
+{
+    struct epoll_event unused = {0};
+    epoll_ctl(epoll, EPOLL_CTL_DEL, socket, &unused);
+}
+
 size_t apm__os_epoll_wait(int epoll, apm__os_ready *ready, size_t capacity, int64_t timeout_ns)
 {
     enum { BATCH = 256 };
