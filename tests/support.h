@@ -70,7 +70,7 @@ void meeting_init(struct meeting *meeting, unsigned parties);
 void meeting_attend(struct meeting *meeting);
 
 /*
- * Two sides that do something at the same moment, round after round, for about a second and a half as scaled by
+ * Two sides that do something at the same moment, round after round, for some seven tenths of a second as scaled by
  * APM_TEST_SCALE: the rival runs in a thread of its own, the other side is the test.
  *
  *     race_start(&race, rival, argument);

@@ -6,7 +6,7 @@
 
 #include "support.h"
 
-enum { RACE_MS = 1500, MOST_SPINS = 3000 };
+enum { RACE_MS = 700, MOST_SPINS = 3000 };
 
 void meeting_init(struct meeting *meeting, unsigned parties)
 {
