@@ -219,6 +219,7 @@ static const struct model models[] = {
         .set_up = repeating_without_limit,
         .threads = {MODEL_THREAD(give_one), MODEL_THREAD(give_one)},
         .check = check_executed,
+        .preemptions = 3,
     },
     {
         .name = "nothing_of_a_wait_runs_when_its_end_is_signalled_beside_a_signal",
@@ -243,7 +244,7 @@ static const struct model models[] = {
         .set_up = repeating_without_limit,
         .threads = {MODEL_THREAD(give_two), MODEL_THREAD(unregister_and_wait)},
         .check = check_gone,
-        .preemptions = 3,
+        .preemptions = 2,
     },
     {
         .name = "nothing_of_a_repeating_wait_runs_when_its_end_is_signalled_beside_a_signal_and_a_time_out",
@@ -257,6 +258,7 @@ static const struct model models[] = {
         .set_up = repeating_that_unregisters_itself,
         .threads = {MODEL_THREAD(give_two), MODEL_THREAD(wait_for_end)},
         .check = check_gone,
+        .preemptions = 2,
     },
     {
         .name = "of_two_that_unregister_a_wait_beside_a_signal_one_does",

@@ -206,7 +206,7 @@ static const struct model models[] = {
         .set_up = soon_once,
         .threads = {MODEL_THREAD(soon_comes), MODEL_THREAD(stop), MODEL_THREAD(put_off)},
         .check = check_fires_at_most_twice,
-        .preemptions = 3,
+        .preemptions = 2,
     },
     {
         .name = "nothing_of_a_timer_runs_when_its_end_is_signalled",
