@@ -48,7 +48,7 @@ void apm__pool_submit(struct apm__pool *pool, struct apm__work *work)
     if (model_self() == MODEL_MAX_THREADS)
         run(work);
     else if (apm__os_thread_create(&thread, "worker", run, NULL, work) != APM_ERROR_SUCCESS)
-        MODEL_CHECK(!"the model needs no more than MODEL_MAX_THREADS threads");
+        apm__os_fail(__FILE__, __LINE__, "the model needs no more than MODEL_MAX_THREADS threads");
 }
 
 /* -- Deadlines ----------------------------------------------------------------------------------------------------- */
@@ -73,7 +73,7 @@ void apm__pool_initialise(struct apm__pool *pool, struct apm__slot *slot, int mi
     (void)slot;
     (void)min_threads;
     (void)max_threads;
-    MODEL_CHECK(!"there is one pool");
+    apm__os_fail(__FILE__, __LINE__, "there is one pool");
 }
 
 apm_error apm__pool_start(struct apm__pool *pool)
