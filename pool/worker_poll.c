@@ -7,6 +7,7 @@
 #include "worker.h"
 
 enum {
+    SPIN_PAUSES = 8,            /* looks at the queues between two polls, which take much longer */
     SPIN_NS = 50000,            /* how long a worker polls before it sleeps, where that has been paying off */
     SPIN_SCORE_FULL = 8,        /* spins that paid off, or not, move the score by one */
     SPIN_PROBE = 64,            /* with a score of 0, one sleep in so many is preceded by a spin all the same */
@@ -113,6 +114,16 @@ static void score_spin(struct apm__worker *worker, bool paid_off)
     apm__atomic_store(&worker->pool->spin_score, score, APM__RELAXED);
 }
 
+static bool is_queued_soon(struct apm__pool *pool)
+{
+    for (int i = 0; i < SPIN_PAUSES; i++) {
+        if (apm__pool_queued(pool) > 0)
+            return true;
+        apm__os_spin_pause();
+    }
+    return false;
+}
+
 /* Polls for a while without sleeping. True if something has come. */
 static bool spin(struct apm__worker *worker)
 {
@@ -131,7 +142,7 @@ static bool spin(struct apm__worker *worker)
             score_spin(worker, true);
             return true;
         }
-        if (apm__pool_queued(pool) > 0) {
+        if (is_queued_soon(pool)) {
             apm__pool_give_role(pool);
             score_spin(worker, true);
             return true;
