@@ -1,7 +1,7 @@
 /*
  * Slots: what a handle means before, during and after its object's life.
  */
-#include <threads.h>
+#include <pthread.h>
 
 #include "harness.h"
 #include "slot.h"
@@ -138,21 +138,21 @@ TEST(many_slots_have_different_handles_that_all_find_their_slot)
 
 static uint32_t cached_by_thread;
 
-static int use_a_slot(void *unused)
+static void *use_a_slot(void *unused)
 {
     struct apm__slot *slot;
     (void)unused;
     create(&slot);
     destroy(slot);
     cached_by_thread = apm__slot_cached(&table);
-    return 0;
+    return NULL;
 }
 
 TEST(a_thread_keeps_free_slots_and_gives_them_back_when_it_ends)
 {
-    thrd_t thread;
-    CHECK_EQ(thrd_create(&thread, use_a_slot, NULL), thrd_success);
-    CHECK_EQ(thrd_join(thread, NULL), thrd_success);
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, use_a_slot, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
     CHECK(cached_by_thread > 0);
     uint32_t free_slots = 0;
     for (uint32_t index = table.free_head; index != APM__SLOT_NONE; index = apm__slot_at(&table, index)->next_free)

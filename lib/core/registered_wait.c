@@ -282,11 +282,14 @@ static void run(struct apm__work *work)
 /* -- The public functions ------------------------------------------------------------------------------------------ */
 
 /* A wait that is unregistered, until the pool has taken it; with references for the creator and the caller. */
-static struct registered_wait *make(struct apm__pool *pool, struct apm__slot *object, int64_t timeout_ms, bool once)
+static struct registered_wait *make(struct apm__pool *pool, struct apm__slot *object, int64_t timeout_ms, bool once,
+                                    apm_wait_or_timer_callback *callback, void *state)
 {
     struct registered_wait *wait = (struct registered_wait *)apm__slot_allocate(&waits);
     if (!wait)
         return NULL;
+    wait->callback = callback;
+    wait->callback_state = state;
     wait->pool = pool;
     wait->object = object;
     wait->timeout_ns = timeout_ms < 0 ? -1 : timeout_ms * 1000000;
@@ -353,13 +356,11 @@ apm_error apm_thread_pool_register_wait_for_single_object(apm_thread_pool handle
     error = apm__pool_start(pool);
     if (error != APM_ERROR_SUCCESS)
         goto release_object;
-    struct registered_wait *wait = make(pool, object, timeout_ms, execute_only_once);
+    struct registered_wait *wait = make(pool, object, timeout_ms, execute_only_once, callback, state);
     if (!wait) {
         error = APM_ERROR_OUT_OF_MEMORY;
         goto release_object;
     }
-    wait->callback = callback; /* nobody looks at these before it has been started */
-    wait->callback_state = state;
     registered->bits = apm__slot_handle(&waits, &wait->slot);
     error = start(wait);
     if (error != APM_ERROR_SUCCESS)
