@@ -123,7 +123,9 @@ apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, boo
         return APM_ERROR_SUCCESS;
     if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR)
         return APM_ERROR_WOULD_BLOCK;
-    return apm__os_translate(errno);
+    apm_error error = apm__os_translate(errno);
+    /* EPIPE: by now the peer has taken the connection, ended it and reset it. */
+    return error == APM_ERROR_SHUTDOWN ? APM_ERROR_CONNECTION_RESET : error;
 }
 
 /* -- Data -- */
