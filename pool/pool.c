@@ -1,5 +1,5 @@
 /*
- * The pool's life, its global queue, and the choice of a thread to wake. See pool.h for the invariants. Any thread.
+ * The pool's life, its queues, and the choice of a thread to wake. See pool.h for the invariants. Any thread.
  */
 #include "pool.h"
 
