@@ -1,5 +1,5 @@
 /*
- * The monitor: a thread that looks each two milliseconds while any worker runs, and finds another worker where one is
+ * The monitor: a thread that looks each few milliseconds while any worker runs, and finds another worker where one is
  * stuck in a callback: for what lies in its rings, and for polling. Where every worker is stuck and at least one of
  * them blocked rather than computing, it adds a thread, up to the pool's maximum. A blocked thread is one whose
  * processor time stands still, and of which the system says that it is not for want of a processor: on a busy machine
@@ -15,7 +15,10 @@
 #include "probe.h"
 
 enum {
-    TICK_NS = 2000000,
+    TICK_NS = 2000000,   /* between two looks; up to CALM_TICKS of it while all get on, for each costs up to 30 us */
+    CALM_TICKS = 4,
+    CALM_AFTER = 16,     /* looks, one after another, that have shown nothing to do make the time one tick longer */
+    CALM_MOST = CALM_AFTER * (CALM_TICKS - 1),
     DORMANT_AFTER = 4,   /* ticks without a running worker */
     DEADLOCK_AFTER = 500 /* ticks in which nobody could run what is queued */
 };
@@ -142,6 +145,7 @@ struct memory {
     int quiet;      /* ticks without a running worker */
     int unattended; /* ticks at which nobody had the polling role */
     int locked;     /* ticks at which every worker waited and work was there, one after another */
+    int calm;       /* looks at which every worker was getting on, and nothing else waited for one */
     bool had_queue; /* work was queued at the last tick */
 };
 
@@ -200,6 +204,10 @@ static bool tick(struct apm__pool *pool, struct memory *memory)
     if (sight.needy || nobody_polls || (has_queue && (sight.stuck || memory->had_queue)))
         find_a_thread(pool);
     memory->had_queue = has_queue;
+    if (!sight.running || sight.stuck || sight.needy || has_queue)
+        memory->calm = 0;
+    else if (memory->calm < CALM_MOST)
+        memory->calm++;
     if (has_queue && !sight.running)
         break_deadlock(pool, memory);
     else
@@ -242,7 +250,8 @@ void apm__monitor_main(void *argument)
     struct apm__pool *pool = argument;
     struct memory memory = {0};
     while (apm__atomic_load(&pool->monitor_word, APM__SEQ_CST) != APM__MONITOR_ENDING) {
-        apm__os_wait_on_address(&pool->monitor_word, APM__MONITOR_AWAKE, TICK_NS);
+        apm__os_wait_on_address(&pool->monitor_word, APM__MONITOR_AWAKE,
+                                (int64_t)TICK_NS * (1 + memory.calm / CALM_AFTER));
         memory.quiet = tick(pool, &memory) ? 0 : memory.quiet + 1;
         if (memory.quiet >= DORMANT_AFTER) {
             be_dormant(pool);

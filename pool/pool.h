@@ -6,7 +6,7 @@
  * little, and then sleeps in the poller. The other idle workers sleep on their parkers. While the worker that polled
  * runs callbacks nobody polls: so a message that is answered at once costs no wake-up of a second thread. What keeps
  * this work-conserving are helpers, woken when the batch is long enough to be worth a second thread, and the monitor,
- * which looks each two milliseconds while any worker runs, and puts another worker in the place of one that is stuck.
+ * which looks each 2 to 8 ms while any worker runs, and puts another worker in the place of one that is stuck.
  *
  * Work has three ways to a worker. What others submit goes to the pool's queues, from which workers take shares into
  * their rings: one for completions, which must not fail and so are linked, and one for the program's items, which need
