@@ -308,6 +308,12 @@ bool apm__pool_wake_locked(struct apm__pool *pool, int limit, struct apm__parker
 /* The same for work that a caller without the lock knows of: takes the lock, and unparks. */
 void apm__pool_wake(struct apm__pool *pool);
 
+/*
+ * Starts a thread, which looks for work; false if there can be none. It is done under the lock, so that a stop never
+ * meets half a thread; it is rare.
+ */
+bool apm__pool_create_worker_locked(struct apm__pool *pool);
+
 /* Publishes `wakeable` and `running`, after a change of what they are made of. */
 void apm__pool_publish_locked(struct apm__pool *pool);
 
