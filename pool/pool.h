@@ -135,6 +135,15 @@ void apm__pool_end_blocking(void);
  */
 bool apm__pool_is_deadlocked(void);
 
+/* Has it said who waits for what; the calling worker is still in the wait that ends, under no lock. */
+void apm__pool_report_deadlock(void);
+
+/*
+ * Says it of a pool one of whose workers is the calling thread: one of the pool's two calls upwards, because what
+ * things are called is known there. lib/net supplies it.
+ */
+void apm__deadlock_report(struct apm__pool *pool, uint32_t worker);
+
 /* -- Inside the pool ----------------------------------------------------------------------------------------------- */
 
 enum {

@@ -6,6 +6,7 @@
  */
 #include "apm/apm.h"
 #include "channel.h"
+#include "deadlock.h"
 #include "diagnostics.h"
 #include "engine.h"
 #include "inventory.h"
@@ -292,6 +293,7 @@ apm_error apm_cleanup(int timeout_ms)
     apm__os_mutex_lock(&lock);
     if (!destroy_pools(end_ns) || !end_default_pool(end_ns))
         goto unlock;
+    apm__deadlock_forget();
     if (close_all_waitables())
         error = APM_ERROR_SUCCESS;
 unlock:
