@@ -134,16 +134,13 @@ static uint64_t references_at_rest(const struct apm__slot *slot, uint64_t contro
 static bool close_waitables(struct apm__slot_table *table, const char *name)
 {
     bool all = true;
-    uint64_t bits;
-    for (uint32_t place = 0; (bits = apm__inventory_next_handle(table, &place));) {
-        struct apm__slot *held;
-        if (apm__slot_acquire(table, bits, 0, &held) != APM_ERROR_SUCCESS)
-            continue;
+    struct apm__slot *held;
+    for (uint32_t place = 0; (held = apm__slot_next(table, &place));) {
         uint64_t control = apm__atomic_load(&held->control, APM__ACQUIRE);
         if ((control & APM__SLOT_REFERENCES) > references_at_rest(held, control)) {
             all = false;
         } else if (!(apm__atomic_or(&held->control, APM__SLOT_CLOSED, APM__ACQ_REL) & APM__SLOT_CLOSED)) {
-            apm__os_log("apm: cleanup: %s %016llx was not closed", name, (unsigned long long)bits);
+            apm__os_log("apm: cleanup: %s %016llx was not closed", name, (unsigned long long)apm__slot_bits(held));
             apm__waitable_release(held);
         }
         apm__waitable_release(held);

@@ -43,12 +43,7 @@ uint64_t apm__inventory_next_handle(struct apm__slot_table *table, uint32_t *pla
 
 struct apm__operation *apm__inventory_next_operation(uint32_t *place)
 {
-    uint64_t bits;
-    struct apm__slot *slot;
-    while ((bits = apm__inventory_next_handle(&apm__operations, place)))
-        if (apm__slot_acquire(&apm__operations, bits, 0, &slot) == APM_ERROR_SUCCESS)
-            return (struct apm__operation *)slot;
-    return NULL;
+    return (struct apm__operation *)apm__slot_next(&apm__operations, place);
 }
 
 struct apm__channel *apm__inventory_next_socket(uint32_t *place)
