@@ -10,13 +10,13 @@
 #include "process.h"
 
 static struct apm__pool default_pool = {
-    .lock = APM__OS_MUTEX_INITIALIZER,
+    .lock = APM__OS_MUTEX_OF_RANK(APM__RANK_POOL),
     .max_threads = APM__MAX_THREADS,
     .idle_timeout_ns = APM__IDLE_TIMEOUT_NS,
     .queue = APM__QUEUE_INITIALIZER(default_pool.queue),
 };
 
-static apm__os_mutex start_lock = APM__OS_MUTEX_INITIALIZER; /* one start or stop at a time; before any pool's lock */
+static apm__os_mutex start_lock = APM__OS_MUTEX_OF_RANK(APM__RANK_START); /* one start or stop at a time */
 
 struct apm__pool *apm__pool_default(void)
 {
@@ -50,6 +50,7 @@ void apm__pool_initialise(struct apm__pool *pool, struct apm__slot *slot, int mi
 {
     if (!pool->slot) {
         apm__os_mutex_initialise(&pool->lock);
+        apm__os_mutex_set_rank(&pool->lock, APM__RANK_POOL);
         apm__os_mutex_initialise(&pool->calls.lock);
         pool->queue = (struct apm__queue)APM__QUEUE_INITIALIZER(pool->queue);
     }

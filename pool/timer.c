@@ -65,6 +65,7 @@ static void prepare(struct apm__slot *slot)
 {
     struct timer *timer = (struct timer *)slot;
     apm__os_mutex_initialise(&timer->lock);
+    apm__os_mutex_set_rank(&timer->lock, APM__RANK_OBJECT);
     timer->work.run = run;
     timer->deadline.expire = expire;
 }

@@ -41,6 +41,7 @@ static void prepare(struct apm__slot *slot)
 {
     struct apm__registered_wait *wait = (struct apm__registered_wait *)slot;
     apm__os_mutex_initialise(&wait->lock);
+    apm__os_mutex_set_rank(&wait->lock, APM__RANK_OBJECT);
     wait->work.run = run;
     wait->deadline.expire = expire;
     wait->watcher.released = released;

@@ -20,7 +20,7 @@
 
 static const uint64_t list_after_ns = 1000000000; /* of waiting, where the environment asks for a listing */
 
-static apm__os_mutex lock = APM__OS_MUTEX_INITIALIZER;
+static apm__os_mutex lock = APM__OS_MUTEX_OF_RANK(APM__RANK_CLEANUP);
 
 /* -- Sockets -- */
 
