@@ -290,9 +290,10 @@ apm_error apm_cleanup(int timeout_ms)
     apm__os_mutex_lock(&lock);
     if (!destroy_pools(end_ns) || !end_default_pool(end_ns))
         goto unlock;
-    apm__deadlock_forget();
-    if (close_all_waitables())
+    if (close_all_waitables()) {
+        apm__deadlock_forget();
         error = APM_ERROR_SUCCESS;
+    }
 unlock:
     if (error == APM_ERROR_TIMED_OUT)
         list_pending_if_wanted();
