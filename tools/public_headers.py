@@ -89,14 +89,18 @@ def values_of(code, values):
 
 def read_headers(root):
     """Reads all public headers of a tree."""
+    folder = os.path.join(root, FOLDER)
+    return read_texts({header: read(os.path.join(folder, header)) for header in sorted(os.listdir(folder))})
+
+
+def read_texts(texts):
+    """Reads headers whose texts are given by their names."""
     functions = {}
     names = set()
     values = {}
     handles = []
     head = {}
-    folder = os.path.join(root, FOLDER)
-    for header in sorted(os.listdir(folder)):
-        text = read(os.path.join(folder, header))
+    for header, text in texts.items():
         code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
         names.update(re.findall(r"\b(?:apm|APM)_\w+", code))
         values_of(code, values)
