@@ -214,11 +214,11 @@ class Program(Cases):
         body = "    (void)way;\n"
         if begin:
             body += f"    begin_for_end(&subject_{begin.name});\n"
-        shared = {n for _, n in begin.parameters} if begin else set()
+        shared = set(begin.parameters) if begin else set()
         for kind, n in function.parameters:
             if begin and kind == "apm_async_result":
                 body += f"    of_{name}.{n} = *of_{begin.name}.result;\n"
-            elif begin and n in shared and not kind.endswith("* *"):
+            elif (kind, n) in shared and n not in [room for _, room in rooms]:
                 body += f"    of_{name}.{n} = of_{begin.name}.{n};\n"
             else:
                 value = self.good(function, kind, n)
@@ -256,7 +256,7 @@ class Program(Cases):
             for kind, n in end.parameters:
                 if kind == "apm_async_result":
                     given.append("result")
-                elif n in {p for _, p in function.parameters} and not kind.endswith("* *"):
+                elif (kind, n) in function.parameters:
                     given.append(f"good_of_{name}.{n}")
                 else:
                     stored = self.stored(kind)

@@ -77,10 +77,9 @@ def values_of(code, values):
     for body in re.findall(r"\benum\s+\w*\s*\{(.*?)\}", code, re.DOTALL):
         following = 0
         for entry in body.split(","):
-            match = re.fullmatch(r"\s*(\w+)\s*(?:=\s*(-?\w+))?\s*", entry)
+            match = re.fullmatch(r"\s*(\w+)\s*(?:=\s*(?:\(\w+\)\s*)?(-?(?:0x[0-9a-fA-F]+|\d+))[uUlL]*)?\s*", entry)
             if match:
-                number = match.group(2)
-                following = int(number, 0) if number and re.fullmatch(r"-?(0x)?[0-9a-fA-F]+", number) else following
+                following = int(match.group(2), 0) if match.group(2) else following
                 values[match.group(1)] = following
                 following += 1
     for name, number in re.findall(r"^#define (APM_\w+) \(?(-?\d+)\)?$", code, re.MULTILINE):

@@ -116,11 +116,50 @@ reference.
     return text
 
 
-def members_of(function):
-    """Gives the (type, member) pairs that the comment of a function names after `.NET`."""
-    named = paragraph(function.comment, ".NET")
-    named = re.sub(r"\([^()]*\)", "()", named)
-    return [(t, m or t) for t, m in re.findall(r"\b([A-Z]\w+)(?:\.(\w+)|\(\))", named)]
+def types_of(parameters):
+    """Gives the types of a list of parameters, with or without their names, and without those that every Begin has."""
+    plain = re.sub(r"<[^<>]*>", "", re.sub(r"<[^<>]*>", "", parameters))
+    types = [re.sub(r"^(ref|out|params) ", "", part.strip()).split(" ")[0] for part in plain.split(",") if part.strip()]
+    return [t for t in types if t not in ("AsyncCallback", "object", "IAsyncResult", "ar")]
+
+
+def members_of(function, types):
+    """Gives the (type, member, types of its parameters or None) that the comment of a function names after `.NET`."""
+    found = []
+    before = None
+    for owner, member, parameters in re.findall(
+        r"\b([A-Z]\w+)(?:\.(\w+))?(\([^()]*\))?", paragraph(function.comment, ".NET")
+    ):
+        if member and owner in types:
+            before = owner
+        elif owner in types and parameters:
+            before, member = owner, owner
+        elif not member and before:  # `Socket.Connect(EndPoint), Connect(string, int)`
+            member = owner
+        else:
+            continue
+        found.append((before, member, types_of(parameters[1:-1]) if parameters else None))
+    return found
+
+
+def parameters_of(member):
+    """Gives the types of a member's parameters."""
+    return types_of(member.partition("(")[2].rpartition(")")[0])
+
+
+def places_of(function, table, functions):
+    """Gives the lines of the members that a function's comment names: those with its parameters, if there are any."""
+    places = []
+    members = members_of(function, table.types)
+    # Functions that share a comment share what it names: each has its part, in order.
+    group = [name for name, other in functions.items() if other[3:5] == function[3:5]]
+    if len(members) > 1 and len(group) % len(members) == 0:
+        members = [members[group.index(function.name) * len(members) // len(group)]]
+    for name, member, types in members:
+        lines = [line for line in table.types[name] if " = " not in line.member and member_name(line.member) == member]
+        exact = [line for line in lines if types is not None and parameters_of(line.member) == types]
+        places += [line for line in exact or lines if line not in places]
+    return places
 
 
 def member_name(member):
@@ -140,7 +179,9 @@ def check_values(table, headers):
         value = re.search(r" = (-?\d+)$", line.member)
         if value and line.state == "done" and name not in OWN_VALUES:
             for constant in line.names:
-                if headers.values.get(constant) != int(value.group(1)):
+                declared = headers.values.get(constant)
+                # An enum is an int; .NET has some whose values do not fit into one.
+                if declared is None or (declared - int(value.group(1))) % 2**32:
                     yield f"{constant} is {headers.values.get(constant)}, and {name}.{line.member}"
 
 
@@ -196,15 +237,14 @@ RULES = (
 def update(table, headers):
     """Marks what is declared, and finds the places of functions that are in no line; says what it does."""
     for function in unlisted(table, headers):
-        wanted = members_of(function)
-        places = [line for name, line in table.lines() if (name, member_name(line.member)) in wanted]
-        empty = [line for line in places if any(not is_declared(n, headers) for n in line.names)]
-        for line in empty:
+        places = places_of(function, table, headers.functions)
+        wanting = [line for line in places if any(not is_declared(n, headers) for n in line.names) or not line.names]
+        for line in wanting or places[-1:]:
             line.names = [n for n in line.names if is_declared(n, headers)] + [function.name]
-        if not empty and [line for line in places if line.names]:
-            places[-1].names.append(function.name)
-        if [line for line in places if line.names]:
-            print(f"{function.name}: put to {', '.join(f'{t}.{m}' for t, m in wanted)}")
+            if line.state == "none":
+                line.state, line.note = "done", ""
+        if places:
+            print(f"{function.name}: put to {'; '.join(line.member for line in wanting or places[-1:])}")
         else:
             sentence = re.split(r"(?<=[.:;])\s", " ".join(function.comment.split()))[0].rstrip(".:;") + "."
             table.types.setdefault(BEYOND, []).append(Line(function.name, "done", [function.name], sentence))
@@ -266,7 +306,11 @@ def broken_rules(old="", new="", header=SAMPLE_HEADER, written=None):
 def self_test():
     more = SAMPLE_HEADER + "\n/* New. */\nAPM_API void apm_thing_new(void);\n"
     later = SAMPLE_HEADER + "\n/* Later. */\nAPM_API void apm_thing_later(void);\n"
+    overload = "\n/* X.\n *\n * .NET     Thing.DoAsync, Thing.Do(int) */\nAPM_API void apm_thing_x(void);\n"
+    headers = read_texts({"thing.h": SAMPLE_HEADER + overload})
+    places = places_of(headers.functions["apm_thing_x"], Table(SAMPLE_LIST), headers.functions)
     tests = {
+        "the members that a comment names are found": [p.member for p in places] == ["DoAsync", "void Do(int)"],
         "a list that is right passes": broken_rules() == set(),
         "a line without a state": "the list can be read" in broken_rules("| planned |", "|"),
         "a line that is gone": broken_rules("DoAsync | none | - | @task\n", "") == {RULES[1]},
