@@ -7,6 +7,10 @@ from public_headers import paragraph
 # What does not happen in the tests of arguments.
 ELSEWHERE = re.compile(r"after fork|while apm_cleanup|during apm_cleanup|APM_ENGINE|no descriptor")
 
+# How the head of a header says what is so for all of its functions, and that it is as in another header.
+GENERAL = "Unless a function says otherwise its errors include"
+POINTING = re.compile(r"\bholds? (here|for)|errors include those that|For everything but what is below")
+
 # The header whose head says what all Begins and all Ends share.
 CONTRACT = "socket.h"
 UNPROVOKED = ("APM_ERROR_OUT_OF_MEMORY",)
@@ -82,17 +86,25 @@ class Documentation:
             self.found[name] = found
         return found
 
-    def shared(self, function):
-        """Gives what the head of the header says of all functions, of all Begins and of all Ends."""
-        text = " ".join(self.headers.head[function.header].split())
+    def general(self, header, seen=()):
+        """Gives what the head of a header says of all functions, directly or by pointing to another header."""
+        text = " ".join(self.headers.head[header].split())
         found = []
+        if GENERAL in text:
+            found += segments(text.partition("What all Begins share")[0].partition(GENERAL)[2])
+        if POINTING.search(text):
+            for other in re.findall(r"\b(\w+\.h)\b", text):
+                if other in self.headers.head and other not in (header, *seen):
+                    found += self.general(other, (header, *seen))
+        return found
+
+    def shared(self, function):
+        """Gives what the heads of the headers say of all functions, of all Begins and of all Ends."""
+        found = self.general(function.header)
         is_begin = "_begin_" in function.name and any(t == "apm_async_result *" for t, _ in function.parameters)
         is_end = "_end_" in function.name and any(t == "apm_async_result" for t, _ in function.parameters)
-        contract = " ".join(self.headers.head[CONTRACT].split()) if CONTRACT in self.headers.head else text
-        general, _, rest = contract.partition("What all Begins share")
+        general, _, rest = " ".join(self.headers.head[CONTRACT].split()).partition("What all Begins share")
         begins, _, ends = rest.partition("What all Ends share")
-        if "Unless a function says otherwise its errors include" in text:
-            found += segments(text.partition("What all Begins share")[0].partition("errors include")[2])
         if is_begin:
             found += segments(begins) + segments(general.partition("A Begin on a socket")[2])
         if is_end:
@@ -127,7 +139,7 @@ class Documentation:
         comment = " ".join(function.comment.split())
         if re.search(rf"(`|\*){name}`?[^;]*?(may be NULL|if not NULL|not NULL)|`{name}`.*If it is NULL", comment):
             return bool(not re.search(rf"`{name}` may not be NULL", comment))
-        if re.search(rf"`{name}`", condition) and "NULL" in condition:
+        if re.search(rf"`{name}`(?:(?:,| or| and) `\w+`)*[^;`]* NULL", condition):
             return False
         if re.search(r"NULL is let through", comment):
             return True
@@ -186,6 +198,11 @@ APM_API apm_error apm_second(int port);
 /* The same for others. */
 APM_API apm_error apm_third(int port);
 """,
+    "pointing.h": """/* What apm/socket.h says of errors holds here. */
+
+/* Fourth. */
+APM_API apm_error apm_fourth(apm_socket socket);
+""",
 }
 
 
@@ -212,6 +229,7 @@ def self_test():
         "what does not happen in tests does not count": errors("apm_first") == first,
         "errors are taken over from another function": errors("apm_second") == first | {"FOUR"},
         "and from the one before": errors("apm_third") == first | {"FOUR"},
+        "the head of another header counts if it is pointed to": errors("apm_fourth") == general,
         "a range from one number to another": range_of(condition, "port") == ("0", "65535"),
         "a range with two ends": range_of(condition, "time_ms") == ("-1", "MANY_MS"),
         "no range": range_of(condition, "size") == (None, None),
