@@ -70,6 +70,9 @@ INTEGERS = {
     "uint64_t": ("0", "UINT64_MAX"),
 }
 
+# Handles that have the bits of a socket, so that a socket is no foreign one.
+SOCKETS = ("apm_socket", "apm_udp_client")
+
 # The names of functions whose last parameter is a handle that they make.
 MAKER = re.compile(r"_create|_get_stream|_register_")
 
@@ -116,7 +119,7 @@ class Cases:
 
     def good(self, function, kind, name, nested=False):
         """The expression of a good argument, or None if there is to be room for an answer."""
-        if function.name.endswith("_free"):
+        if re.search(r"_free(_|$)", function.name):
             return "NULL"
         if kind == "apm_socket":
             if nested:
@@ -160,7 +163,7 @@ class Cases:
             stale = "APM_ERROR_INVALID_OPERATION"
         else:
             stale = "APM_ERROR_OBJECT_DISPOSED"
-        foreign = "arguments_bits_of_a_barrier()" if kind == "apm_socket" else "arguments_bits_of_a_socket()"
+        foreign = "arguments_bits_of_a_barrier()" if kind in SOCKETS else "arguments_bits_of_a_socket()"
         ended = "arguments_ended_result().bits" if kind == "apm_async_result" else f"stale_{kind}()"
         cases = [
             ("null", "0", "APM_ERROR_ARGUMENT_NULL"),
