@@ -133,7 +133,7 @@ static void run_callback(struct apm__work *work)
     drop_runtime_reference(operation);
 }
 
-void apm__operation_complete(struct apm__operation *operation)
+void apm__operation_publish(struct apm__operation *operation)
 {
     APM__PROBE3(complete, operation, operation->error, operation->transferred);
     /* Release: the outcome is written. Acquire: whoever armed a deadline has done so, or sees SIGNALLED. */
@@ -143,6 +143,11 @@ void apm__operation_complete(struct apm__operation *operation)
         apm__operation_release(operation); /* the deadline's; the runtime's is still there */
     if (before & APM__SLOT_HAS_WAITERS)
         apm__wait_release_waiters(&operation->slot);
+}
+
+void apm__operation_complete(struct apm__operation *operation)
+{
+    apm__operation_publish(operation);
     if (operation->callback)
         apm__pool_submit(operation->pool, &operation->work);
     else
