@@ -51,8 +51,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_end_post(apm_socket socket, apm_asyn
 /* -- Backpressure ------------------------------------------------------------------------------------------------ */
 
 /*
- * How much may be waiting to be sent. Pending are the sends that have been begun and have not completed, each with its
- * whole size: what the program keeps in memory for them. A high mark of 0 is none.
+ * How much may be waiting to be sent. A send is pending, with its whole size, from its Begin until its callback is
+ * called, or, if it has none, until it has completed: what the program keeps in memory for it. A high mark of 0 is none.
  */
 typedef struct apm_send_water_marks {
     size_t high_bytes; /* from this many pending bytes on, apm_socket_begin_send is refused */

@@ -8,14 +8,13 @@
 #include "probe.h"
 #include "wait.h"
 
-static void run_callback(struct apm__work *work);
 static void expire(struct apm__deadline *deadline);
 
 /* What is the same for all operations that a slot will ever hold. */
 static void prepare(struct apm__slot *slot)
 {
     struct apm__operation *operation = (struct apm__operation *)slot;
-    operation->work.run = run_callback;
+    operation->work.run = apm__operation_run_callback;
     operation->deadline.expire = expire;
 }
 
@@ -120,7 +119,7 @@ static struct apm__operation *from_work(struct apm__work *work)
     return (struct apm__operation *)(void *)((unsigned char *)work - offsetof(struct apm__operation, work));
 }
 
-static void run_callback(struct apm__work *work)
+void apm__operation_run_callback(struct apm__work *work)
 {
     struct apm__operation *operation = from_work(work);
     if (!apm__pool_is_abandoning()) {

@@ -157,6 +157,9 @@ apm_async_result apm__operation_handle(struct apm__operation *operation);
 void apm__operation_complete(struct apm__operation *operation);
 void apm__operation_publish(struct apm__operation *operation);
 
+/* The run function of an operation's work: calls the callback, and drops the runtime's reference. */
+void apm__operation_run_callback(struct apm__work *work);
+
 /* The socket that an operation is of; the null handle if it is not of one. */
 apm_socket apm__operation_socket(const struct apm__operation *operation);
 

@@ -213,9 +213,14 @@ void apm__outcome_complete(struct apm__operation *operation)
         operation->also = NULL;
     }
     complete_one(operation);
-    while (also) {
-        struct apm__operation *next = also->next;
-        complete_one(also);
-        also = next;
+    apm__outcome_complete_list(also);
+}
+
+void apm__outcome_complete_list(struct apm__operation *operation)
+{
+    while (operation) {
+        struct apm__operation *next = operation->next;
+        apm__outcome_complete(operation);
+        operation = next;
     }
 }

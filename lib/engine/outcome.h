@@ -43,6 +43,9 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
  */
 void apm__outcome_complete(struct apm__operation *operation);
 
+/* The same for several, linked by `next`. */
+void apm__outcome_complete_list(struct apm__operation *operation);
+
 /* Takes the descriptor of a closed channel that nobody uses any more, to be closed outside the lock; or none. */
 apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel);
 

@@ -372,11 +372,7 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
     channel->group = NULL;
     apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
-    while (taken) {
-        struct apm__operation *next = taken->next;
-        apm__outcome_complete(taken);
-        taken = next;
-    }
+    apm__outcome_complete_list(taken);
     if (group)
         apm__group_leave(group);
     apm__channel_release(channel);

@@ -102,10 +102,44 @@ static struct apm__operation *end_waits_locked(struct apm__channel *channel)
     return ended;
 }
 
+/* The send is no longer pending. */
+static void uncount_locked(struct apm__serving *serving, const struct apm__operation *send)
+{
+    serving->pending_bytes -= send->size;
+    serving->pending_sends--;
+}
+
+/* The work of a send that counts: its callback is about to be called. */
+static void run_counted(struct apm__work *work)
+{
+    struct apm__operation *operation =
+        (struct apm__operation *)(void *)((unsigned char *)work - offsetof(struct apm__operation, work));
+    struct apm__channel *channel = operation->place_owner;
+    apm__os_mutex_lock(&channel->lock);
+    uncount_locked(channel->serving, operation);
+    struct apm__operation *ended = end_waits_locked(channel);
+    apm__channel_unlock(channel);
+    apm__outcome_complete_list(ended);
+    work->run = apm__operation_run_callback;
+    work->run(work);
+}
+
+/* The send is pending. It has not been settled: so its work is not the pool's yet. */
+static void count_locked(struct apm__serving *serving, struct apm__operation *send)
+{
+    serving->pending_bytes += send->size;
+    serving->pending_sends++;
+    if (send->callback)
+        send->work.run = run_counted;
+}
+
 void apm__serving_count_sends_locked(const struct apm__channel *channel, size_t *bytes, size_t *sends)
 {
-    *bytes = 0;
-    *sends = 0;
+    const struct apm__serving *serving = channel->serving;
+    *bytes = serving && serving->counts ? serving->pending_bytes : 0;
+    *sends = serving && serving->counts ? serving->pending_sends : 0;
+    if (serving && serving->counts)
+        return;
     for (const struct apm__operation *operation = channel->out.head; operation; operation = operation->next)
         if (apm__kind_of(operation) == APM__OPERATION_SEND) {
             *bytes += operation->size;
@@ -116,8 +150,10 @@ void apm__serving_count_sends_locked(const struct apm__channel *channel, size_t 
 struct apm__operation *apm__serving_set_marks_locked(struct apm__channel *channel, apm_send_water_marks marks)
 {
     struct apm__serving *serving = channel->serving;
-    if (!serving->counts)
-        apm__serving_count_sends_locked(channel, &serving->pending_bytes, &serving->pending_sends);
+    for (struct apm__operation *operation = channel->out.head; operation && !serving->counts;
+         operation = operation->next)
+        if (apm__kind_of(operation) == APM__OPERATION_SEND)
+            count_locked(serving, operation);
     serving->counts = true;
     serving->marks = marks;
     return end_waits_locked(channel);
@@ -190,8 +226,7 @@ void apm__serving_admitted_locked(struct apm__channel *channel, struct apm__oper
     struct apm__serving *serving = channel->serving;
     enum apm__operation_kind kind = apm__kind_of(operation);
     if (kind == APM__OPERATION_SEND && serving->counts) {
-        serving->pending_bytes += operation->size;
-        serving->pending_sends++;
+        count_locked(serving, operation);
     } else if (kind == APM__OPERATION_ACCEPT && channel->draining) {
         operation->wish = APM_ERROR_OPERATION_ABORTED; /* it looks once */
         channel->in.drained = false;
@@ -202,11 +237,14 @@ void apm__serving_settled_locked(struct apm__channel *channel, struct apm__opera
 {
     struct apm__serving *serving = channel->serving;
     enum apm__operation_kind kind = apm__kind_of(operation);
-    if (kind == APM__OPERATION_SEND && serving->counts) {
-        serving->pending_bytes -= operation->size;
-        serving->pending_sends--;
+    if (kind == APM__OPERATION_SEND && serving->counts && !operation->callback) {
+        uncount_locked(serving, operation);
         operation->also = end_waits_locked(channel);
     } else if (kind == APM__OPERATION_ACCEPT && channel->draining) {
+        if (operation->error == APM_ERROR_INVALID_ARGUMENT) { /* the listening has ended under its hands */
+            operation->error = APM_ERROR_OPERATION_ABORTED;
+            operation->native_error = 0;
+        }
         if (by_wish && !channel->in.head)
             stop_listening_locked(channel);
         operation->also = apm__serving_finish_drain_locked(channel);

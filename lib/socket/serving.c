@@ -87,11 +87,7 @@ apm_error apm_socket_set_send_water_marks(apm_socket socket, apm_send_water_mark
     if (error == APM_ERROR_SUCCESS)
         ended = apm__serving_set_marks_locked(channel, marks);
     apm__channel_unlock(channel);
-    while (ended) {
-        struct apm__operation *next = ended->next;
-        apm__outcome_complete(ended);
-        ended = next;
-    }
+    apm__outcome_complete_list(ended);
     return error;
 }
 
