@@ -1,8 +1,8 @@
 /*
  * A server of lines that ends well: line_server port limit_ms
  *
- * Each line is answered by its number in the connection and itself: "1: hello". On SIGINT or SIGTERM the server takes no
- * further connections and drains those it has: a line that has begun is still read and answered, and a connection
+ * Each line is answered by its number in the connection and itself: "1: hello". On SIGINT or SIGTERM the server takes
+ * no further connections and drains those it has: a line that has begun is still read and answered, and a connection
  * between two lines is closed. After `limit_ms` milliseconds the rest is closed.
  *
  * Sockets are serialised, so a session needs no lock, although it has a receive and sends pending at once.

@@ -2,8 +2,9 @@
  * A relay with bounded memory: relay port target_port
  *
  * Each connection to `port` is connected to `target_port` of this machine, and what one side sends the other receives.
- * A side that reads slowly slows the other down: when what waits to be sent to it reaches the high water mark, the relay
- * stops receiving, until it is at the low one. On SIGINT or SIGTERM the relay ends, and says how much it has held.
+ * A side that reads slowly slows the other down: when what waits to be sent to it reaches the high water mark, the
+ * relay stops receiving, until it is at the low one. On SIGINT or SIGTERM the relay ends, and says how much it has
+ * held.
  */
 #include <apm/apm.h>
 #include <pthread.h>

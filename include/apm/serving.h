@@ -38,9 +38,9 @@ APM_API APM_MUST_CHECK apm_error apm_socket_serialised(apm_socket socket, bool *
 APM_API APM_MUST_CHECK apm_error apm_socket_set_serialised(apm_socket socket, bool serialised);
 
 /*
- * Has the callback run like that of an operation that has just completed: of a serialised socket, in its turn. So timers
- * and other connections come to the state of this one without a lock. The result has completed when this returns; its
- * End gives success.
+ * Has the callback run like that of an operation that has just completed: of a serialised socket, in its turn. So
+ * timers and other connections come to the state of this one without a lock. The result has completed when this
+ * returns; its End gives success.
  *
  * .NET     SynchronizationContext.Post(SendOrPostCallback, object), in effect
  */
@@ -52,7 +52,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_end_post(apm_socket socket, apm_asyn
 
 /*
  * How much may be waiting to be sent. A send is pending, with its whole size, from its Begin until its callback is
- * called, or, if it has none, until it has completed: what the program keeps in memory for it. A high mark of 0 is none.
+ * called, or, if it has none, until it has completed: what the program keeps in memory for it. A high mark of 0 is
+ * none.
  */
 typedef struct apm_send_water_marks {
     size_t high_bytes; /* from this many pending bytes on, apm_socket_begin_send is refused */

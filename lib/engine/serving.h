@@ -10,10 +10,10 @@
  *
  * Marks. Pending is a send from its admission until its callback is about to be called, or until it is settled if it
  * has none; with its whole size: that is what the program has to keep in memory, also where sends complete sooner than
- * workers come to their callbacks. Not until the callback has returned, since the callback may begin the next send. What
- * ends it is work.run of the operation, put in the place of the usual one and taken away again before that is called: so
- * it is done once, also if the callback ends its thread. Beyond the high mark no send is admitted; a wait ends at the
- * low mark, which is below the high one, so that a send is admitted then.
+ * workers come to their callbacks. Not until the callback has returned, since the callback may begin the next send.
+ * What ends it is work.run of the operation, put in the place of the usual one and taken away again before that is
+ * called: so it is done once, also if the callback ends its thread. Beyond the high mark no send is admitted; a wait
+ * ends at the low mark, which is below the high one, so that a send is admitted then.
  */
 #ifndef APM__SERVING_H
 #define APM__SERVING_H

@@ -10,7 +10,7 @@
 #include "outcome.h"
 #include "serving.h"
 
-/* The next open socket, from place *place on, that the listener has accepted; its channel is locked. NULL at the end. */
+/* The next open socket, from place *place on, that the listener has accepted, its channel locked; NULL at the end. */
 static struct apm__channel *next_member(uint64_t listener_key, uint32_t *place)
 {
     struct apm__channel *channel;
