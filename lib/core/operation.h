@@ -48,9 +48,9 @@ enum {
 
 /* Where the operation is. Guarded by the lock of that place: its channel's, or the resolver's. */
 enum apm__operation_place {
-    APM__PLACE_NOWHERE, /* not admitted yet */
-    APM__PLACE_QUEUED,  /* in a queue of its channel, or of the resolver; whoever unlinks it owns it */
-    APM__PLACE_RUNNING, /* a thread performs it outside the lock; a wish is recorded, and that thread decides */
+    APM__PLACE_NOWHERE,  /* not admitted yet */
+    APM__PLACE_QUEUED,   /* in a queue of its channel, or of the resolver; whoever unlinks it owns it */
+    APM__PLACE_RUNNING,  /* a thread performs it outside the lock; a wish is recorded, and that thread decides */
     APM__PLACE_DETACHED, /* somebody owns it and completes it */
     APM__PLACE_READY     /* it has completed, and its callback waits for its turn */
 };
@@ -111,15 +111,15 @@ struct apm__operation {
 #endif
 
     /* rare: guarded by the lock of the place until the operation is detached, then its owner's */
-    struct apm__connect_plan *plan;     /* connect */
-    void *reserved;                     /* accept: the channel that the connection gets; NULL once it has got it */
-    uint64_t accepted;                  /* accept: bits of the new socket */
+    struct apm__connect_plan *plan; /* connect */
+    void *reserved;                 /* accept: the channel that the connection gets; NULL once it has got it */
     union {
         struct apm__invocation *invocation; /* delegates */
-        struct apm__operation *also; /* send, accept: what is to be completed after it, linked by `next`; or NULL */
+        struct apm__operation *also; /* of channels: what is to be completed after it, linked by `next`; or NULL */
     };
-    struct apm_host_entry *entry;       /* name look-ups: the answer, until End takes it */
-    apm__os_socket descriptor;          /* accept: the connection, between the system call and the channel */
+    uint64_t accepted;            /* accept: bits of the new socket */
+    struct apm_host_entry *entry; /* name look-ups: the answer, until End takes it */
+    apm__os_socket descriptor;    /* accept: the connection, between the system call and the channel */
 
     /* guarded by the pool's deadline heap */
     struct apm__deadline deadline;

@@ -66,9 +66,9 @@ struct apm__channel {
     bool reuse_address;
     bool receive_buffer_set; /* by the user: a descriptor that takes this one's place gets it, too */
     bool send_buffer_set;
-    bool serialised;   /* operations that are begun from now on have their callbacks in turn: strand.h */
-    bool draining;     /* a listener that is, or was, drained: see serving.h */
-    bool drain_untold; /* its group is being drained: the next receive that finds nothing says so */
+    bool serialised;        /* operations that are begun from now on have their callbacks in turn: strand.h */
+    bool draining;          /* a listener that is, or was, drained: see serving.h */
+    bool drain_untold;      /* its group is being drained: the next receive that finds nothing says so */
     uint32_t poller_place;  /* the poller's own */
     uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */
     int32_t receive_timeout_ms;

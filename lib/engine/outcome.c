@@ -196,7 +196,8 @@ static void complete_one(struct apm__operation *operation)
 /* Completes a settled operation, outside the lock; an accept opens the channel of its connection first. */
 void apm__outcome_complete(struct apm__operation *operation)
 {
-    enum apm__operation_kind kind = apm__kind_of(operation);
+    struct apm__operation *also = operation->also;
+    operation->also = NULL;
     struct apm__channel *accepted = operation->reserved;
     operation->reserved = NULL;
     if (accepted && operation->error == APM_ERROR_SUCCESS) {
@@ -206,11 +207,6 @@ void apm__outcome_complete(struct apm__operation *operation)
         apm__serving_opened_and_unlock(accepted);
     } else if (accepted) {
         apm__channel_discard(accepted);
-    }
-    struct apm__operation *also = NULL;
-    if (kind == APM__OPERATION_SEND || kind == APM__OPERATION_ACCEPT) {
-        also = operation->also;
-        operation->also = NULL;
     }
     complete_one(operation);
     apm__outcome_complete_list(also);

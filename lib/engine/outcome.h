@@ -25,7 +25,7 @@ static inline struct apm__direction *apm__direction_of(struct apm__channel *chan
 {
     enum apm__operation_kind kind = apm__kind_of(operation);
     bool in = kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_RECEIVE;
-    if (kind >= APM__OPERATION_WAIT_SENDABLE)
+    if (kind == APM__OPERATION_WAIT_SENDABLE || kind == APM__OPERATION_DRAIN)
         return &channel->serving->waits;
     return in ? &channel->in : &channel->out;
 }

@@ -102,6 +102,12 @@ static struct apm__operation *end_waits_locked(struct apm__channel *channel)
     return ended;
 }
 
+/* Whether the water marks are about the operation, which has `size` bytes to send. */
+static bool is_send(const struct apm__operation *operation)
+{
+    return apm__kind_of(operation) == APM__OPERATION_SEND;
+}
+
 /* The send is no longer pending. */
 static void uncount_locked(struct apm__serving *serving, const struct apm__operation *send)
 {
@@ -141,7 +147,7 @@ void apm__serving_count_sends_locked(const struct apm__channel *channel, size_t 
     if (serving && serving->counts)
         return;
     for (const struct apm__operation *operation = channel->out.head; operation; operation = operation->next)
-        if (apm__kind_of(operation) == APM__OPERATION_SEND) {
+        if (is_send(operation)) {
             *bytes += operation->size;
             *sends += 1;
         }
@@ -152,7 +158,7 @@ struct apm__operation *apm__serving_set_marks_locked(struct apm__channel *channe
     struct apm__serving *serving = channel->serving;
     for (struct apm__operation *operation = channel->out.head; operation && !serving->counts;
          operation = operation->next)
-        if (apm__kind_of(operation) == APM__OPERATION_SEND)
+        if (is_send(operation))
             count_locked(serving, operation);
     serving->counts = true;
     serving->marks = marks;
@@ -224,10 +230,9 @@ void apm__serving_opened_and_unlock(struct apm__channel *connection)
 void apm__serving_admitted_locked(struct apm__channel *channel, struct apm__operation *operation)
 {
     struct apm__serving *serving = channel->serving;
-    enum apm__operation_kind kind = apm__kind_of(operation);
-    if (kind == APM__OPERATION_SEND && serving->counts) {
+    if (serving->counts && is_send(operation)) {
         count_locked(serving, operation);
-    } else if (kind == APM__OPERATION_ACCEPT && channel->draining) {
+    } else if (channel->draining && apm__kind_of(operation) == APM__OPERATION_ACCEPT) {
         operation->wish = APM_ERROR_OPERATION_ABORTED; /* it looks once */
         channel->in.drained = false;
     }
@@ -236,11 +241,10 @@ void apm__serving_admitted_locked(struct apm__channel *channel, struct apm__oper
 void apm__serving_settled_locked(struct apm__channel *channel, struct apm__operation *operation, bool by_wish)
 {
     struct apm__serving *serving = channel->serving;
-    enum apm__operation_kind kind = apm__kind_of(operation);
-    if (kind == APM__OPERATION_SEND && serving->counts && !operation->callback) {
+    if (serving->counts && is_send(operation) && !operation->callback) {
         uncount_locked(serving, operation);
         operation->also = end_waits_locked(channel);
-    } else if (kind == APM__OPERATION_ACCEPT && channel->draining) {
+    } else if (channel->draining && apm__kind_of(operation) == APM__OPERATION_ACCEPT) {
         if (operation->error == APM_ERROR_INVALID_ARGUMENT) { /* the listening has ended under its hands */
             operation->error = APM_ERROR_OPERATION_ABORTED;
             operation->native_error = 0;
