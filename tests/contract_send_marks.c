@@ -3,10 +3,13 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "support.h"
 
-/* A connection whose buffers are full, with one send of a big block pending. */
+enum { FULL_SIZE = 2 << 20 }; /* far more than the buffers of such a connection hold */
+
+/* A connection whose buffers are small and full, with one send of a block pending. */
 struct full {
     peered_socket pair;
     uint8_t *block;
@@ -15,9 +18,14 @@ struct full {
 
 static void full_create(struct full *full)
 {
+    const int little = 128 << 10;
+
     full->pair = peered_socket_create();
-    full->block = big_block_create();
-    CHECK_SUCCESS(apm_socket_begin_send(full->pair.socket, full->block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE,
+    full->block = calloc(1, FULL_SIZE);
+    CHECK(full->block != NULL);
+    CHECK_SUCCESS(apm_socket_set_send_buffer_size(full->pair.socket, little));
+    CHECK_EQ(setsockopt(full->pair.peer, SOL_SOCKET, SO_RCVBUF, &little, sizeof little), 0);
+    CHECK_SUCCESS(apm_socket_begin_send(full->pair.socket, full->block, FULL_SIZE, APM_SOCKET_FLAGS_NONE,
                                         ON_COMPLETION(&full->send)));
 }
 
@@ -26,9 +34,9 @@ static void full_empty(struct full *full)
 {
     size_t sent;
 
-    raw_read_zeros(full->pair.peer, BIG_BLOCK_SIZE);
+    raw_read_zeros(full->pair.peer, FULL_SIZE);
     CHECK_SUCCESS(finish_send(full->pair.socket, &full->send, &sent));
-    CHECK_EQ(sent, BIG_BLOCK_SIZE);
+    CHECK_EQ(sent, FULL_SIZE);
 }
 
 static void full_destroy(struct full *full)
@@ -62,12 +70,12 @@ CONTRACT_TEST(a_send_is_refused_from_the_high_mark_on_and_the_wait_ends_at_the_l
     size_t sent;
 
     full_create(&full);
-    check_pending(full.pair.socket, BIG_BLOCK_SIZE, 1); /* also without marks */
-    CHECK_SUCCESS(apm_socket_set_send_water_marks(full.pair.socket, bytes_marks(BIG_BLOCK_SIZE, 1000)));
+    check_pending(full.pair.socket, FULL_SIZE, 1); /* also without marks */
+    CHECK_SUCCESS(apm_socket_set_send_water_marks(full.pair.socket, bytes_marks(FULL_SIZE, 1000)));
     CHECK_ERROR(apm_socket_begin_send(full.pair.socket, data, 4, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&refused)),
                 APM_ERROR_WOULD_BLOCK);
     CHECK(apm_async_result_is_null(refused.result));
-    check_pending(full.pair.socket, BIG_BLOCK_SIZE, 1);
+    check_pending(full.pair.socket, FULL_SIZE, 1);
     CHECK_SUCCESS(apm_socket_begin_wait_sendable(full.pair.socket, ON_COMPLETION(&wait)));
     CHECK_PENDING(&wait);
     full_empty(&full);
@@ -87,13 +95,13 @@ CONTRACT_TEST(below_the_high_mark_a_send_of_any_size_is_taken)
     struct operation more;
 
     full_create(&full);
-    CHECK_SUCCESS(apm_socket_set_send_water_marks(full.pair.socket, bytes_marks(BIG_BLOCK_SIZE + 1, 0)));
-    CHECK_SUCCESS(apm_socket_begin_send(full.pair.socket, full.block, BIG_BLOCK_SIZE, APM_SOCKET_FLAGS_NONE,
-                                        ON_COMPLETION(&more)));
-    check_pending(full.pair.socket, 2 * (size_t)BIG_BLOCK_SIZE, 2);
+    CHECK_SUCCESS(apm_socket_set_send_water_marks(full.pair.socket, bytes_marks(FULL_SIZE + 1, 0)));
+    CHECK_SUCCESS(
+        apm_socket_begin_send(full.pair.socket, full.block, FULL_SIZE, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&more)));
+    check_pending(full.pair.socket, 2 * (size_t)FULL_SIZE, 2);
     CHECK_SUCCESS(apm_async_result_cancel(more.result));
     CHECK_ERROR(finish_send(full.pair.socket, &more, NULL), APM_ERROR_OPERATION_ABORTED);
-    check_pending(full.pair.socket, BIG_BLOCK_SIZE, 1);
+    check_pending(full.pair.socket, FULL_SIZE, 1);
     full_empty(&full);
     full_destroy(&full);
 }
@@ -205,7 +213,7 @@ CONTRACT_TEST(without_marks_a_wait_ends_at_once)
 
 static void read_the_block(void *argument)
 {
-    raw_read_zeros(*(int *)argument, BIG_BLOCK_SIZE + 4);
+    raw_read_zeros(*(int *)argument, FULL_SIZE + 4);
 }
 
 TEST(a_synchronous_send_waits_instead_of_being_refused)
