@@ -403,6 +403,96 @@ def test_who_does_not_listen_to_the_chat_is_dropped_and_holds_nobody_up():
         equal(server.finish(), 0)
 
 
+# -- The server of lines ---------------------------------------------------------------------------------------------
+
+
+def ask(connection, line):
+    connection.sendall(line)
+    return connection.makefile("rb").readline()
+
+
+def test_a_line_server_that_drains_answers_lines_that_have_begun():
+    with Program("line_server", 0, 60000) as server:
+        port = server.read_port()
+        between = connect(port)
+        equal(ask(between, b"one\n"), b"1: one\n")
+        equal(ask(between, b"two\n"), b"2: two\n")
+        within = connect(port)
+        equal(ask(within, b"one\nt"), b"1: one\n")
+        server.process.send_signal(signal.SIGTERM)
+        equal(between.recv(1), b"")
+        equal(ask(within, b"wo\n"), b"2: two\n")
+        equal(within.recv(1), b"")
+        equal(server.finish(), 0)
+        equal(server.lines[-1], "Closed 0 connections")
+        between.close()
+        within.close()
+
+
+def test_a_line_server_closes_what_does_not_end_in_time():
+    with Program("line_server", 0, 100) as server:
+        stuck = connect(server.read_port())
+        equal(ask(stuck, b"one\ntw"), b"1: one\n")
+        server.process.send_signal(signal.SIGINT)
+        equal(stuck.recv(1), b"")
+        equal(server.finish(), 0)
+        equal(server.lines[-1], "Closed 1 connections")
+        stuck.close()
+
+
+def test_many_lines_at_once_are_answered_in_order():
+    with Program("line_server", 0, 60000) as server:
+        lines = [b"line %d\n" % i for i in range(2000)]
+        connection = connect(server.read_port())
+        writer = threading.Thread(target=connection.sendall, args=(b"".join(lines),))
+        writer.start()
+        reader = connection.makefile("rb")
+        for i, line in enumerate(lines):
+            equal(reader.readline(), b"%d: %s" % (i + 1, line))
+        writer.join()
+        reader.close()
+        connection.close()
+        server.process.send_signal(signal.SIGTERM)
+        equal(server.finish(), 0)
+
+
+# -- The relay -------------------------------------------------------------------------------------------------------
+
+
+def test_a_relay_before_a_slow_reader_holds_little_and_loses_nothing():
+    with socket.create_server(("127.0.0.1", 0)) as target, Program("relay", 0, target.getsockname()[1]) as relay:
+        target.settimeout(TIMEOUT_S)
+        data = random.Random(7).randbytes(32 << 20)  # more than the buffers of all sockets hold
+        source = connect(relay.read_port())
+        sink, _ = target.accept()
+        sink.settimeout(TIMEOUT_S)
+
+        def produce():
+            source.sendall(data)
+            source.shutdown(socket.SHUT_WR)
+
+        producer = threading.Thread(target=produce)
+        producer.start()
+        producer.join(0.2)  # the reader is slow to begin: the relay stops receiving, and so the producer waits
+        assert producer.is_alive(), "the relay has taken all of it"
+        parts = []
+        while part := sink.recv(65536):
+            parts.append(part)
+        producer.join()
+        assert b"".join(parts) == data, "the bytes are not those that were sent"
+        sink.sendall(b"thanks")
+        sink.close()
+        equal(source.recv(100), b"thanks")
+        equal(source.recv(100), b"")
+        source.close()
+        relay.process.send_signal(signal.SIGTERM)
+        equal(relay.finish(), 0)
+        held, pauses = map(int, re.fullmatch(r"Held at most (\d+) bytes, paused (\d+) times", relay.lines[-1]).groups())
+        assert pauses > 0, "it has never paused"
+        # The high mark and one send in one direction, what is being received in both, and what callbacks hold.
+        assert held <= 12 * 16384, f"it has held {held} bytes"
+
+
 # -- All of them -----------------------------------------------------------------------------------------------------
 
 
@@ -413,7 +503,9 @@ def test_wrong_arguments_are_refused_with_status_2():
         ["async_client", "0"],
         ["async_client", "65536"],
         ["chat_server"],
+        ["line_server", "0"],
         ["many_clients", "1", "0"],
+        ["relay", "0", "0"],
     ):
         done = subprocess.run([os.path.join(programs, name), *arguments], capture_output=True, text=True)
         equal(done.returncode, 2)

@@ -271,4 +271,56 @@ TEST(sockets_and_items_go_on_when_the_last_thread_was_ended_and_another_can_be_s
     socket_pair_close(pair);
 }
 
+/* -- Serving ------------------------------------------------------------------------------------------------------- */
+
+TEST(a_setting_for_which_there_is_no_memory_is_refused_and_a_drain_ends_without)
+{
+    const apm_send_water_marks marks = {.high_bytes = 2, .low_bytes = 1};
+    apm_send_water_marks found;
+    apm_endpoint local = loopback_endpoint(0);
+    apm_socket listener = tcp_create();
+    apm_socket connection;
+    apm_socket refused_connection;
+    apm_async_result drain;
+    bool serialised = true;
+    size_t closed;
+    int client;
+
+    CHECK_SUCCESS(apm_socket_bind(listener, local));
+    atomic_store(&no_memory, true);
+    CHECK_ERROR(apm_socket_listen(listener, 1), APM_ERROR_OUT_OF_MEMORY);
+    CHECK_ERROR(apm_socket_set_serialised(listener, true), APM_ERROR_OUT_OF_MEMORY);
+    CHECK_ERROR(apm_socket_set_send_water_marks(listener, marks), APM_ERROR_OUT_OF_MEMORY);
+    CHECK_SUCCESS(apm_socket_serialised(listener, &serialised));
+    CHECK(!serialised);
+    CHECK_SUCCESS(apm_socket_send_water_marks(listener, &found));
+    CHECK_EQ(found.high_bytes, 0);
+    atomic_store(&no_memory, false);
+    CHECK_SUCCESS(apm_socket_listen(listener, 1));
+    CHECK_SUCCESS(apm_socket_set_serialised(listener, true));
+    CHECK_SUCCESS(apm_socket_set_send_water_marks(listener, marks));
+
+    /* The connection's own part of the settings is taken when the accept begins. */
+    CHECK_SUCCESS(apm_socket_local_endpoint(listener, &local));
+    client = raw_connect(local);
+    atomic_store(&no_memory, true);
+    CHECK_ERROR(apm_socket_accept(listener, &refused_connection), APM_ERROR_OUT_OF_MEMORY);
+    atomic_store(&no_memory, false);
+    CHECK_SUCCESS(apm_socket_accept(listener, &connection));
+    CHECK_SUCCESS(apm_socket_serialised(connection, &serialised));
+    CHECK(serialised);
+
+    /* How a drain ends takes no memory. */
+    CHECK_SUCCESS(apm_socket_begin_drain(listener, PATIENCE_MS, NULL, NULL, &drain));
+    atomic_store(&no_memory, true);
+    CHECK_SUCCESS(apm_async_result_cancel(drain));
+    CHECK_ERROR(apm_socket_end_drain(listener, drain, &closed), APM_ERROR_OPERATION_ABORTED);
+    atomic_store(&no_memory, false);
+    CHECK_EQ(closed, 1);
+    CHECK_ORDERLY_END(client, 0);
+    CHECK_SUCCESS(apm_socket_close(connection));
+    CHECK_SUCCESS(apm_socket_close(listener));
+    raw_close(client);
+}
+
 LIBRARY_TEST_MAIN()

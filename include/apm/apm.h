@@ -16,6 +16,7 @@
 #include "apm/mutex.h"
 #include "apm/semaphore.h"
 #include "apm/registered_wait.h"
+#include "apm/serving.h"
 #include "apm/socket.h"
 #include "apm/thread_pool.h"
 #include "apm/timer.h"

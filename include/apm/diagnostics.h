@@ -39,13 +39,13 @@ struct apm_thread_pool_statistics {
     int64_t queued_events;    /* reports of readiness that have not been acted upon */
 
     /* Operations of the pool by kind: begun, and not completed. */
-    int64_t pending_accepts;
+    int64_t pending_accepts; /* and drains */
     int64_t pending_connects;
     int64_t pending_disconnects;
     int64_t pending_receives;
-    int64_t pending_sends;
+    int64_t pending_sends;    /* and waits for room to send */
     int64_t pending_look_ups; /* of names, begun as such */
-    int64_t pending_invokes;  /* of delegates */
+    int64_t pending_invokes;  /* of delegates; and posts */
 
     int64_t results_completed; /* operations that have completed and have not been ended */
     int64_t sockets_open;      /* of the pool */

@@ -142,7 +142,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_bind(apm_socket socket, apm_endpoint
  * Makes the socket a listener; a negative backlog stands for the system's largest. It may be called again to change the
  * backlog.
  *
- * Errors   APM_ERROR_INVALID_ARGUMENT the socket is connected; APM_ERROR_ADDRESS_ALREADY_IN_USE.
+ * Errors   APM_ERROR_INVALID_ARGUMENT the socket is connected; APM_ERROR_ADDRESS_ALREADY_IN_USE;
+ *          APM_ERROR_INVALID_OPERATION it has been drained (apm/serving.h).
  * .NET     Socket.Listen(int)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_listen(apm_socket socket, int backlog);
@@ -393,7 +394,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_receive(apm_socket socket, voi
  *
  * Errors   APM_ERROR_CONNECTION_RESET; APM_ERROR_NOT_CONNECTED the socket is not connected;
  *          APM_ERROR_INVALID_ARGUMENT out-of-band data asked for where there is none; APM_ERROR_OPERATION_NOT_SUPPORTED
- *          flags that a receive does not know.
+ *          flags that a receive does not know; APM_ERROR_DISCONNECTING, once, the listener that has accepted the socket
+ *          is being drained (apm/serving.h), and there was nothing to receive.
  * .NET     Socket.EndReceive(IAsyncResult)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_end_receive(apm_socket socket, apm_async_result result, size_t *received);
@@ -416,7 +418,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_receive(apm_socket socket, void *buf
  *
  * Borrows  buffer, until the callback is invoked or a wait on the result returns; the bytes are not copied before.
  * Blocks   never.
- * Errors   APM_ERROR_ARGUMENT_NULL `buffer` is NULL; APM_ERROR_ARGUMENT_OUT_OF_RANGE `size` is above INT_MAX.
+ * Errors   APM_ERROR_ARGUMENT_NULL `buffer` is NULL; APM_ERROR_ARGUMENT_OUT_OF_RANGE `size` is above INT_MAX;
+ *          APM_ERROR_WOULD_BLOCK the socket's water marks (apm/serving.h) are reached.
  * .NET     Socket.BeginSend(byte[], int, int, SocketFlags, AsyncCallback, object)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_begin_send(apm_socket socket, const void *buffer, size_t size,

@@ -8,14 +8,13 @@
 #include "probe.h"
 #include "wait.h"
 
-static void run_callback(struct apm__work *work);
 static void expire(struct apm__deadline *deadline);
 
 /* What is the same for all operations that a slot will ever hold. */
 static void prepare(struct apm__slot *slot)
 {
     struct apm__operation *operation = (struct apm__operation *)slot;
-    operation->work.run = run_callback;
+    operation->work.run = apm__operation_run_callback;
     operation->deadline.expire = expire;
 }
 
@@ -120,7 +119,7 @@ static struct apm__operation *from_work(struct apm__work *work)
     return (struct apm__operation *)(void *)((unsigned char *)work - offsetof(struct apm__operation, work));
 }
 
-static void run_callback(struct apm__work *work)
+void apm__operation_run_callback(struct apm__work *work)
 {
     struct apm__operation *operation = from_work(work);
     if (!apm__pool_is_abandoning()) {
@@ -133,7 +132,7 @@ static void run_callback(struct apm__work *work)
     drop_runtime_reference(operation);
 }
 
-void apm__operation_complete(struct apm__operation *operation)
+void apm__operation_publish(struct apm__operation *operation)
 {
     APM__PROBE3(complete, operation, operation->error, operation->transferred);
     /* Release: the outcome is written. Acquire: whoever armed a deadline has done so, or sees SIGNALLED. */
@@ -143,6 +142,11 @@ void apm__operation_complete(struct apm__operation *operation)
         apm__operation_release(operation); /* the deadline's; the runtime's is still there */
     if (before & APM__SLOT_HAS_WAITERS)
         apm__wait_release_waiters(&operation->slot);
+}
+
+void apm__operation_complete(struct apm__operation *operation)
+{
+    apm__operation_publish(operation);
     if (operation->callback)
         apm__pool_submit(operation->pool, &operation->work);
     else

@@ -35,7 +35,10 @@ enum apm__operation_kind {
     APM__OPERATION_SEND,
     APM__OPERATION_GET_HOST_ENTRY,
     APM__OPERATION_GET_HOST_ADDRESSES,
-    APM__OPERATION_INVOKE
+    APM__OPERATION_INVOKE,
+    APM__OPERATION_POST,
+    APM__OPERATION_WAIT_SENDABLE,
+    APM__OPERATION_DRAIN
 };
 
 enum {
@@ -45,10 +48,11 @@ enum {
 
 /* Where the operation is. Guarded by the lock of that place: its channel's, or the resolver's. */
 enum apm__operation_place {
-    APM__PLACE_NOWHERE, /* not admitted yet */
-    APM__PLACE_QUEUED,  /* in a queue of its channel, or of the resolver; whoever unlinks it owns it */
-    APM__PLACE_RUNNING, /* a thread performs it outside the lock; a wish is recorded, and that thread decides */
-    APM__PLACE_DETACHED /* somebody owns it and completes it */
+    APM__PLACE_NOWHERE,  /* not admitted yet */
+    APM__PLACE_QUEUED,   /* in a queue of its channel, or of the resolver; whoever unlinks it owns it */
+    APM__PLACE_RUNNING,  /* a thread performs it outside the lock; a wish is recorded, and that thread decides */
+    APM__PLACE_DETACHED, /* somebody owns it and completes it */
+    APM__PLACE_READY     /* it has completed, and its callback waits for its turn */
 };
 
 enum { APM__CALLERS = 5 }; /* how many calls a debug build keeps of those that led to an operation */
@@ -88,6 +92,7 @@ struct apm__operation {
     uint8_t place;  /* enum apm__operation_place */
 
     bool reuse_socket; /* disconnect; immutable once admitted */
+    bool in_turn;      /* its callback waits for its turn in the channel's strand; immutable once admitted */
 
     /* the outcome: written by whoever owns the operation, read after SIGNALLED */
     apm_error error;
@@ -106,12 +111,15 @@ struct apm__operation {
 #endif
 
     /* rare: guarded by the lock of the place until the operation is detached, then its owner's */
-    struct apm__connect_plan *plan;     /* connect */
-    void *reserved;                     /* accept: the channel that the connection gets; NULL once it has got it */
-    uint64_t accepted;                  /* accept: bits of the new socket */
-    struct apm__invocation *invocation; /* delegates */
-    struct apm_host_entry *entry;       /* name look-ups: the answer, until End takes it */
-    apm__os_socket descriptor;          /* accept: the connection, between the system call and the channel */
+    struct apm__connect_plan *plan; /* connect */
+    void *reserved;                 /* accept: the channel that the connection gets; NULL once it has got it */
+    union {
+        struct apm__invocation *invocation; /* delegates */
+        struct apm__operation *also; /* of channels: what is to be completed after it, linked by `next`; or NULL */
+    };
+    uint64_t accepted;            /* accept: bits of the new socket */
+    struct apm_host_entry *entry; /* name look-ups: the answer, until End takes it */
+    apm__os_socket descriptor;    /* accept: the connection, between the system call and the channel */
 
     /* guarded by the pool's deadline heap */
     struct apm__deadline deadline;
@@ -142,8 +150,15 @@ void apm__operation_discard(struct apm__operation *operation, apm_async_result *
 /* The handle of an operation to which the caller holds a reference. */
 apm_async_result apm__operation_handle(struct apm__operation *operation);
 
-/* Completes an operation whose outcome is set. The caller owns it, holds no lock, and may not touch it afterwards. */
+/*
+ * Completes an operation whose outcome is set. The caller owns it, holds no lock, and may not touch it afterwards.
+ * `publish` is the first half: from then on everybody but the callback knows; who calls it alone submits `work`.
+ */
 void apm__operation_complete(struct apm__operation *operation);
+void apm__operation_publish(struct apm__operation *operation);
+
+/* The run function of an operation's work: calls the callback, and drops the runtime's reference. */
+void apm__operation_run_callback(struct apm__work *work);
 
 /* The socket that an operation is of; the null handle if it is not of one. */
 apm_socket apm__operation_socket(const struct apm__operation *operation);

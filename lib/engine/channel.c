@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "process.h"
+#include "serving.h"
 #include "wait.h"
 
 static void prepare(struct apm__slot *slot)
@@ -53,21 +54,32 @@ struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_fam
     channel->reuse_address = false;
     channel->receive_buffer_set = false;
     channel->send_buffer_set = false;
+    channel->serialised = false;
+    channel->draining = false;
+    channel->drain_untold = false;
+    channel->serving = NULL;
+    channel->group = NULL;
     apm__os_mutex_unlock(&channel->lock);
     return channel;
 }
 
 void apm__channel_discard(struct apm__channel *channel)
 {
+    apm__serving_free(channel);
     apm__slot_free(&apm__channels, &channel->slot);
+}
+
+void apm__channel_open_locked(struct apm__channel *channel, apm__os_socket descriptor)
+{
+    channel->descriptor = descriptor;
+    apm__slot_publish(&channel->slot, 1, 0);
+    channel->key = apm__slot_handle(&apm__channels, &channel->slot);
 }
 
 void apm__channel_open(struct apm__channel *channel, apm__os_socket descriptor)
 {
     apm__os_mutex_lock(&channel->lock);
-    channel->descriptor = descriptor;
-    apm__slot_publish(&channel->slot, 1, 0);
-    channel->key = apm__slot_handle(&apm__channels, &channel->slot);
+    apm__channel_open_locked(channel, descriptor);
     apm__os_mutex_unlock(&channel->lock);
 }
 
@@ -105,7 +117,7 @@ void apm__channel_release(struct apm__channel *channel)
     uint64_t before = apm__atomic_subtract(&channel->slot.control, 1, APM__ACQ_REL);
     APM__ASSERT((before & APM__SLOT_REFERENCES) != 0);
     if ((before & APM__SLOT_REFERENCES) == 1) {
-        apm__slot_free(&apm__channels, &channel->slot);
+        apm__channel_discard(channel);
         return;
     }
     if (!(before & APM__SLOT_CLOSED))
@@ -134,6 +146,6 @@ apm_error apm__channel_wait(struct apm__channel *channel, int timeout_ms)
     bool last = apm__slot_release(&channel->slot);
     apm__os_mutex_unlock(&channel->lock);
     if (last)
-        apm__slot_free(&apm__channels, &channel->slot);
+        apm__channel_discard(channel);
     return error;
 }

@@ -26,6 +26,9 @@
 #include "os.h"
 #include "slot.h"
 
+struct apm__group;
+struct apm__serving;
+
 struct apm__direction {
     /* guarded by the channel's lock */
     struct apm__operation *head;
@@ -63,10 +66,15 @@ struct apm__channel {
     bool reuse_address;
     bool receive_buffer_set; /* by the user: a descriptor that takes this one's place gets it, too */
     bool send_buffer_set;
+    bool serialised;        /* operations that are begun from now on have their callbacks in turn: strand.h */
+    bool draining;          /* a listener that is, or was, drained: see serving.h */
+    bool drain_untold;      /* its group is being drained: the next receive that finds nothing says so */
     uint32_t poller_place;  /* the poller's own */
     uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */
     int32_t receive_timeout_ms;
     int32_t send_timeout_ms;
+    struct apm__serving *serving; /* what only servers ask for; NULL before */
+    struct apm__group *group;     /* that of the listener which has accepted it; NULL for others, and once closed */
 
     /* immutable from creation on */
     apm_address_family family;
@@ -89,6 +97,7 @@ void apm__channel_discard(struct apm__channel *channel);
 
 /* Makes the channel a socket: gives it its descriptor, which it owns from then on, and its handle, channel->key. */
 void apm__channel_open(struct apm__channel *channel, apm__os_socket descriptor);
+void apm__channel_open_locked(struct apm__channel *channel, apm__os_socket descriptor);
 
 /*
  * Finds the channel of a handle and locks it. ARGUMENT_NULL, ARGUMENT, OBJECT_DISPOSED, and INVALID_OPERATION after

@@ -20,6 +20,12 @@ void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__oper
 /* Completes an operation of the channel with an error, without ever queueing it. Locks as above. */
 void apm__engine_refuse_and_unlock(struct apm__channel *channel, struct apm__operation *operation, apm_error error);
 
+/*
+ * Admits an operation that waits for the channel and not for its descriptor (serving.h): it is settled by whoever
+ * brings what it waits for. The lock is held, and stays so.
+ */
+void apm__engine_wait_locked(struct apm__channel *channel, struct apm__operation *operation);
+
 /* Asks for an early end, for `reason`. The caller holds a reference to the operation, and no lock. */
 void apm__engine_cancel(struct apm__operation *operation, apm_error reason);
 

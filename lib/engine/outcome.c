@@ -150,6 +150,8 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
                                 bool by_wish)
 {
     remove_locked(apm__direction_of(channel, operation), operation);
+    if (operation->in_turn)
+        apm__strand_enter_locked(&channel->serving->strand, operation);
     operation->error = error;
     operation->native_error = error == APM_ERROR_SUCCESS || by_wish ? 0 : apm__os_native_error();
     switch (apm__kind_of(operation)) {
@@ -161,8 +163,12 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
             accepted->connected = true;
             accepted->has_peer = true;
             accepted->bound = true;
+            accepted->group = channel->serving ? channel->serving->group : NULL;
+            if (accepted->group)
+                apm__group_join_locked(accepted->group);
         }
         break;
+    case APM__OPERATION_DRAIN: apm__serving_drain_settled_locked(channel, operation); return;
     case APM__OPERATION_CONNECT: settle_connect_locked(channel, operation, by_wish); return;
     case APM__OPERATION_DISCONNECT: settle_disconnect_locked(channel, operation); return;
     case APM__OPERATION_SEND:
@@ -173,18 +179,44 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
     }
     if (!by_wish && breaks_connection(channel, error))
         channel->connected = false;
+    if (channel->serving)
+        apm__serving_settled_locked(channel, operation, by_wish);
+}
+
+static void complete_one(struct apm__operation *operation)
+{
+    if (!operation->in_turn) {
+        apm__operation_complete(operation);
+        return;
+    }
+    apm__operation_publish(operation);
+    apm__strand_complete(operation->place_owner, operation);
 }
 
 /* Completes a settled operation, outside the lock; an accept opens the channel of its connection first. */
 void apm__outcome_complete(struct apm__operation *operation)
 {
+    struct apm__operation *also = operation->also;
+    operation->also = NULL;
     struct apm__channel *accepted = operation->reserved;
     operation->reserved = NULL;
     if (accepted && operation->error == APM_ERROR_SUCCESS) {
-        apm__channel_open(accepted, operation->descriptor);
+        apm__os_mutex_lock(&accepted->lock);
+        apm__channel_open_locked(accepted, operation->descriptor);
         operation->accepted = accepted->key;
+        apm__serving_opened_and_unlock(accepted);
     } else if (accepted) {
         apm__channel_discard(accepted);
     }
-    apm__operation_complete(operation);
+    complete_one(operation);
+    apm__outcome_complete_list(also);
+}
+
+void apm__outcome_complete_list(struct apm__operation *operation)
+{
+    while (operation) {
+        struct apm__operation *next = operation->next;
+        apm__outcome_complete(operation);
+        operation = next;
+    }
 }

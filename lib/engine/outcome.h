@@ -6,6 +6,7 @@
 
 #include "channel.h"
 #include "operation.h"
+#include "serving.h"
 #include "watcher.h"
 
 static inline struct apm__watcher *apm__watcher_of(struct apm__channel *channel)
@@ -24,6 +25,8 @@ static inline struct apm__direction *apm__direction_of(struct apm__channel *chan
 {
     enum apm__operation_kind kind = apm__kind_of(operation);
     bool in = kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_RECEIVE;
+    if (kind == APM__OPERATION_WAIT_SENDABLE || kind == APM__OPERATION_DRAIN)
+        return &channel->serving->waits;
     return in ? &channel->in : &channel->out;
 }
 
@@ -34,8 +37,14 @@ static inline struct apm__direction *apm__direction_of(struct apm__channel *chan
 void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operation *operation, apm_error error,
                                 bool by_wish);
 
-/* Completes a settled operation, outside the lock; an accept opens the channel of its connection first. */
+/*
+ * Completes a settled operation, outside the lock, and what has been settled along with it; an accept opens the channel
+ * of its connection first.
+ */
 void apm__outcome_complete(struct apm__operation *operation);
+
+/* The same for several, linked by `next`. */
+void apm__outcome_complete_list(struct apm__operation *operation);
 
 /* Takes the descriptor of a closed channel that nobody uses any more, to be closed outside the lock; or none. */
 apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel);

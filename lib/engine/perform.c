@@ -63,7 +63,10 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
     case APM__OPERATION_SEND: return perform_send(operation, descriptor);
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES:
-    case APM__OPERATION_INVOKE: break;
+    case APM__OPERATION_INVOKE:
+    case APM__OPERATION_POST:
+    case APM__OPERATION_WAIT_SENDABLE:
+    case APM__OPERATION_DRAIN: break;
     }
     const bool is_of_sockets = false;
     APM__CHECK(is_of_sockets);

@@ -127,6 +127,12 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
         }
         if (direction->edges != edges)
             continue; /* it became ready during the attempt */
+        if (channel->drain_untold && apm__kind_of(operation) == APM__OPERATION_RECEIVE) {
+            channel->drain_untold = false;
+            *error = APM_ERROR_DISCONNECTING;
+            *by_wish = true;
+            return true;
+        }
         direction->drained = true;
         operation->place = APM__PLACE_QUEUED;
         *error = watch_locked(channel, direction);
@@ -209,12 +215,31 @@ static void finished(struct apm__operation *operation)
     apm__channel_release(channel_of(operation));
 }
 
+static void finished_in_turn(struct apm__operation *operation)
+{
+    apm__strand_return(channel_of(operation));
+    apm__channel_release(channel_of(operation));
+}
+
 /* Makes the operation the channel's. */
 static void admit_locked(struct apm__channel *channel, struct apm__operation *operation)
 {
-    operation->finished = finished;
+    operation->in_turn = channel->serialised && operation->callback;
+    operation->finished = operation->in_turn ? finished_in_turn : finished;
     apm__slot_retain(&channel->slot);
+}
+
+static void queue_locked(struct apm__channel *channel, struct apm__operation *operation)
+{
+    admit_locked(channel, operation);
     append_locked(apm__direction_of(channel, operation), operation);
+    if (channel->serving)
+        apm__serving_admitted_locked(channel, operation);
+}
+
+void apm__engine_wait_locked(struct apm__channel *channel, struct apm__operation *operation)
+{
+    queue_locked(channel, operation);
 }
 
 /*
@@ -232,12 +257,13 @@ static bool depends_on_stream(const struct apm__operation *operation)
 void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation)
 {
     struct apm__direction *direction = apm__direction_of(channel, operation);
-    admit_locked(channel, operation);
+    queue_locked(channel, operation);
     if (direction->head != operation || direction->running || !shall_perform_locked(channel, direction)) {
         apm__channel_unlock(channel);
         return;
     }
-    if (direction->drained && depends_on_stream(operation) && watch_locked(channel, direction) == APM_ERROR_SUCCESS) {
+    if (direction->drained && !channel->drain_untold && depends_on_stream(operation) &&
+        watch_locked(channel, direction) == APM_ERROR_SUCCESS) {
         apm__channel_unlock(channel);
         return;
     }
@@ -248,9 +274,10 @@ void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__oper
 
 void apm__engine_refuse_and_unlock(struct apm__channel *channel, struct apm__operation *operation, apm_error error)
 {
-    operation->finished = finished;
-    apm__slot_retain(&channel->slot);
+    admit_locked(channel, operation);
     operation->place = APM__PLACE_DETACHED;
+    if (operation->in_turn)
+        apm__strand_enter_locked(&channel->serving->strand, operation);
     apm__channel_unlock(channel);
     operation->error = error;
     apm__outcome_complete(operation);
@@ -334,17 +361,20 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
     channel->closed = true;
     channel->key = 0;
     apm__atomic_or(&channel->slot.control, APM__SLOT_CLOSED, APM__ACQ_REL);
-    struct apm__operation *taken = take_queue_locked(channel, &channel->in, NULL);
+    struct apm__operation *taken = NULL;
+    if (channel->serving) /* first, or the sends' end would end those that wait for it with success */
+        taken = take_queue_locked(channel, &channel->serving->waits, NULL);
+    taken = take_queue_locked(channel, &channel->in, taken);
     taken = reverse(take_queue_locked(channel, &channel->out, taken));
     apm__outcome_unwatch_locked(channel);
     apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
+    struct apm__group *group = channel->group;
+    channel->group = NULL;
     apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
-    while (taken) {
-        struct apm__operation *next = taken->next;
-        apm__outcome_complete(taken);
-        taken = next;
-    }
+    apm__outcome_complete_list(taken);
+    if (group)
+        apm__group_leave(group);
     apm__channel_release(channel);
 }
 

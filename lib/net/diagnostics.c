@@ -25,13 +25,16 @@
 static int64_t *count_of_kind(struct apm_thread_pool_statistics *statistics, uint32_t kind)
 {
     switch ((enum apm__operation_kind)kind) {
+    case APM__OPERATION_DRAIN: /* the listener's */
     case APM__OPERATION_ACCEPT: return &statistics->pending_accepts;
     case APM__OPERATION_CONNECT: return &statistics->pending_connects;
     case APM__OPERATION_DISCONNECT: return &statistics->pending_disconnects;
     case APM__OPERATION_RECEIVE: return &statistics->pending_receives;
+    case APM__OPERATION_WAIT_SENDABLE: /* it is a send that is to come */
     case APM__OPERATION_SEND: return &statistics->pending_sends;
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES: return &statistics->pending_look_ups;
+    case APM__OPERATION_POST:
     case APM__OPERATION_INVOKE: break;
     }
     return &statistics->pending_invokes;

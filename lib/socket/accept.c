@@ -4,6 +4,7 @@
  * The channel of the connection is allocated when the accept begins, so that completion has nothing left to fail at.
  */
 #include "begin.h"
+#include "serving.h"
 
 apm_error apm_socket_begin_accept(apm_socket socket, apm_async_callback *callback, void *state,
                                   apm_async_result *result)
@@ -19,6 +20,7 @@ apm_error apm_socket_begin_accept(apm_socket socket, apm_async_callback *callbac
     apm_address_family family = channel->family;
     apm_socket_type type = channel->type;
     apm_protocol_type protocol = channel->protocol;
+    struct apm__serving_settings settings = apm__serving_settings_locked(channel);
     apm__channel_unlock(channel);
 
     /* Outside the lock: a channel is never locked under another one's lock. */
@@ -27,7 +29,9 @@ apm_error apm_socket_begin_accept(apm_socket socket, apm_async_callback *callbac
         apm__operation_discard(operation, result);
         return APM_ERROR_OUT_OF_MEMORY;
     }
-    error = apm__channel_lock(socket.bits, &channel);
+    error = apm__serving_inherit(reserved, &settings);
+    if (error == APM_ERROR_SUCCESS)
+        error = apm__channel_lock(socket.bits, &channel);
     if (error != APM_ERROR_SUCCESS) {
         apm__channel_discard(reserved);
         apm__operation_discard(operation, result);

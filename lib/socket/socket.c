@@ -6,6 +6,7 @@
 #include "channel.h"
 #include "engine.h"
 #include "pools.h"
+#include "serving.h"
 
 static apm_error create(struct apm__pool *pool, apm_address_family family, apm_socket_type type,
                         apm_protocol_type protocol, bool dual_mode, apm_socket *socket)
@@ -121,13 +122,23 @@ unlock:
     return error;
 }
 
+/* A listener has a group, of the connections that it accepts. One that has been drained has had its time. */
+static apm_error prepare_to_listen_locked(struct apm__channel *channel)
+{
+    if (channel->draining)
+        return APM_ERROR_INVALID_OPERATION;
+    return apm__serving_make_group_locked(channel);
+}
+
 apm_error apm_socket_listen(apm_socket socket, int backlog)
 {
     struct apm__channel *channel;
     apm_error error = apm__channel_lock(socket.bits, &channel);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    error = apm__os_socket_listen(channel->descriptor, backlog);
+    error = prepare_to_listen_locked(channel);
+    if (error == APM_ERROR_SUCCESS)
+        error = apm__os_socket_listen(channel->descriptor, backlog);
     if (error == APM_ERROR_SUCCESS)
         channel->listening = true;
     apm__channel_unlock(channel);
