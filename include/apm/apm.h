@@ -10,6 +10,7 @@
 #include "apm/delegate.h"
 #include "apm/diagnostics.h"
 #include "apm/dns.h"
+#include "apm/dns_endpoint.h"
 #include "apm/error.h"
 #include "apm/handle.h"
 #include "apm/ip_address.h"

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "ip_address_text.h"
+
 enum { IPV4_SIZE = 4, IPV6_SIZE = 16, MAPPED_PREFIX_SIZE = IPV6_SIZE - IPV4_SIZE };
 
 /* ::ffff:0:0/96 holds the IPv4 addresses. */
@@ -162,6 +164,12 @@ bool apm_ip_address_is_ipv6_teredo(apm_ip_address address)
 bool apm_ip_address_is_ipv6_unique_local(apm_ip_address address)
 {
     return has_prefix(address, 0xfc00, 0xfe00);
+}
+
+bool apm__ip_address_is_unspecified(apm_ip_address address)
+{
+    static const uint8_t zero[IPV6_SIZE];
+    return memcmp(address.bytes, zero, size_of_family(address.family)) == 0;
 }
 
 /* -- Mapping ------------------------------------------------------------------------------------------------------- */

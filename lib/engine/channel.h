@@ -67,6 +67,7 @@ struct apm__channel {
     uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */
     int32_t receive_timeout_ms;
     int32_t send_timeout_ms;
+    int32_t connect_attempt_delay_ms; /* -1: addresses are tried one after another */
 
     /* immutable from creation on */
     apm_address_family family;

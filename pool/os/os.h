@@ -150,6 +150,11 @@ typedef int apm__os_socket;
 
 /* Sockets do not block (a call that would gives APM_ERROR_WOULD_BLOCK) and are not inherited by a program executed. */
 apm_error apm__os_socket_create(apm_address_family family, int type, int protocol, apm__os_socket *created);
+/*
+ * Puts what `from` stands for in the place of what `to` does, in one step, so that a call on `to` meets the one or the
+ * other; the old one is closed, and `from` is gone. On failure both are as they were.
+ */
+apm_error apm__os_socket_replace(apm__os_socket to, apm__os_socket from);
 void apm__os_socket_close(apm__os_socket socket); /* blocks if a linger time above 0 is set and data is unsent */
 apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local);
 apm_error apm__os_socket_listen(apm__os_socket socket, int backlog);
@@ -230,10 +235,10 @@ void apm__os_bell_clear(int bell);
 
 /*
  * Look-ups by the system's resolver; they block for as long as that takes. `addresses` is one block for apm__os_free.
- * `canonical_name`, if not NULL, has room for `name_size` bytes.
+ * `canonical_name`, if not NULL, has room for `name_size` bytes. UNSPECIFIED is the addresses of all families.
  */
-apm_error apm__os_resolve(const char *name, char *canonical_name, size_t name_size, apm_ip_address **addresses,
-                          size_t *count);
+apm_error apm__os_resolve(const char *name, apm_address_family family, char *canonical_name, size_t name_size,
+                          apm_ip_address **addresses, size_t *count);
 apm_error apm__os_resolve_address(apm_ip_address address, char *name, size_t name_size);
 apm_error apm__os_host_name(char *buffer, size_t size);
 
