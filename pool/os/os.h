@@ -191,6 +191,21 @@ typedef enum apm__os_option {
 apm_error apm__os_socket_option(apm__os_socket socket, apm__os_option option, int *value);
 apm_error apm__os_socket_set_option(apm__os_socket socket, apm__os_option option, int value);
 
+/* -- Addresses as bytes ------------------------------------------------------------------------------------------- */
+
+/* Writes the system's number of a family where an address has it; false if there is none. */
+bool apm__os_address_set_family(uint8_t *bytes, apm_address_family family);
+
+/* The family of an address that has one at least; UNSPECIFIED also if the library does not know it. */
+apm_address_family apm__os_address_family(const uint8_t *bytes);
+
+/* The size of the family's addresses; 0 if it has none of its own. */
+size_t apm__os_address_size(apm_address_family family);
+
+/* An IPv4 or IPv6 endpoint as the system writes it, in so many bytes, and back. */
+void apm__os_address_write(uint8_t *bytes, apm_endpoint endpoint);
+void apm__os_address_read(const uint8_t *bytes, apm_endpoint *endpoint);
+
 /* -- Readiness ---------------------------------------------------------------------------------------------------- */
 
 /* What a socket is ready for, or is watched for. HANG_UP and FAILURE come unasked. */
