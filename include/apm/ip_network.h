@@ -63,7 +63,7 @@ APM_API bool apm_ip_network_try_parse_span(const char *text, size_t length, apm_
  */
 APM_API APM_MUST_CHECK apm_error apm_ip_network_format(apm_ip_network network, char *buffer, size_t size);
 
-/* Writes the same text without a terminating zero, if it fits; *written is its length, or 0. .NET: IPNetwork.TryFormat */
+/* The same without a terminating zero, if it fits; *written is its length, or 0. .NET: IPNetwork.TryFormat */
 APM_API bool apm_ip_network_try_format(apm_ip_network network, char *buffer, size_t size, size_t *written);
 
 /*
