@@ -246,12 +246,34 @@ void enter_private_network(void);
 
 /*
  * The same with host files of its own and a name server on the loopback device that knows: ok.example 127.0.0.1;
- * dual.example ::1 and 127.0.0.1; multi.example 127.0.0.1 and 127.0.0.2; alias.example, another name of ok.example;
+ * dual.example ::1 and 127.0.0.1; multi.example 127.0.0.1 and 127.0.0.2; mixed.example 127.0.0.1 and 198.51.100.1, in
+ * this order; six.example ::1; alias.example, another name of ok.example;
  * nodata.example, which has no address; servfail.example and refused.example, which fail; timeout.example, never
- * answered; slow.example 127.0.0.1 after 0.9 s; 127.0.0.9 backwards is ok.example. All other names do not exist. The
+ * answered; slow.example 127.0.0.1 after 0.9 s; 127.0.0.9 backwards is ok.example,
+ * and 127.0.0.10 nobody.example. All other names do not exist. The
  * hosts file knows localhost as 127.0.0.1 only.
  */
 void enter_private_network_with_names(void);
+
+/* Listens at an address, on *port, or on one that the system chooses if that is 0. IPv6 does not take IPv4. */
+int raw_listen_at(const char *address, uint16_t *port, int backlog);
+
+/*
+ * An address and port that give no answer: somebody listens, and the queue is full. Opening it makes room, and what
+ * tries to connect is answered when it tries again, a second after it began.
+ */
+struct black_hole {
+    int listener;
+    int filler;
+};
+
+struct black_hole black_hole_create(const char *address, uint16_t *port);
+void black_hole_open(struct black_hole *hole);
+void black_hole_close(struct black_hole *hole);
+
+/* How many sockets of this network the system is connecting, and waiting until it is so many. */
+size_t connects_in_progress(void);
+void await_connects_in_progress(size_t count);
 
 /* The server's part, which the former starts: answers one query of `size` bytes, returns the answer's size or 0. */
 size_t names_answer(const uint8_t *query, size_t size, uint8_t *answer, size_t capacity, int *delay_ms);

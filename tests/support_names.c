@@ -35,12 +35,15 @@ typedef struct known_name {
 
 #define LOOPBACK_4 "\177\0\0\1"
 #define SECOND_4 "\177\0\0\2"
+#define UNREACHABLE_4 "\306\63\144\1"
 #define LOOPBACK_6 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"
 
 static const known_name known_names[] = {
     {.name = "ok.example", .ipv4 = {LOOPBACK_4}},
     {.name = "dual.example", .ipv4 = {LOOPBACK_4}, .ipv6 = LOOPBACK_6},
     {.name = "multi.example", .ipv4 = {LOOPBACK_4, SECOND_4}},
+    {.name = "mixed.example", .ipv4 = {UNREACHABLE_4, LOOPBACK_4}},
+    {.name = "six.example", .ipv6 = LOOPBACK_6},
     {.name = "alias.example", .ipv4 = {LOOPBACK_4}, .canonical = "ok.example"},
     {.name = "nodata.example"},
     {.name = "servfail.example", .code = CODE_SERVER_FAILURE},
@@ -48,6 +51,7 @@ static const known_name known_names[] = {
     {.name = "timeout.example", .delay_ms = NEVER},
     {.name = "slow.example", .ipv4 = {LOOPBACK_4}, .delay_ms = SLOW_MS},
     {.name = "9.0.0.127.in-addr.arpa", .pointer = "ok.example"},
+    {.name = "10.0.0.127.in-addr.arpa", .pointer = "nobody.example"},
 };
 
 /* An answer as it is written. */

@@ -41,6 +41,7 @@ DONE = (
     "Wait handles",
     "RegisterWait",
     "Timer",
+    "Dns",
 )
 # The areas of which the tests are being written. An area moves from here up when they are there.
 PENDING = ()

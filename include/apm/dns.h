@@ -44,8 +44,9 @@ APM_API void apm_host_entry_free(apm_host_entry *entry);
 APM_API APM_MUST_CHECK apm_error apm_dns_get_host_name(char *buffer, size_t size);
 
 /*
- * Starts looking up the canonical name and the addresses of a host. An address as text is looked up backwards first.
- * The empty name is this machine's.
+ * Starts looking up the canonical name and the addresses of a host. An address as text is looked up backwards first,
+ * and then the name that this gives; a name that is found in this way and has no addresses is an entry without any. The
+ * empty name is this machine's.
  *
  * The Begin and End contract is that of apm/socket.h.
  *
@@ -56,6 +57,16 @@ APM_API APM_MUST_CHECK apm_error apm_dns_get_host_name(char *buffer, size_t size
 APM_API APM_MUST_CHECK apm_error apm_dns_begin_get_host_entry(const char *host_name_or_address,
                                                               apm_async_callback *callback, void *state,
                                                               apm_async_result *result);
+
+/*
+ * The same for an address.
+ *
+ * Errors   APM_ERROR_ARGUMENT_NULL the value is no address; the others are those of apm_dns_begin_get_host_entry.
+ * .NET     Dns.BeginGetHostEntry(IPAddress, AsyncCallback, object)
+ */
+APM_API APM_MUST_CHECK apm_error apm_dns_begin_get_host_entry_ip_address(apm_ip_address address,
+                                                                         apm_async_callback *callback, void *state,
+                                                                         apm_async_result *result);
 
 /*
  * Ends it: *entry is the caller's, to be freed by apm_host_entry_free; NULL on failure.
@@ -80,12 +91,56 @@ APM_API APM_MUST_CHECK apm_error apm_dns_begin_get_host_addresses(const char *ho
 APM_API APM_MUST_CHECK apm_error apm_dns_end_get_host_addresses(apm_async_result result, apm_host_entry **entry);
 
 /*
- * Looks up and waits for it. Errors: those of Begin and End.
+ * Looks up and waits for it. With a family the addresses of that one only; an address as text that is of another one is
+ * an entry without addresses.
  *
- * .NET     Dns.GetHostEntry(string), Dns.GetHostAddresses(string)
+ * Errors   those of Begin and End; APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED a name, and a family that is none of
+ *          unspecified, IPv4 and IPv6.
+ * .NET     Dns.GetHostEntry(string), Dns.GetHostEntry(string, AddressFamily), Dns.GetHostEntry(IPAddress),
+ *          Dns.GetHostAddresses(string), Dns.GetHostAddresses(string, AddressFamily)
  */
 APM_API APM_MUST_CHECK apm_error apm_dns_get_host_entry(const char *host_name_or_address, apm_host_entry **entry);
+APM_API APM_MUST_CHECK apm_error apm_dns_get_host_entry_family(const char *host_name_or_address,
+                                                               apm_address_family family, apm_host_entry **entry);
+APM_API APM_MUST_CHECK apm_error apm_dns_get_host_entry_ip_address(apm_ip_address address, apm_host_entry **entry);
 APM_API APM_MUST_CHECK apm_error apm_dns_get_host_addresses(const char *host_name_or_address, apm_host_entry **entry);
+APM_API APM_MUST_CHECK apm_error apm_dns_get_host_addresses_family(const char *host_name_or_address,
+                                                                   apm_address_family family, apm_host_entry **entry);
+
+/* -- The obsolete members, for code that has them. New code takes those above. ------------------------------------ */
+
+/*
+ * As get_host_entry, but an address as text is not looked up: it is an entry of itself.
+ *
+ * Errors   those of get_host_entry; 0.0.0.0 and :: are refused by Begin only.
+ * .NET     Dns.BeginGetHostByName(string, AsyncCallback, object), Dns.EndGetHostByName(IAsyncResult),
+ *          Dns.GetHostByName(string)
+ */
+APM_API APM_MUST_CHECK apm_error apm_dns_begin_get_host_by_name(const char *host_name, apm_async_callback *callback,
+                                                                void *state, apm_async_result *result);
+APM_API APM_MUST_CHECK apm_error apm_dns_end_get_host_by_name(apm_async_result result, apm_host_entry **entry);
+APM_API APM_MUST_CHECK apm_error apm_dns_get_host_by_name(const char *host_name, apm_host_entry **entry);
+
+/*
+ * As get_host_entry, but an address as text of which backwards no name is found is an entry of itself, also if it is
+ * 0.0.0.0 or ::.
+ *
+ * Errors   those of get_host_entry.
+ * .NET     Dns.BeginResolve(string, AsyncCallback, object), Dns.EndResolve(IAsyncResult), Dns.Resolve(string)
+ */
+APM_API APM_MUST_CHECK apm_error apm_dns_begin_resolve(const char *host_name, apm_async_callback *callback,
+                                                       void *state, apm_async_result *result);
+APM_API APM_MUST_CHECK apm_error apm_dns_end_resolve(apm_async_result result, apm_host_entry **entry);
+APM_API APM_MUST_CHECK apm_error apm_dns_resolve(const char *host_name, apm_host_entry **entry);
+
+/*
+ * Looks an address up backwards, and then the name that this gives.
+ *
+ * Errors   those of get_host_entry, but 0.0.0.0 and :: are looked up; APM_ERROR_FORMAT the text is no address.
+ * .NET     Dns.GetHostByAddress(string), Dns.GetHostByAddress(IPAddress)
+ */
+APM_API APM_MUST_CHECK apm_error apm_dns_get_host_by_address(const char *address, apm_host_entry **entry);
+APM_API APM_MUST_CHECK apm_error apm_dns_get_host_by_address_ip_address(apm_ip_address address, apm_host_entry **entry);
 
 APM_END_DECLARATIONS
 

@@ -68,6 +68,18 @@ APM_API APM_MUST_CHECK apm_error apm_ip_address_from_bytes(const uint8_t *bytes,
                                                            apm_ip_address *address);
 
 /*
+ * Makes an IPv4 address of a number whose bytes in memory are those of the address: 127.0.0.1 is 0x0100007f on a
+ * machine whose numbers begin with the lowest byte.
+ *
+ * Failure  *address is no address.
+ * Threads  any.
+ * Errors   APM_ERROR_ARGUMENT_NULL `address` is NULL; APM_ERROR_ARGUMENT_OUT_OF_RANGE `number` is not from 0 to
+ *          0xffffffff.
+ * .NET     IPAddress(long)
+ */
+APM_API APM_MUST_CHECK apm_error apm_ip_address_from_number(int64_t number, apm_ip_address *address);
+
+/*
  * Reads an address as .NET does: IPv4 as one to four parts in decimal, octal (0...) or hexadecimal (0x...), the last
  * part filling the remaining bytes; IPv6 in any form of RFC 4291, optionally in brackets and with a port that is
  * ignored, with a scope behind `%` that is a number or an interface's name; any other scope counts as none.
@@ -78,6 +90,18 @@ APM_API APM_MUST_CHECK apm_error apm_ip_address_from_bytes(const uint8_t *bytes,
  * .NET     IPAddress.Parse(string), IPAddress.TryParse
  */
 APM_API APM_MUST_CHECK apm_error apm_ip_address_parse(const char *text, apm_ip_address *address);
+
+/* The same of `length` characters, which need no zero. .NET: IPAddress.Parse(ReadOnlySpan<char>), also of bytes */
+APM_API APM_MUST_CHECK apm_error apm_ip_address_parse_span(const char *text, size_t length, apm_ip_address *address);
+
+/*
+ * The same; false where they fail. `is_valid` has nothing else to say.
+ *
+ * .NET     IPAddress.TryParse, IPAddress.IsValid, IPAddress.IsValidUtf8
+ */
+APM_API bool apm_ip_address_try_parse(const char *text, apm_ip_address *address);
+APM_API bool apm_ip_address_try_parse_span(const char *text, size_t length, apm_ip_address *address);
+APM_API bool apm_ip_address_is_valid(const char *text, size_t length);
 
 /*
  * Writes the address as text, with its terminating zero, into `buffer` of `size` bytes: "127.0.0.1", "fe80::1%2".
@@ -90,6 +114,68 @@ APM_API APM_MUST_CHECK apm_error apm_ip_address_parse(const char *text, apm_ip_a
  * .NET     IPAddress.ToString()
  */
 APM_API APM_MUST_CHECK apm_error apm_ip_address_format(apm_ip_address address, char *buffer, size_t size);
+
+/*
+ * Writes the same text without a terminating zero, if it fits into `size` characters; *written is its length, or 0.
+ *
+ * Threads  any.
+ * .NET     IPAddress.TryFormat
+ */
+APM_API bool apm_ip_address_try_format(apm_ip_address address, char *buffer, size_t size, size_t *written);
+
+/*
+ * Writes the bytes of the address, in network order; *count, if it is not NULL, is 4 or 16.
+ *
+ * Failure  nothing is written; *count is 0.
+ * Threads  any.
+ * Errors   APM_ERROR_ARGUMENT_NULL `bytes` is NULL; APM_ERROR_ARGUMENT the value is no address;
+ *          APM_ERROR_ARGUMENT_OUT_OF_RANGE `size` is too small.
+ * .NET     IPAddress.GetAddressBytes()
+ */
+APM_API APM_MUST_CHECK apm_error apm_ip_address_get_address_bytes(apm_ip_address address, uint8_t *bytes, size_t size,
+                                                                  size_t *count);
+
+/* The same; false where it fails. .NET: IPAddress.TryWriteBytes */
+APM_API bool apm_ip_address_try_write_bytes(apm_ip_address address, uint8_t *bytes, size_t size, size_t *written);
+
+/*
+ * The scope of an IPv6 address, which is also its member of that name.
+ *
+ * Failure  *scope_id is 0; the address is as it was.
+ * Threads  any.
+ * Errors   APM_ERROR_ARGUMENT_NULL a pointer is NULL; APM_ERROR_OPERATION_NOT_SUPPORTED the address is not IPv6;
+ *          APM_ERROR_ARGUMENT_OUT_OF_RANGE the scope is not from 0 to 0xffffffff.
+ * .NET     IPAddress.ScopeId
+ */
+APM_API APM_MUST_CHECK apm_error apm_ip_address_scope_id(apm_ip_address address, int64_t *scope_id);
+APM_API APM_MUST_CHECK apm_error apm_ip_address_set_scope_id(apm_ip_address *address, int64_t scope_id);
+
+/*
+ * An IPv4 address as the number of apm_ip_address_from_number. Of a number that is set the lower 32 bits count.
+ *
+ * Failure  *number is 0; the address is as it was.
+ * Threads  any.
+ * Errors   APM_ERROR_ARGUMENT_NULL a pointer is NULL; APM_ERROR_OPERATION_NOT_SUPPORTED the address is not IPv4.
+ * .NET     IPAddress.Address, which is obsolete
+ */
+APM_API APM_MUST_CHECK apm_error apm_ip_address_address(apm_ip_address address, int64_t *number);
+APM_API APM_MUST_CHECK apm_error apm_ip_address_set_address(apm_ip_address *address, int64_t number);
+
+/*
+ * Numbers in the order of this machine's bytes to the network's, and back, which is the same.
+ *
+ * Threads  any.
+ * .NET     IPAddress.HostToNetworkOrder, IPAddress.NetworkToHostOrder, of short, int and long
+ */
+APM_API int16_t apm_ip_address_host_to_network_order_16(int16_t host);
+APM_API int32_t apm_ip_address_host_to_network_order_32(int32_t host);
+APM_API int64_t apm_ip_address_host_to_network_order_64(int64_t host);
+APM_API int16_t apm_ip_address_network_to_host_order_16(int16_t network);
+APM_API int32_t apm_ip_address_network_to_host_order_32(int32_t network);
+APM_API int64_t apm_ip_address_network_to_host_order_64(int64_t network);
+
+/* A number that is the same for equal addresses, in every process. .NET: IPAddress.GetHashCode() */
+APM_API uint32_t apm_ip_address_get_hash_code(apm_ip_address address);
 
 /* Whether two addresses are the same, scope included; 127.0.0.1 and ::ffff:127.0.0.1 differ. .NET: IPAddress.Equals */
 APM_API bool apm_ip_address_equals(apm_ip_address left, apm_ip_address right);
@@ -125,6 +211,14 @@ APM_API apm_ip_address apm_ip_address_map_to_ipv4(apm_ip_address address);
 APM_API APM_MUST_CHECK apm_error apm_endpoint_create(apm_ip_address address, int port, apm_endpoint *endpoint);
 
 /*
+ * The same of an IPv4 address as apm_ip_address_from_number takes it.
+ *
+ * Errors   APM_ERROR_ARGUMENT_NULL `endpoint` is NULL; APM_ERROR_ARGUMENT_OUT_OF_RANGE a number is not in its range.
+ * .NET     IPEndPoint(long, int)
+ */
+APM_API APM_MUST_CHECK apm_error apm_endpoint_from_number(int64_t address, int port, apm_endpoint *endpoint);
+
+/*
  * Reads "address", "address:port", "[IPv6]:port" or an IPv6 address without a port; without a port it is 0.
  *
  * Failure  *endpoint is no endpoint.
@@ -133,6 +227,13 @@ APM_API APM_MUST_CHECK apm_error apm_endpoint_create(apm_ip_address address, int
  * .NET     IPEndPoint.Parse(string), IPEndPoint.TryParse
  */
 APM_API APM_MUST_CHECK apm_error apm_endpoint_parse(const char *text, apm_endpoint *endpoint);
+
+/* The same of `length` characters, which need no zero. .NET: IPEndPoint.Parse(ReadOnlySpan<char>) */
+APM_API APM_MUST_CHECK apm_error apm_endpoint_parse_span(const char *text, size_t length, apm_endpoint *endpoint);
+
+/* The same; false where they fail. .NET: IPEndPoint.TryParse */
+APM_API bool apm_endpoint_try_parse(const char *text, apm_endpoint *endpoint);
+APM_API bool apm_endpoint_try_parse_span(const char *text, size_t length, apm_endpoint *endpoint);
 
 /*
  * Writes the endpoint as text, with its terminating zero: "127.0.0.1:80", "[::1]:80".
@@ -145,6 +246,9 @@ APM_API APM_MUST_CHECK apm_error apm_endpoint_parse(const char *text, apm_endpoi
  * .NET     IPEndPoint.ToString()
  */
 APM_API APM_MUST_CHECK apm_error apm_endpoint_format(apm_endpoint endpoint, char *buffer, size_t size);
+
+/* A number that is the same for equal endpoints, in every process. .NET: IPEndPoint.GetHashCode() */
+APM_API uint32_t apm_endpoint_get_hash_code(apm_endpoint endpoint);
 
 /* Whether two endpoints have equal addresses and ports. .NET: IPEndPoint.Equals */
 APM_API bool apm_endpoint_equals(apm_endpoint left, apm_endpoint right);

@@ -31,6 +31,7 @@
 #include <stddef.h>
 
 #include "apm/async_result.h"
+#include "apm/dns_endpoint.h"
 #include "apm/error.h"
 #include "apm/export.h"
 #include "apm/handle.h"
@@ -292,8 +293,13 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_connect(apm_socket socket, apm
                                                           apm_async_result *result);
 
 /*
- * Starts looking a host name up and connecting to its addresses of the socket's family, one after another until one
- * accepts. An address as text is a name, too.
+ * Starts looking a host name up and connecting to its addresses of the socket's family. An address as text is a name,
+ * too.
+ *
+ * Several addresses are tried as RFC 8305 has it ("Happy Eyeballs"): IPv6 and IPv4 in turn, beginning with the family
+ * that the resolver names first; the next one when the last has failed, or has had the attempt delay and not answered;
+ * the first that connects is the connection, and the other attempts end. See docs/connecting.md for a socket that is
+ * bound, and for what else bears on it.
  *
  * Errors   those of apm_socket_begin_connect; APM_ERROR_ARGUMENT an empty name; APM_ERROR_ARGUMENT_OUT_OF_RANGE `port`
  *          is not from 0 to 65535, or the name longer than 255 bytes.
@@ -302,6 +308,29 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_connect(apm_socket socket, apm
 APM_API APM_MUST_CHECK apm_error apm_socket_begin_connect_host(apm_socket socket, const char *host, int port,
                                                                apm_async_callback *callback, void *state,
                                                                apm_async_result *result);
+
+/*
+ * The same for a DNS endpoint: of the host's addresses those of its family. An address as text is looked up, too.
+ *
+ * Errors   those of apm_socket_begin_connect_host; APM_ERROR_NOT_SUPPORTED the endpoint's family is not the socket's.
+ * .NET     Socket.BeginConnect(EndPoint, AsyncCallback, object), with a DnsEndPoint
+ */
+APM_API APM_MUST_CHECK apm_error apm_socket_begin_connect_dns_endpoint(apm_socket socket, apm_dns_endpoint remote,
+                                                                       apm_async_callback *callback, void *state,
+                                                                       apm_async_result *result);
+
+/*
+ * The attempt delay: how long an attempt to connect to one of a name's addresses has to itself, in milliseconds, before
+ * the next one is begun beside it; APM_CONNECT_ATTEMPT_DELAY_MS at first. -1: the next one is begun when the last has
+ * failed, in the resolver's order, as .NET does. Holds for the connects begun afterwards.
+ *
+ * Errors   APM_ERROR_ARGUMENT_OUT_OF_RANGE `delay_ms` is neither -1 nor APM_CONNECT_ATTEMPT_DELAY_MIN_MS or more, less
+ *          than which RFC 8305 forbids. No .NET counterpart.
+ */
+#define APM_CONNECT_ATTEMPT_DELAY_MS 250
+#define APM_CONNECT_ATTEMPT_DELAY_MIN_MS 10
+APM_API APM_MUST_CHECK apm_error apm_socket_connect_attempt_delay(apm_socket socket, int *delay_ms);
+APM_API APM_MUST_CHECK apm_error apm_socket_set_connect_attempt_delay(apm_socket socket, int delay_ms);
 
 /*
  * Starts connecting to one of `count` addresses, tried one after another until one accepts; those of another family
@@ -329,8 +358,9 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_connect_endpoints(apm_socket s
  * Ends a connect of any form.
  *
  * Errors   APM_ERROR_CONNECTION_REFUSED, APM_ERROR_TIMED_OUT, APM_ERROR_HOST_UNREACHABLE, APM_ERROR_NETWORK_UNREACHABLE
- *          and others of the network, of the last address tried; APM_ERROR_HOST_NOT_FOUND, APM_ERROR_TRY_AGAIN of the
- *          name look-up; APM_ERROR_ALREADY_IN_PROGRESS another connect of the socket was pending;
+ *          and others of the network, of the last address of the list; APM_ERROR_HOST_NOT_FOUND, APM_ERROR_TRY_AGAIN of
+ *          the name look-up; APM_ERROR_NO_DATA the name has no address of the socket's family; APM_ERROR_ARGUMENT a DNS
+ *          endpoint that is 0.0.0.0 or ::; APM_ERROR_ALREADY_IN_PROGRESS another connect of the socket was pending;
  *          APM_ERROR_IS_CONNECTED the system still has a connection whose both directions have been shut down.
  * .NET     Socket.EndConnect(IAsyncResult)
  */
@@ -339,12 +369,14 @@ APM_API APM_MUST_CHECK apm_error apm_socket_end_connect(apm_socket socket, apm_a
 /*
  * Connects and waits for it, no longer than the send time-out.
  *
- * Errors   those of Begin and End, but APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED for a family that is not the socket's;
- *          APM_ERROR_NOT_SOCKET the socket was closed meanwhile.
+ * Errors   those of Begin and End, but APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED for a family that is not the socket's,
+ *          and APM_ERROR_ARGUMENT for a name without an address of it; APM_ERROR_NOT_SOCKET the socket was closed
+ *          meanwhile.
  * .NET     Socket.Connect(EndPoint), Connect(string, int), Connect(IPAddress[], int)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_connect(apm_socket socket, apm_endpoint remote);
 APM_API APM_MUST_CHECK apm_error apm_socket_connect_host(apm_socket socket, const char *host, int port);
+APM_API APM_MUST_CHECK apm_error apm_socket_connect_dns_endpoint(apm_socket socket, apm_dns_endpoint remote);
 APM_API APM_MUST_CHECK apm_error apm_socket_connect_addresses(apm_socket socket, const apm_ip_address *addresses,
                                                               size_t count, int port);
 

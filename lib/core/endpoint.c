@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "apm/ip_address.h"
+#include "hash.h"
 #include "ip_address_text.h"
 
 static bool is_address(apm_ip_address address)
@@ -30,37 +31,37 @@ apm_error apm_endpoint_create(apm_ip_address address, int port, apm_endpoint *en
     return APM_ERROR_SUCCESS;
 }
 
+apm_error apm_endpoint_from_number(int64_t address, int port, apm_endpoint *endpoint)
+{
+    if (endpoint == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    *endpoint = (apm_endpoint){.port = 0};
+    apm_ip_address made;
+    apm_error error = apm_ip_address_from_number(address, &made);
+    return error == APM_ERROR_SUCCESS ? apm_endpoint_create(made, port, endpoint) : error;
+}
+
 /*
  * Returns the length of the address in front of the last colon, or of the whole text if that colon belongs to the
  * address: a port stands behind a bracket, or behind the only colon.
  */
 static size_t find_address_length(const char *text, size_t length)
 {
-    const char *last_colon = strrchr(text, ':');
-    if (last_colon == NULL || last_colon == text) {
-        return length;
+    size_t last = length;
+    while (last > 0 && text[last - 1] != ':') {
+        last--;
     }
-    bool behind_bracket = last_colon[-1] == ']';
-    bool only_colon = strchr(text, ':') == last_colon;
-    return behind_bracket || only_colon ? (size_t)(last_colon - text) : length;
+    if (last <= 1) {
+        return length; /* there is none, or nothing in front of it */
+    }
+    last--;
+    bool behind_bracket = text[last - 1] == ']';
+    bool only_colon = memchr(text, ':', length) == text + last;
+    return behind_bracket || only_colon ? last : length;
 }
 
-/* A port is decimal digits and nothing else; leading zeros do not count. */
-static bool read_port(const char *text, uint16_t *port)
-{
-    unsigned value = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        value = value * 10 + (unsigned)(*at - '0');
-        if (value > APM_ENDPOINT_MAX_PORT) {
-            return false;
-        }
-    }
-    *port = (uint16_t)value;
-    return at > text && *at == '\0';
-}
-
-apm_error apm_endpoint_parse(const char *text, apm_endpoint *endpoint)
+apm_error apm_endpoint_parse_span(const char *text, size_t length, apm_endpoint *endpoint)
 {
     if (endpoint == NULL) {
         return APM_ERROR_ARGUMENT_NULL;
@@ -69,17 +70,36 @@ apm_error apm_endpoint_parse(const char *text, apm_endpoint *endpoint)
     if (text == NULL) {
         return APM_ERROR_ARGUMENT_NULL;
     }
-    size_t length = strlen(text);
     size_t address_length = find_address_length(text, length);
     apm_endpoint read = {.port = 0};
-    if (address_length < length && !read_port(text + address_length + 1, &read.port)) {
-        return APM_ERROR_FORMAT;
+    if (address_length < length) {
+        unsigned port;
+        if (!apm__text_read_number(text + address_length + 1, length - address_length - 1, APM_ENDPOINT_MAX_PORT,
+                                   &port)) {
+            return APM_ERROR_FORMAT;
+        }
+        read.port = (uint16_t)port;
     }
     if (!apm__ip_address_read(text, address_length, &read.address)) {
         return APM_ERROR_FORMAT;
     }
     *endpoint = read;
     return APM_ERROR_SUCCESS;
+}
+
+apm_error apm_endpoint_parse(const char *text, apm_endpoint *endpoint)
+{
+    return apm_endpoint_parse_span(text, text == NULL ? 0 : strlen(text), endpoint);
+}
+
+bool apm_endpoint_try_parse(const char *text, apm_endpoint *endpoint)
+{
+    return apm_endpoint_parse(text, endpoint) == APM_ERROR_SUCCESS;
+}
+
+bool apm_endpoint_try_parse_span(const char *text, size_t length, apm_endpoint *endpoint)
+{
+    return apm_endpoint_parse_span(text, length, endpoint) == APM_ERROR_SUCCESS;
 }
 
 apm_error apm_endpoint_format(apm_endpoint endpoint, char *buffer, size_t size)
@@ -114,4 +134,9 @@ int apm_endpoint_compare(apm_endpoint left, apm_endpoint right)
 bool apm_endpoint_equals(apm_endpoint left, apm_endpoint right)
 {
     return apm_endpoint_compare(left, right) == 0;
+}
+
+uint32_t apm_endpoint_get_hash_code(apm_endpoint endpoint)
+{
+    return apm__hash_number(apm_ip_address_get_hash_code(endpoint.address), endpoint.port);
 }

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+#include "hash.h"
+#include "ip_address_text.h"
+
 enum { IPV4_SIZE = 4, IPV6_SIZE = 16, MAPPED_PREFIX_SIZE = IPV6_SIZE - IPV4_SIZE };
 
 /* ::ffff:0:0/96 holds the IPv4 addresses. */
@@ -103,6 +106,152 @@ apm_error apm_ip_address_from_bytes(const uint8_t *bytes, size_t size, uint32_t 
     return error;
 }
 
+apm_error apm_ip_address_from_number(int64_t number, apm_ip_address *address)
+{
+    if (address == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    *address = (apm_ip_address){.family = APM_ADDRESS_FAMILY_UNSPECIFIED};
+    if (number < 0 || number > UINT32_MAX) {
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    }
+    uint32_t bits = (uint32_t)number;
+    address->family = APM_ADDRESS_FAMILY_INTER_NETWORK;
+    memcpy(address->bytes, &bits, IPV4_SIZE);
+    return APM_ERROR_SUCCESS;
+}
+
+/* -- Parts --------------------------------------------------------------------------------------------------------- */
+
+apm_error apm_ip_address_get_address_bytes(apm_ip_address address, uint8_t *bytes, size_t size, size_t *count)
+{
+    size_t needed = size_of_family(address.family);
+    if (count != NULL) {
+        *count = 0;
+    }
+    if (bytes == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    if (needed == 0) {
+        return APM_ERROR_ARGUMENT;
+    }
+    if (size < needed) {
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    }
+    memcpy(bytes, address.bytes, needed);
+    if (count != NULL) {
+        *count = needed;
+    }
+    return APM_ERROR_SUCCESS;
+}
+
+bool apm_ip_address_try_write_bytes(apm_ip_address address, uint8_t *bytes, size_t size, size_t *written)
+{
+    return apm_ip_address_get_address_bytes(address, bytes, size, written) == APM_ERROR_SUCCESS;
+}
+
+apm_error apm_ip_address_scope_id(apm_ip_address address, int64_t *scope_id)
+{
+    if (scope_id == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    *scope_id = is_ipv6(address) ? address.scope_id : 0;
+    return is_ipv6(address) ? APM_ERROR_SUCCESS : APM_ERROR_OPERATION_NOT_SUPPORTED;
+}
+
+apm_error apm_ip_address_set_scope_id(apm_ip_address *address, int64_t scope_id)
+{
+    if (address == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    if (!is_ipv6(*address)) {
+        return APM_ERROR_OPERATION_NOT_SUPPORTED;
+    }
+    if (scope_id < 0 || scope_id > UINT32_MAX) {
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    }
+    address->scope_id = (uint32_t)scope_id;
+    return APM_ERROR_SUCCESS;
+}
+
+apm_error apm_ip_address_address(apm_ip_address address, int64_t *number)
+{
+    if (number == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    *number = 0;
+    if (address.family != APM_ADDRESS_FAMILY_INTER_NETWORK) {
+        return APM_ERROR_OPERATION_NOT_SUPPORTED;
+    }
+    uint32_t bits;
+    memcpy(&bits, address.bytes, IPV4_SIZE);
+    *number = bits;
+    return APM_ERROR_SUCCESS;
+}
+
+apm_error apm_ip_address_set_address(apm_ip_address *address, int64_t number)
+{
+    if (address == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    if (address->family != APM_ADDRESS_FAMILY_INTER_NETWORK) {
+        return APM_ERROR_OPERATION_NOT_SUPPORTED;
+    }
+    return apm_ip_address_from_number(number & UINT32_MAX, address);
+}
+
+/* -- Order of bytes ------------------------------------------------------------------------------------------------ */
+
+/* The lower bytes of the number, the highest of them first. */
+static void store_highest_first(uint64_t number, uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = (uint8_t)(number >> 8 * (size - 1 - i));
+    }
+}
+
+int16_t apm_ip_address_host_to_network_order_16(int16_t host)
+{
+    int16_t network;
+    uint8_t bytes[sizeof network];
+    store_highest_first((uint64_t)host, bytes, sizeof bytes);
+    memcpy(&network, bytes, sizeof network);
+    return network;
+}
+
+int32_t apm_ip_address_host_to_network_order_32(int32_t host)
+{
+    int32_t network;
+    uint8_t bytes[sizeof network];
+    store_highest_first((uint64_t)host, bytes, sizeof bytes);
+    memcpy(&network, bytes, sizeof network);
+    return network;
+}
+
+int64_t apm_ip_address_host_to_network_order_64(int64_t host)
+{
+    int64_t network;
+    uint8_t bytes[sizeof network];
+    store_highest_first((uint64_t)host, bytes, sizeof bytes);
+    memcpy(&network, bytes, sizeof network);
+    return network;
+}
+
+int16_t apm_ip_address_network_to_host_order_16(int16_t network)
+{
+    return apm_ip_address_host_to_network_order_16(network);
+}
+
+int32_t apm_ip_address_network_to_host_order_32(int32_t network)
+{
+    return apm_ip_address_host_to_network_order_32(network);
+}
+
+int64_t apm_ip_address_network_to_host_order_64(int64_t network)
+{
+    return apm_ip_address_host_to_network_order_64(network);
+}
+
 /* -- Comparing ----------------------------------------------------------------------------------------------------- */
 
 int apm_ip_address_compare(apm_ip_address left, apm_ip_address right)
@@ -120,6 +269,13 @@ int apm_ip_address_compare(apm_ip_address left, apm_ip_address right)
 bool apm_ip_address_equals(apm_ip_address left, apm_ip_address right)
 {
     return apm_ip_address_compare(left, right) == 0;
+}
+
+uint32_t apm_ip_address_get_hash_code(apm_ip_address address)
+{
+    uint32_t hash = apm__hash_number(APM__HASH_BEGIN, (uint32_t)address.family);
+    hash = apm__hash_bytes(hash, address.bytes, size_of_family(address.family));
+    return is_ipv6(address) ? apm__hash_number(hash, address.scope_id) : hash;
 }
 
 /* -- Classifying --------------------------------------------------------------------------------------------------- */
@@ -162,6 +318,12 @@ bool apm_ip_address_is_ipv6_teredo(apm_ip_address address)
 bool apm_ip_address_is_ipv6_unique_local(apm_ip_address address)
 {
     return has_prefix(address, 0xfc00, 0xfe00);
+}
+
+bool apm__ip_address_is_unspecified(apm_ip_address address)
+{
+    static const uint8_t zero[IPV6_SIZE];
+    return memcmp(address.bytes, zero, size_of_family(address.family)) == 0;
 }
 
 /* -- Mapping ------------------------------------------------------------------------------------------------------- */

@@ -126,22 +126,43 @@ apm_error apm__text_deliver(const char *text, size_t length, char *buffer, size_
     return APM_ERROR_SUCCESS;
 }
 
+/* Writes the text of an address into the room for the longest one; its length, or 0 if the value is no address. */
+static size_t write_address(apm_ip_address address, char text[APM_IP_ADDRESS_TEXT_SIZE])
+{
+    char *end = text;
+    if (address.family == APM_ADDRESS_FAMILY_INTER_NETWORK) {
+        end = write_ipv4(text, address.bytes);
+    } else if (address.family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6) {
+        end = write_ipv6(text, &address);
+    }
+    return (size_t)(end - text);
+}
+
 apm_error apm_ip_address_format(apm_ip_address address, char *buffer, size_t size)
 {
     if (buffer == NULL) {
         return APM_ERROR_ARGUMENT_NULL;
     }
     char text[APM_IP_ADDRESS_TEXT_SIZE];
-    char *end = text;
-    if (address.family == APM_ADDRESS_FAMILY_INTER_NETWORK) {
-        end = write_ipv4(text, address.bytes);
-    } else if (address.family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6) {
-        end = write_ipv6(text, &address);
-    } else {
-        if (size > 0) {
-            buffer[0] = '\0';
-        }
-        return APM_ERROR_ARGUMENT;
+    size_t length = write_address(address, text);
+    apm_error error = apm__text_deliver(text, length, buffer, size);
+    return length == 0 ? APM_ERROR_ARGUMENT : error;
+}
+
+bool apm__text_try_deliver(const char *text, size_t length, char *buffer, size_t size, size_t *written)
+{
+    bool fits = buffer != NULL && length > 0 && length <= size;
+    if (fits) {
+        memcpy(buffer, text, length);
     }
-    return apm__text_deliver(text, (size_t)(end - text), buffer, size);
+    if (written != NULL) {
+        *written = fits ? length : 0;
+    }
+    return fits;
+}
+
+bool apm_ip_address_try_format(apm_ip_address address, char *buffer, size_t size, size_t *written)
+{
+    char text[APM_IP_ADDRESS_TEXT_SIZE];
+    return apm__text_try_deliver(text, write_address(address, text), buffer, size, written);
 }

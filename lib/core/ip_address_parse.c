@@ -84,6 +84,15 @@ static bool take_number(text_span *text, unsigned base, uint32_t largest, uint32
     return text->at > start;
 }
 
+bool apm__text_read_number(const char *text, size_t length, unsigned largest, unsigned *number)
+{
+    text_span span = {text, text + length};
+    uint32_t value = 0;
+    bool read = take_number(&span, 10, largest, &value) && span.at == span.end;
+    *number = value;
+    return read;
+}
+
 /* Takes "0x", in front of a hexadecimal number. */
 static bool take_hexadecimal_mark(text_span *text)
 {
@@ -321,7 +330,7 @@ bool apm__ip_address_read(const char *text, size_t length, apm_ip_address *addre
     return is_address;
 }
 
-apm_error apm_ip_address_parse(const char *text, apm_ip_address *address)
+apm_error apm_ip_address_parse_span(const char *text, size_t length, apm_ip_address *address)
 {
     if (address == NULL) {
         return APM_ERROR_ARGUMENT_NULL;
@@ -330,5 +339,26 @@ apm_error apm_ip_address_parse(const char *text, apm_ip_address *address)
     if (text == NULL) {
         return APM_ERROR_ARGUMENT_NULL;
     }
-    return apm__ip_address_read(text, strlen(text), address) ? APM_ERROR_SUCCESS : APM_ERROR_FORMAT;
+    return apm__ip_address_read(text, length, address) ? APM_ERROR_SUCCESS : APM_ERROR_FORMAT;
+}
+
+apm_error apm_ip_address_parse(const char *text, apm_ip_address *address)
+{
+    return apm_ip_address_parse_span(text, text == NULL ? 0 : strlen(text), address);
+}
+
+bool apm_ip_address_try_parse(const char *text, apm_ip_address *address)
+{
+    return apm_ip_address_parse(text, address) == APM_ERROR_SUCCESS;
+}
+
+bool apm_ip_address_try_parse_span(const char *text, size_t length, apm_ip_address *address)
+{
+    return apm_ip_address_parse_span(text, length, address) == APM_ERROR_SUCCESS;
+}
+
+bool apm_ip_address_is_valid(const char *text, size_t length)
+{
+    apm_ip_address address;
+    return apm_ip_address_try_parse_span(text, length, &address);
 }

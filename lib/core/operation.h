@@ -22,7 +22,7 @@
 #include "apm/async_result.h"
 #include "apm/error.h"
 #include "apm/handle.h"
-#include "apm/ip_address.h"
+#include "connect_plan.h"
 #include "deadline.h"
 #include "pool.h"
 #include "slot.h"
@@ -56,15 +56,6 @@ enum apm__operation_place {
 };
 
 enum { APM__CALLERS = 5 }; /* how many calls a debug build keeps of those that led to an operation */
-
-/* What is to be connected to; one block, owned by the operation until it is freed. */
-struct apm__connect_plan {
-    size_t count;
-    size_t next;              /* the endpoint that is being tried */
-    bool issued;              /* that attempt has been started */
-    bool unresolved;          /* the name look-up has not answered yet: there is nothing to try */
-    apm_endpoint endpoints[]; /* immutable once resolved */
-};
 
 /*
  * Grouped by who may touch the fields, and within that so that what a receive or send needs lies in the first three

@@ -23,6 +23,7 @@ static const int64_t idle_timeout_ns = 10000000000;
 struct lookup {
     struct lookup *next;
     enum apm__resolver_query query;
+    apm_address_family family;
     apm__resolver_answer *answer;
     void *context;
     char name[APM_DNS_MAX_NAME_LENGTH + 1];
@@ -45,53 +46,80 @@ static bool stopping;
 
 /* -- Looking up -- */
 
-/* Looks a host's entry up; an address as text is turned into a name first. */
-static apm_error resolve_entry(const char *name, apm_host_entry **entry)
+/* An entry of what has been found; NULL in *entry and an error if there is no memory. */
+static apm_error make_entry(const char *name, const apm_ip_address *addresses, size_t count, apm_host_entry **entry)
 {
-    char canonical[NAME_LIMIT] = "";
-    char reverse[NAME_LIMIT];
-    apm_ip_address address;
-    if (apm_ip_address_parse(name, &address) == APM_ERROR_SUCCESS) {
-        apm_error error = apm__os_resolve_address(address, reverse, sizeof reverse);
-        if (error != APM_ERROR_SUCCESS)
-            return error;
-        name = reverse;
-    }
-    apm_ip_address *addresses;
-    size_t count;
-    apm_error error = apm__os_resolve(name, canonical, sizeof canonical, &addresses, &count);
-    if (error != APM_ERROR_SUCCESS)
-        return error;
-    *entry = apm__host_entry_create(canonical, addresses, count);
-    apm__os_free(addresses);
+    *entry = apm__host_entry_create(name, addresses, count);
     return *entry ? APM_ERROR_SUCCESS : APM_ERROR_OUT_OF_MEMORY;
 }
 
-static apm_error resolve_addresses(const char *name, apm_host_entry **entry)
+/* An address is the answer itself, if it is of the family that is wanted; `name` NULL: its text is the name. */
+static apm_error answer_itself(const struct lookup *lookup, apm_ip_address address, const char *name,
+                               apm_host_entry **entry)
 {
+    char text[APM_IP_ADDRESS_TEXT_SIZE];
+    bool wanted = lookup->family == APM_ADDRESS_FAMILY_UNSPECIFIED || lookup->family == address.family;
+    if (!name) {
+        apm_error error = apm_ip_address_format(address, text, sizeof text);
+        APM__CHECK(error == APM_ERROR_SUCCESS); /* it has been read from text, and there is room */
+        name = text;
+    }
+    return make_entry(name, &address, wanted ? 1 : 0, entry);
+}
+
+/* Asks for the addresses of a name, and for its canonical name unless only addresses are wanted. */
+static apm_error ask(const struct lookup *lookup, const char *name, apm_host_entry **entry)
+{
+    char canonical[NAME_LIMIT] = "";
+    bool by_address = lookup->query == APM__RESOLVER_ADDRESSES;
     apm_ip_address *addresses;
     size_t count;
-    apm_error error = apm__os_resolve(name, NULL, 0, &addresses, &count);
+    apm_error error = apm__os_resolve(name, lookup->family, by_address ? NULL : canonical, sizeof canonical, &addresses,
+                                      &count);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    *entry = apm__host_entry_create(name, addresses, count);
+    error = make_entry(by_address ? name : canonical, addresses, count, entry);
     apm__os_free(addresses);
-    return *entry ? APM_ERROR_SUCCESS : APM_ERROR_OUT_OF_MEMORY;
+    return error;
+}
+
+/* Looks an address up backwards, and then the name that this gives. */
+static apm_error ask_backwards(const struct lookup *lookup, apm_ip_address address, apm_host_entry **entry)
+{
+    char name[NAME_LIMIT];
+    apm_error error = apm__os_resolve_address(address, name, sizeof name);
+    if (error != APM_ERROR_SUCCESS)
+        return lookup->query == APM__RESOLVER_RESOLVE ? answer_itself(lookup, address, NULL, entry) : error;
+    error = ask(lookup, name, entry);
+    /* As in .NET a name is an answer also if nothing is known of it, or of it in this family. */
+    return error == APM_ERROR_SUCCESS || error == APM_ERROR_OUT_OF_MEMORY ? error : make_entry(name, NULL, 0, entry);
+}
+
+static apm_error look_up(const struct lookup *lookup, apm_host_entry **entry)
+{
+    char own_name[NAME_LIMIT];
+    const char *name = lookup->name;
+    apm_ip_address address;
+    if (name[0] == '\0') {
+        apm_error error = apm__os_host_name(own_name, sizeof own_name);
+        return error == APM_ERROR_SUCCESS ? ask(lookup, own_name, entry) : error;
+    }
+    if (apm_ip_address_parse(name, &address) != APM_ERROR_SUCCESS)
+        return ask(lookup, name, entry);
+    switch (lookup->query) {
+    case APM__RESOLVER_ADDRESSES: return answer_itself(lookup, address, name, entry);
+    case APM__RESOLVER_BY_NAME: return answer_itself(lookup, address, NULL, entry);
+    case APM__RESOLVER_ENTRY:
+    case APM__RESOLVER_RESOLVE: break;
+    }
+    return ask_backwards(lookup, address, entry);
 }
 
 static void perform(struct lookup *lookup)
 {
-    char own_name[NAME_LIMIT];
-    const char *name = lookup->name;
     apm_host_entry *entry = NULL;
-    apm_error error = APM_ERROR_SUCCESS;
     apm__os_set_native_error(0);
-    if (name[0] == '\0') {
-        error = apm__os_host_name(own_name, sizeof own_name);
-        name = own_name;
-    }
-    if (error == APM_ERROR_SUCCESS)
-        error = lookup->query == APM__RESOLVER_ENTRY ? resolve_entry(name, &entry) : resolve_addresses(name, &entry);
+    apm_error error = look_up(lookup, &entry);
     lookup->answer(lookup->context, error, entry);
     apm__os_free(lookup);
 }
@@ -166,18 +194,19 @@ static bool find_thread_locked(void)
     return true;
 }
 
-apm_error apm__resolver_submit(const char *name, enum apm__resolver_query query, apm__resolver_answer *answer,
+apm_error apm__resolver_submit(const struct apm__resolver_question *question, apm__resolver_answer *answer,
                                void *context)
 {
-    size_t length = strlen(name);
+    size_t length = strlen(question->name);
     APM__CHECK(length <= APM_DNS_MAX_NAME_LENGTH);
     struct lookup *lookup = apm__os_allocate(sizeof *lookup);
     if (!lookup)
         return APM_ERROR_OUT_OF_MEMORY;
-    lookup->query = query;
+    lookup->query = question->query;
+    lookup->family = question->family;
     lookup->answer = answer;
     lookup->context = context;
-    memcpy(lookup->name, name, length + 1);
+    memcpy(lookup->name, question->name, length + 1);
 
     apm__os_mutex_lock(&lock);
     struct lookup *before = tail;

@@ -75,6 +75,7 @@ struct apm__channel {
     int32_t send_timeout_ms;
     struct apm__serving *serving; /* what only servers ask for; NULL before */
     struct apm__group *group;     /* that of the listener which has accepted it; NULL for others, and once closed */
+    int32_t connect_attempt_delay_ms; /* -1: addresses are tried one after another */
 
     /* immutable from creation on */
     apm_address_family family;

@@ -32,6 +32,9 @@ void apm__engine_cancel(struct apm__operation *operation, apm_error reason);
 /* Looks at a channel's pending operations as if its descriptor had become ready. The lock is held, and released. */
 void apm__engine_stir_and_unlock(struct apm__channel *channel);
 
+/* The same for a connect that may try another address. */
+void apm__engine_stir_connect_and_unlock(struct apm__channel *channel);
+
 /*
  * Gives a connect whose name has been looked up, and which is still QUEUED, its plan, which it owns then; or
  * completes it with `error` if that failed. The lock is held, and released; the caller holds a reference to the

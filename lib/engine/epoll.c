@@ -69,6 +69,22 @@ static void unwatch_locked(struct apm__watcher *watcher, struct apm__channel *ch
     apm__os_epoll_remove(from_poller(&watcher->poller)->epoll, channel->descriptor);
 }
 
+static apm_error watch_attempt_locked(struct apm__watcher *watcher, struct apm__channel *channel,
+                                      struct apm__connect_attempt *attempt)
+{
+    if (attempt->watched)
+        return APM_ERROR_SUCCESS;
+    int epoll = from_poller(&watcher->poller)->epoll;
+    apm_error error = apm__os_epoll_add(epoll, attempt->descriptor, APM__OS_READY_OUT, channel->key);
+    attempt->watched = error == APM_ERROR_SUCCESS;
+    return error;
+}
+
+static void unwatch_attempt_locked(struct apm__watcher *watcher, struct apm__connect_attempt *attempt)
+{
+    apm__os_epoll_remove(from_poller(&watcher->poller)->epoll, attempt->descriptor);
+}
+
 apm_error apm__epoll_create(struct apm__poller **poller)
 {
     struct epoll_watcher *self = apm__os_allocate(sizeof *self);
@@ -87,6 +103,8 @@ apm_error apm__epoll_create(struct apm__poller **poller)
         .poller = {.wait = wait, .wake = wake, .dispatch = apm__readiness_dispatch, .destroy = destroy},
         .watch_locked = watch_locked,
         .unwatch_locked = unwatch_locked,
+        .watch_attempt_locked = watch_attempt_locked,
+        .unwatch_attempt_locked = unwatch_attempt_locked,
         .keeps_watching = true};
     *poller = &self->watcher.poller;
     return APM_ERROR_SUCCESS;

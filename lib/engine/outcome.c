@@ -5,6 +5,7 @@
 #include "outcome.h"
 
 #include "check.h"
+#include "connect_race.h"
 #include "engine.h"
 
 /* -- The descriptor ------------------------------------------------------------------------------------------------ */
@@ -49,23 +50,57 @@ static void copy_option(apm__os_socket from, apm__os_socket to, apm__os_option o
     (void)ignored; /* the old socket had it, so the new one takes it */
 }
 
+/* Gives the options of the channel's own descriptor to another one. */
+static void copy_options_locked(const struct apm__channel *channel, apm__os_socket to)
+{
+    apm__os_socket from = channel->descriptor;
+    if (channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6)
+        copy_option(from, to, APM__OS_OPTION_IPV6_ONLY, false);
+    copy_option(from, to, APM__OS_OPTION_NO_DELAY, false);
+    copy_option(from, to, APM__OS_OPTION_LINGER, false);
+    copy_option(from, to, APM__OS_OPTION_REUSE_ADDRESS, false);
+    copy_option(from, to, APM__OS_OPTION_REUSE_PORT, false);
+    if (channel->receive_buffer_set) /* Linux shows twice what was set */
+        copy_option(from, to, APM__OS_OPTION_RECEIVE_BUFFER_SIZE, true);
+    if (channel->send_buffer_set)
+        copy_option(from, to, APM__OS_OPTION_SEND_BUFFER_SIZE, true);
+}
+
+apm_error apm__outcome_create_sibling_locked(struct apm__channel *channel, apm__os_socket *sibling)
+{
+    apm_error error = apm__os_socket_create(channel->family, (int)channel->type, (int)channel->protocol, sibling);
+    if (error == APM_ERROR_SUCCESS)
+        copy_options_locked(channel, *sibling);
+    return error;
+}
+
+/* What was found of the channel's descriptor says nothing about the one that takes its place. */
+static void forget_findings_locked(struct apm__channel *channel)
+{
+    channel->must_try = false;
+    channel->in.drained = false;
+    channel->out.drained = false;
+}
+
+apm_error apm__outcome_install_sibling_locked(struct apm__channel *channel, apm__os_socket sibling)
+{
+    copy_options_locked(channel, sibling); /* they may have been changed since it was made */
+    apm__outcome_unwatch_locked(channel);
+    apm_error error = apm__os_socket_replace(channel->descriptor, sibling);
+    if (error != APM_ERROR_SUCCESS)
+        apm__os_socket_close(sibling);
+    else
+        forget_findings_locked(channel);
+    return error;
+}
+
 apm_error apm__engine_renew_locked(struct apm__channel *channel, bool rebind)
 {
     apm__os_socket old = channel->descriptor;
     apm__os_socket renewed;
-    apm_error error = apm__os_socket_create(channel->family, (int)channel->type, (int)channel->protocol, &renewed);
+    apm_error error = apm__outcome_create_sibling_locked(channel, &renewed);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    if (channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6)
-        copy_option(old, renewed, APM__OS_OPTION_IPV6_ONLY, false);
-    copy_option(old, renewed, APM__OS_OPTION_NO_DELAY, false);
-    copy_option(old, renewed, APM__OS_OPTION_LINGER, false);
-    copy_option(old, renewed, APM__OS_OPTION_REUSE_ADDRESS, false);
-    copy_option(old, renewed, APM__OS_OPTION_REUSE_PORT, false);
-    if (channel->receive_buffer_set) /* Linux shows twice what was set */
-        copy_option(old, renewed, APM__OS_OPTION_RECEIVE_BUFFER_SIZE, true);
-    if (channel->send_buffer_set)
-        copy_option(old, renewed, APM__OS_OPTION_SEND_BUFFER_SIZE, true);
 
     apm_endpoint local;
     rebind = rebind && channel->bound && apm__os_socket_local_endpoint(old, &local) == APM_ERROR_SUCCESS;
@@ -74,11 +109,9 @@ apm_error apm__engine_renew_locked(struct apm__channel *channel, bool rebind)
     apm__os_socket_close(old);
     channel->descriptor = renewed;
     channel->cut_short = false;
-    channel->must_try = false;
     channel->send_ended = false;
     channel->receive_ended = false;
-    channel->in.drained = false;
-    channel->out.drained = false;
+    forget_findings_locked(channel);
     return rebind ? apm__os_socket_bind(renewed, local) : APM_ERROR_SUCCESS;
 }
 
@@ -116,13 +149,16 @@ static bool breaks_connection(const struct apm__channel *channel, apm_error erro
 static void settle_connect_locked(struct apm__channel *channel, struct apm__operation *operation, bool by_wish)
 {
     channel->connecting = false;
+    if (operation->plan->race)
+        apm__connect_race_end_locked(channel, operation);
     if (operation->error == APM_ERROR_SUCCESS) {
         channel->connected = true;
         channel->has_peer = true;
         channel->bound = true;
         return;
     }
-    if (!by_wish || channel->closed || channel->in.running || !operation->plan->issued)
+    bool may_go_on = by_wish || operation->plan->race; /* else the system's own error has ended it */
+    if (!may_go_on || channel->closed || channel->in.running || !operation->plan->issued)
         return;
     /* The kernel goes on connecting a descriptor that nobody wants connected any more. */
     apm_error error = apm__engine_renew_locked(channel, true);

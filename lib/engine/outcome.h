@@ -55,6 +55,12 @@ static inline void apm__outcome_close_taken(apm__os_socket descriptor)
         apm__os_socket_close(descriptor);
 }
 
+/* Makes a descriptor like the channel's own: of its kind, and with its options. */
+apm_error apm__outcome_create_sibling_locked(struct apm__channel *channel, apm__os_socket *sibling);
+
+/* Puts a sibling that has connected in the place of the channel's own; on failure it is closed. */
+apm_error apm__outcome_install_sibling_locked(struct apm__channel *channel, apm__os_socket sibling);
+
 /* Ends the registration with the poller. */
 void apm__outcome_unwatch_locked(struct apm__channel *channel);
 

@@ -5,6 +5,7 @@
 
 #include "apm/socket.h"
 #include "check.h"
+#include "connect_race.h"
 
 static apm_error perform_receive(struct apm__operation *operation, apm__os_socket descriptor)
 {
@@ -32,6 +33,8 @@ static apm_error perform_send(struct apm__operation *operation, apm__os_socket d
 static apm_error perform_connect(struct apm__operation *operation, apm__os_socket descriptor, bool is_ipv6)
 {
     struct apm__connect_plan *plan = operation->plan;
+    if (plan->race)
+        return apm__connect_race_perform(operation, descriptor, is_ipv6);
     for (;;) {
         apm_endpoint remote = plan->endpoints[plan->next];
         bool map = is_ipv6 && remote.address.family == APM_ADDRESS_FAMILY_INTER_NETWORK;

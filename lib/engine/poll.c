@@ -11,7 +11,7 @@
 
 struct entry {
     uint64_t key;
-    struct apm__channel *channel; /* its poller_place is this entry's number plus one */
+    uint32_t *place; /* the poller_place of what is watched: this entry's number plus one */
     apm__os_socket descriptor;
     uint32_t interest;
 };
@@ -59,44 +59,72 @@ static apm_error reserve_locked(struct poll_watcher *self)
     return APM_ERROR_SUCCESS;
 }
 
-static apm_error watch_locked(struct apm__watcher *watcher, struct apm__channel *channel, uint32_t interest)
+/* Adds to the interest of the entry at *place, which is made if it is `new`. */
+static apm_error watch(struct poll_watcher *self, const struct entry *wanted, bool new)
 {
-    struct poll_watcher *self = from_poller(&watcher->poller);
     apm_error error = APM_ERROR_SUCCESS;
     bool tell = false;
     apm__os_mutex_lock(&self->lock);
-    if (!channel->watched) {
+    if (new) {
         error = reserve_locked(self);
         if (error != APM_ERROR_SUCCESS)
             goto unlock;
-        self->entries[self->count++] =
-            (struct entry){.key = channel->key, .channel = channel, .descriptor = channel->descriptor};
-        channel->poller_place = (uint32_t)self->count;
+        self->entries[self->count] = *wanted;
+        self->entries[self->count++].interest = 0;
+        *wanted->place = (uint32_t)self->count;
     }
-    struct entry *entry = &self->entries[channel->poller_place - 1];
-    tell = self->waiting && (entry->interest | interest) != entry->interest;
-    entry->interest |= interest;
+    struct entry *entry = &self->entries[*wanted->place - 1];
+    tell = self->waiting && (entry->interest | wanted->interest) != entry->interest;
+    entry->interest |= wanted->interest;
 unlock:
     apm__os_mutex_unlock(&self->lock);
     if (tell)
-        wake(&watcher->poller);
+        wake(&self->watcher.poller);
     return error;
 }
 
-static void unwatch_locked(struct apm__watcher *watcher, struct apm__channel *channel)
+static void unwatch(struct poll_watcher *self, const uint32_t *place)
 {
-    struct poll_watcher *self = from_poller(&watcher->poller);
     apm__os_mutex_lock(&self->lock);
-    size_t index = channel->poller_place - 1;
+    size_t index = *place - 1;
     self->count--;
     if (index < self->count) {
         self->entries[index] = self->entries[self->count];
-        self->entries[index].channel->poller_place = (uint32_t)index + 1;
+        *self->entries[index].place = (uint32_t)index + 1;
     }
     bool tell = self->waiting; /* lest a closed descriptor be polled for long */
     apm__os_mutex_unlock(&self->lock);
     if (tell)
-        wake(&watcher->poller);
+        wake(&self->watcher.poller);
+}
+
+static apm_error watch_locked(struct apm__watcher *watcher, struct apm__channel *channel, uint32_t interest)
+{
+    struct entry wanted = {
+        .key = channel->key, .place = &channel->poller_place, .descriptor = channel->descriptor, .interest = interest};
+    return watch(from_poller(&watcher->poller), &wanted, !channel->watched);
+}
+
+static void unwatch_locked(struct apm__watcher *watcher, struct apm__channel *channel)
+{
+    unwatch(from_poller(&watcher->poller), &channel->poller_place);
+}
+
+static apm_error watch_attempt_locked(struct apm__watcher *watcher, struct apm__channel *channel,
+                                      struct apm__connect_attempt *attempt)
+{
+    struct entry wanted = {.key = channel->key,
+                           .place = &attempt->poller_place,
+                           .descriptor = attempt->descriptor,
+                           .interest = APM__OS_READY_OUT};
+    apm_error error = watch(from_poller(&watcher->poller), &wanted, !attempt->watched);
+    attempt->watched = attempt->watched || error == APM_ERROR_SUCCESS;
+    return error;
+}
+
+static void unwatch_attempt_locked(struct apm__watcher *watcher, struct apm__connect_attempt *attempt)
+{
+    unwatch(from_poller(&watcher->poller), &attempt->poller_place);
 }
 
 /* -- Waiting -- */
@@ -135,17 +163,29 @@ static size_t copy_table(struct poll_watcher *self)
     return used;
 }
 
-/* Ends the interest of what is reported. Entries may have moved since the copy. */
-static void end_interest_locked(struct poll_watcher *self, uint64_t key, uint32_t ready)
+/* The entry of what was polled, or NULL if it is no longer watched. Entries may have moved since the copy. */
+static struct entry *find_entry_locked(struct poll_watcher *self, uint64_t key, apm__os_socket descriptor)
 {
     const struct apm__channel *channel = (struct apm__channel *)apm__slot_find(&apm__channels, key);
     size_t index = channel->poller_place - 1;
-    if (index >= self->count || self->entries[index].key != key)
-        return; /* no longer watched */
-    if (ready & ~(uint32_t)(APM__OS_READY_IN | APM__OS_READY_OUT))
-        self->entries[index].interest = 0;
+    if (index < self->count && self->entries[index].key == key && self->entries[index].descriptor == descriptor)
+        return &self->entries[index];
+    for (index = 0; index < self->count; index++) /* a channel that has several, or none any more: they are few */
+        if (self->entries[index].key == key && self->entries[index].descriptor == descriptor)
+            return &self->entries[index];
+    return NULL;
+}
+
+/* Ends the interest of what is reported. */
+static void end_interest_locked(struct poll_watcher *self, uint64_t key, const apm__os_poll_entry *polled)
+{
+    struct entry *entry = find_entry_locked(self, key, polled->socket);
+    if (!entry)
+        return;
+    if (polled->ready & ~(uint32_t)(APM__OS_READY_IN | APM__OS_READY_OUT))
+        entry->interest = 0;
     else
-        self->entries[index].interest &= ~ready;
+        entry->interest &= ~polled->ready;
 }
 
 static size_t wait(struct apm__poller *poller, uint64_t *events, size_t capacity, int64_t timeout_ns)
@@ -163,7 +203,7 @@ static size_t wait(struct apm__poller *poller, uint64_t *events, size_t capacity
         if (self->keys[i] == 0) {
             apm__os_bell_clear(self->bell);
         } else if (kept < capacity) {
-            end_interest_locked(self, self->keys[i], self->polled[i].ready);
+            end_interest_locked(self, self->keys[i], &self->polled[i]);
             events[kept++] = apm__watcher_event(self->keys[i], self->polled[i].ready);
         }
     }
@@ -196,6 +236,8 @@ apm_error apm__poll_create(struct apm__poller **poller)
         .poller = {.wait = wait, .wake = wake, .dispatch = apm__readiness_dispatch, .destroy = destroy},
         .watch_locked = watch_locked,
         .unwatch_locked = unwatch_locked,
+        .watch_attempt_locked = watch_attempt_locked,
+        .unwatch_attempt_locked = unwatch_attempt_locked,
         .keeps_watching = false};
     *poller = &self->watcher.poller;
     return APM_ERROR_SUCCESS;

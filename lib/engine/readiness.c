@@ -13,6 +13,7 @@
  * Runs on workers (reports) and on the threads that call Begin, cancel, close and shutdown.
  */
 #include "check.h"
+#include "connect_race.h"
 #include "engine.h"
 #include "outcome.h"
 #include "perform.h"
@@ -93,6 +94,24 @@ static bool must_wait_to_renew_locked(struct apm__channel *channel, const struct
     return channel->renewing;
 }
 
+static bool is_raced(const struct apm__operation *operation)
+{
+    return operation->plan && operation->plan->race;
+}
+
+/* Sees to it that the operation, which would block, is looked at again when that may have changed. */
+static apm_error wait_locked(struct apm__channel *channel, struct apm__direction *direction,
+                             struct apm__operation *operation)
+{
+    bool raced = is_raced(operation);
+    apm_error error = APM_ERROR_SUCCESS;
+    if (!raced || apm__connect_race_uses_own(operation->plan->race))
+        error = watch_locked(channel, direction);
+    if (raced && error == APM_ERROR_SUCCESS)
+        error = apm__connect_race_wait_locked(channel, operation);
+    return error;
+}
+
 /* One attempt at the head, outside the lock. False if it has to wait for a report. Otherwise *error is its outcome. */
 static bool attempt_locked(struct apm__channel *channel, struct apm__direction *direction, apm_error *error,
                            bool *by_wish)
@@ -108,6 +127,8 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
         apm__os_socket descriptor = channel->descriptor;
         bool is_ipv6 = channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
         uint32_t edges = direction->edges;
+        if (is_raced(operation))
+            apm__connect_race_extend_locked(channel, operation);
         operation->place = APM__PLACE_RUNNING;
         apm__channel_unlock(channel);
         *error = apm__perform(operation, descriptor, is_ipv6);
@@ -135,7 +156,7 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
         }
         direction->drained = true;
         operation->place = APM__PLACE_QUEUED;
-        *error = watch_locked(channel, direction);
+        *error = wait_locked(channel, direction, operation);
         return *error != APM_ERROR_SUCCESS;
     }
 }
@@ -309,12 +330,18 @@ void apm__engine_stir_and_unlock(struct apm__channel *channel)
     stir_and_unlock(channel, true, true);
 }
 
+void apm__engine_stir_connect_and_unlock(struct apm__channel *channel)
+{
+    stir_and_unlock(channel, false, true);
+}
+
 void apm__engine_resolved_and_unlock(struct apm__channel *channel, struct apm__operation *operation,
                                      struct apm__connect_plan *plan, apm_error error)
 {
     if (error == APM_ERROR_SUCCESS) {
         apm__os_free(operation->plan);
         operation->plan = plan;
+        apm__connect_race_prepare_locked(channel, operation);
         stir_and_unlock(channel, false, true);
         return;
     }

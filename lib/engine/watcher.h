@@ -21,6 +21,15 @@ struct apm__watcher {
     void (*unwatch_locked)(struct apm__watcher *watcher, struct apm__channel *channel);
 
     /*
+     * The same for a further descriptor of the channel, on which it tries to connect: reports that it is writable, or
+     * has failed, as the channel's own readiness. Where the poller does not keep watching, it is called again for each
+     * further report. `watched` and `poller_place` of the attempt are the poller's meanwhile.
+     */
+    apm_error (*watch_attempt_locked)(struct apm__watcher *watcher, struct apm__channel *channel,
+                                      struct apm__connect_attempt *attempt);
+    void (*unwatch_attempt_locked)(struct apm__watcher *watcher, struct apm__connect_attempt *attempt);
+
+    /*
      * Whether a report comes by itself each time the channel becomes ready (an edge), so that watching once is enough;
      * otherwise interest ends with each report, and is to be renewed.
      */

@@ -181,6 +181,11 @@ typedef int apm__os_socket;
 
 /* Sockets do not block (a call that would gives APM_ERROR_WOULD_BLOCK) and are not inherited by a program executed. */
 apm_error apm__os_socket_create(apm_address_family family, int type, int protocol, apm__os_socket *created);
+/*
+ * Puts what `from` stands for in the place of what `to` does, in one step, so that a call on `to` meets the one or the
+ * other; the old one is closed, and `from` is gone. On failure both are as they were.
+ */
+apm_error apm__os_socket_replace(apm__os_socket to, apm__os_socket from);
 void apm__os_socket_close(apm__os_socket socket); /* blocks if a linger time above 0 is set and data is unsent */
 apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local);
 apm_error apm__os_socket_listen(apm__os_socket socket, int backlog);
@@ -216,6 +221,21 @@ typedef enum apm__os_option {
 
 apm_error apm__os_socket_option(apm__os_socket socket, apm__os_option option, int *value);
 apm_error apm__os_socket_set_option(apm__os_socket socket, apm__os_option option, int value);
+
+/* -- Addresses as bytes ------------------------------------------------------------------------------------------- */
+
+/* Writes the system's number of a family where an address has it; false if there is none. */
+bool apm__os_address_set_family(uint8_t *bytes, apm_address_family family);
+
+/* The family of an address that has one at least; UNSPECIFIED also if the library does not know it. */
+apm_address_family apm__os_address_family(const uint8_t *bytes);
+
+/* The size of the family's addresses; 0 if it has none of its own. */
+size_t apm__os_address_size(apm_address_family family);
+
+/* An IPv4 or IPv6 endpoint as the system writes it, in so many bytes, and back. */
+void apm__os_address_write(uint8_t *bytes, apm_endpoint endpoint);
+void apm__os_address_read(const uint8_t *bytes, apm_endpoint *endpoint);
 
 /* -- Readiness ---------------------------------------------------------------------------------------------------- */
 
@@ -261,10 +281,10 @@ void apm__os_bell_clear(int bell);
 
 /*
  * Look-ups by the system's resolver; they block for as long as that takes. `addresses` is one block for apm__os_free.
- * `canonical_name`, if not NULL, has room for `name_size` bytes.
+ * `canonical_name`, if not NULL, has room for `name_size` bytes. UNSPECIFIED is the addresses of all families.
  */
-apm_error apm__os_resolve(const char *name, char *canonical_name, size_t name_size, apm_ip_address **addresses,
-                          size_t *count);
+apm_error apm__os_resolve(const char *name, apm_address_family family, char *canonical_name, size_t name_size,
+                          apm_ip_address **addresses, size_t *count);
 apm_error apm__os_resolve_address(apm_ip_address address, char *name, size_t name_size);
 apm_error apm__os_host_name(char *buffer, size_t size);
 

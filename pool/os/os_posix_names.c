@@ -47,12 +47,27 @@ static bool to_address(const struct sockaddr *from, apm_ip_address *address)
     return false;
 }
 
-apm_error apm__os_resolve(const char *name, char *canonical_name, size_t name_size, apm_ip_address **addresses,
-                          size_t *count)
+/* The system's number of a family; -1 for one that names are not looked up for. */
+static int to_system_family(apm_address_family family)
+{
+    switch ((int)family) {
+    case APM_ADDRESS_FAMILY_UNSPECIFIED: return AF_UNSPEC;
+    case APM_ADDRESS_FAMILY_INTER_NETWORK: return AF_INET;
+    case APM_ADDRESS_FAMILY_INTER_NETWORK_V6: return AF_INET6;
+    default: return -1;
+    }
+}
+
+apm_error apm__os_resolve(const char *name, apm_address_family family, char *canonical_name, size_t name_size,
+                          apm_ip_address **addresses, size_t *count)
 {
     *addresses = NULL;
     *count = 0;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = canonical_name ? AI_CANONNAME : 0};
+    int system_family = to_system_family(family);
+    if (system_family < 0)
+        return apm__os_translate(EAFNOSUPPORT);
+    struct addrinfo hints = {
+        .ai_family = system_family, .ai_socktype = SOCK_STREAM, .ai_flags = canonical_name ? AI_CANONNAME : 0};
     struct addrinfo *found = NULL;
     int code = getaddrinfo(name, NULL, &hints, &found);
     if (code != 0)

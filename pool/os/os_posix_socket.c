@@ -1,9 +1,10 @@
 /*
- * Socket calls, poll and the bell, by POSIX (accept4 and the SOCK_ flags are Linux's and the BSDs'). Any thread.
+ * Socket calls, poll and the bell, by POSIX (accept4, dup3 and the SOCK_ flags are Linux's and the BSDs'). Any thread.
  */
 #include "os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -72,6 +73,14 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
     if (descriptor < 0) /* a number that cannot be one of a protocol is invalid to Linux, and to .NET as any other */
         return apm__os_translate(errno == EINVAL ? EPROTONOSUPPORT : errno);
     *created = descriptor;
+    return APM_ERROR_SUCCESS;
+}
+
+apm_error apm__os_socket_replace(apm__os_socket to, apm__os_socket from)
+{
+    if (dup3(from, to, O_CLOEXEC) < 0)
+        return apm__os_translate(errno);
+    system_close(from);
     return APM_ERROR_SUCCESS;
 }
 
