@@ -63,7 +63,11 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
     case APM__OPERATION_SEND: return perform_send(operation, descriptor);
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES:
-    case APM__OPERATION_INVOKE: break;
+    case APM__OPERATION_INVOKE:
+    case APM__OPERATION_STREAM_READ:
+    case APM__OPERATION_STREAM_WRITE:
+    case APM__OPERATION_STREAM_READ_EXACTLY:
+    case APM__OPERATION_STREAM_COPY: break;
     }
     const bool is_of_sockets = false;
     APM__CHECK(is_of_sockets);
