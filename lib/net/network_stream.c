@@ -130,7 +130,7 @@ apm_error apm_network_stream_create(apm_socket socket, apm_file_access access, b
     stream->network.socket = socket;
     stream->network.access = access;
     stream->network.owns_socket = owns_socket;
-    return apm__stream_open(stream, 1, created);
+    return apm__stream_open(stream, created);
 }
 
 /* Holds a stream if it is a network stream. */

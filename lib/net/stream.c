@@ -24,9 +24,9 @@ struct apm__stream *apm__stream_allocate(const struct apm__stream_class *type, s
     return stream;
 }
 
-apm_error apm__stream_open(struct apm__stream *stream, uint32_t references, apm_stream *handle)
+apm_error apm__stream_open(struct apm__stream *stream, apm_stream *handle)
 {
-    apm__slot_publish(&stream->slot, references, 0);
+    apm__slot_publish(&stream->slot, 1, 0);
     handle->bits = apm__slot_handle(&apm__streams, &stream->slot);
     if (apm__pool_is_still_open(stream->pool))
         return APM_ERROR_SUCCESS;

@@ -93,10 +93,10 @@ extern struct apm__slot_table apm__streams;
 struct apm__stream *apm__stream_allocate(const struct apm__stream_class *type, struct apm__pool *pool);
 
 /*
- * Gives the stream its handle, and `references`: that of the open stream, and the class's. INVALID_OPERATION if its pool has ended meanwhile: then the stream has been closed, and
+ * Gives the stream its handle. INVALID_OPERATION if its pool has ended meanwhile: then the stream has been closed, and
  * *handle is the null handle.
  */
-apm_error apm__stream_open(struct apm__stream *stream, uint32_t references, apm_stream *handle);
+apm_error apm__stream_open(struct apm__stream *stream, apm_stream *handle);
 
 /* Finds an open stream and takes a reference to it, for apm__stream_release. Errors as apm__slot_acquire. */
 apm_error apm__stream_hold(apm_stream handle, struct apm__stream **stream);
@@ -112,7 +112,8 @@ bool apm__stream_is_closed(apm_stream handle);
 void apm__stream_close_all(const struct apm__pool *pool, bool report);
 
 /*
- * Makes a hosted stream: apm_stream_create with a pool that the caller has resolved. For streams of the library's own.
+ * Makes a hosted stream: apm_stream_create with a pool that the caller has resolved. For streams of the library's own. On
+ * failure no method is called: the context is the caller's as it was.
  */
 apm_error apm__stream_host(struct apm__pool *pool, const apm_stream_methods *methods, void *context,
                            apm_stream *handle);

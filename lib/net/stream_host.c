@@ -125,9 +125,21 @@ apm_error apm__stream_host(struct apm__pool *pool, const apm_stream_methods *met
     stream->hosted.lanes[1] = (struct apm__stream_lane){0};
     stream->hosted.users = 0;
     stream->hosted.closed = false;
-    stream->hosted.ended = false;
+    stream->hosted.ended = true; /* until it is known to stay: a stream that fails closes no context */
     apm__os_mutex_unlock(&stream->lock);
-    return apm__stream_open(stream, 2, handle); /* one is the context's, until that is closed */
+    apm__slot_publish(&stream->slot, 2, 0); /* the open stream's, and the context's */
+    handle->bits = apm__slot_handle(&apm__streams, &stream->slot);
+    if (!apm__pool_is_still_open(pool))
+        apm_stream_close(*handle); /* the pool's end may have missed it */
+    apm__os_mutex_lock(&stream->lock);
+    bool closed = stream->hosted.closed;
+    stream->hosted.ended = closed;
+    apm__os_mutex_unlock(&stream->lock);
+    if (!closed)
+        return APM_ERROR_SUCCESS;
+    *handle = (apm_stream)APM_NULL_HANDLE;
+    apm__stream_release(stream); /* the context's */
+    return APM_ERROR_INVALID_OPERATION;
 }
 
 apm_error apm_stream_create(apm_thread_pool handle, const apm_stream_methods *methods, void *context,
