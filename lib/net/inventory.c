@@ -30,7 +30,6 @@ static const char *const owner_names[] = {
     [APM__KIND_STREAM] = "stream",
     [APM__KIND_TCP_CLIENT] = "TCP client",
     [APM__KIND_TCP_LISTENER] = "TCP listener",
-    [APM__KIND_TCP_LISTENER_CLIENTS] = "TCP listener",
 };
 
 const struct apm__waitable_kind apm__waitable_kinds[APM__WAITABLE_KINDS] = {
@@ -139,6 +138,10 @@ void apm__line_add_callers(struct apm__line *line, struct apm__operation *operat
 void apm__line_add_object(struct apm__line *line, uint64_t bits)
 {
     uint32_t kind = bits & ((1u << APM__SLOT_KIND_BITS) - 1);
+    if (kind == APM__KIND_TCP_LISTENER_CLIENTS) { /* as its handle is */
+        kind = APM__KIND_TCP_LISTENER;
+        bits = bits - APM__KIND_TCP_LISTENER_CLIENTS + APM__KIND_TCP_LISTENER;
+    }
     const char *name = kind < sizeof owner_names / sizeof owner_names[0] ? owner_names[kind] : NULL;
     if (!name)
         name = "object";
