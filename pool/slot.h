@@ -48,7 +48,7 @@ enum apm__slot_kind {
     APM__KIND_STREAM = 16,
     APM__KIND_TCP_CLIENT = 17,
     APM__KIND_TCP_LISTENER = 18,
-    APM__KIND_TCP_LISTENER_CLIENTS = 19, /* no object's: marks accepts of a listener that give clients (tcp_listener.c) */
+    APM__KIND_TCP_LISTENER_CLIENTS = 19, /* no object's: marks a listener's accepts that give clients */
     APM__KIND_LIMIT
 };
 

@@ -138,7 +138,7 @@ TEST(a_read_of_a_systems_pipe_waits_for_data_and_for_the_end_msc_009)
     CHECK(!apm_stream_can_seek(stream));
     CHECK_SUCCESS(apm_stream_begin_read(stream, buffer, 8, ON_CALLBACK(&read)));
     CHECK_PENDING(&read);
-    raw_write(ends[1], "abc", 3);
+    CHECK_EQ(write(ends[1], "abc", 3), 3);
     CHECK_SUCCESS(finish_read(stream, &read, &count));
     CHECK_EQ(count, 3);
     CHECK_SUCCESS(apm_stream_begin_read(stream, buffer, 8, ON_CALLBACK(&read)));

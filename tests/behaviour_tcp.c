@@ -93,8 +93,7 @@ TEST(a_default_client_shows_mapped_addresses_tcc_002)
     struct operation connect;
 
     CHECK_SUCCESS(apm_tcp_client_create(&client));
-    CHECK_SUCCESS(
-        apm_tcp_client_begin_connect_address(client, local.address, local.port, ON_CALLBACK(&connect)));
+    CHECK_SUCCESS(apm_tcp_client_begin_connect_address(client, local.address, local.port, ON_CALLBACK(&connect)));
     CHECK_EQ(apm_async_result_tcp_client(connect.result).bits, client.bits);
     CHECK_SUCCESS(finish_client_connect(client, &connect));
     CHECK(apm_tcp_client_connected(client) && apm_tcp_client_active(client));
@@ -334,8 +333,7 @@ TEST(stop_ends_pending_accepts_with_object_disposed_tcl_004)
     CHECK_ERROR(apm_tcp_listener_end_accept_tcp_client(listener, client_accept.result, &client),
                 APM_ERROR_OBJECT_DISPOSED);
     AWAIT(&socket_accept);
-    CHECK_ERROR(apm_tcp_listener_end_accept_socket(listener, socket_accept.result, &socket),
-                APM_ERROR_OBJECT_DISPOSED);
+    CHECK_ERROR(apm_tcp_listener_end_accept_socket(listener, socket_accept.result, &socket), APM_ERROR_OBJECT_DISPOSED);
     CHECK(apm_tcp_client_is_null(client) && apm_socket_is_null(socket));
     CHECK_SUCCESS(apm_tcp_listener_close(listener));
 }

@@ -114,8 +114,7 @@ TEST(files_are_opened_as_their_mode_says)
                 APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_file_stream_create(path, (apm_file_mode)9, APM_FILE_ACCESS_READ, &stream),
                 APM_ERROR_ARGUMENT_OUT_OF_RANGE);
-    CHECK_ERROR(apm_file_stream_create(path, APM_FILE_MODE_CREATE, APM_FILE_ACCESS_READ, &stream),
-                APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_file_stream_create(path, APM_FILE_MODE_CREATE, APM_FILE_ACCESS_READ, &stream), APM_ERROR_ARGUMENT);
     CHECK_ERROR(apm_file_stream_create(path, APM_FILE_MODE_APPEND, APM_FILE_ACCESS_READ_WRITE, &stream),
                 APM_ERROR_ARGUMENT);
 

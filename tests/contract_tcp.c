@@ -34,12 +34,12 @@ CONTRACT_TEST(clients_connect_in_every_form_and_talk_through_their_streams)
             CHECK_SUCCESS(apm_tcp_client_begin_connect(client, "127.0.0.1", local.port, ON_COMPLETION(&connect)));
             break;
         case 1:
-            CHECK_SUCCESS(apm_tcp_client_begin_connect_address(client, local.address, local.port,
-                                                               ON_COMPLETION(&connect)));
+            CHECK_SUCCESS(
+                apm_tcp_client_begin_connect_address(client, local.address, local.port, ON_COMPLETION(&connect)));
             break;
         case 2:
-            CHECK_SUCCESS(apm_tcp_client_begin_connect_addresses(client, addresses, 2, local.port,
-                                                                 ON_COMPLETION(&connect)));
+            CHECK_SUCCESS(
+                apm_tcp_client_begin_connect_addresses(client, addresses, 2, local.port, ON_COMPLETION(&connect)));
             break;
         case 3: CHECK_SUCCESS(apm_tcp_client_connect(client, "127.0.0.1", local.port)); break;
         case 4: CHECK_SUCCESS(apm_tcp_client_connect_address(client, local.address, local.port)); break;
@@ -87,8 +87,7 @@ TEST(the_deadline_of_a_connect_that_is_not_answered_ends_it)
 
     enter_private_network();
     CHECK_SUCCESS(apm_tcp_client_create(&client));
-    CHECK_SUCCESS(
-        apm_tcp_client_begin_connect_address(client, address_of("203.0.113.1"), 1, ON_CALLBACK(&connect)));
+    CHECK_SUCCESS(apm_tcp_client_begin_connect_address(client, address_of("203.0.113.1"), 1, ON_CALLBACK(&connect)));
     CHECK_SUCCESS(apm_async_result_cancel_after(connect.result, 10));
     AWAIT(&connect);
     CHECK_ERROR(apm_tcp_client_end_connect(client, connect.result), APM_ERROR_TIMED_OUT);

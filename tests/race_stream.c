@@ -10,6 +10,7 @@ struct stream_rival {
     struct operation reads[2];
     struct operation write;
     apm_error begun[3];
+    apm_error flushed;
     uint8_t buffer[4];
 };
 
@@ -20,8 +21,7 @@ static void use_stream(void *argument)
     rival->begun[0] = apm_stream_begin_read(rival->stream, &rival->buffer[0], 1, ON_CALLBACK(&rival->reads[0]));
     rival->begun[1] = apm_stream_begin_write(rival->stream, "ab", 2, ON_CALLBACK(&rival->write));
     rival->begun[2] = apm_stream_begin_read(rival->stream, &rival->buffer[1], 1, ON_CALLBACK(&rival->reads[1]));
-    (void)apm_stream_can_read(rival->stream);
-    (void)apm_stream_flush(rival->stream);
+    rival->flushed = apm_stream_flush(rival->stream);
 }
 
 static bool is_end(apm_error error)
@@ -32,6 +32,7 @@ static bool is_end(apm_error error)
 /* Ends what was begun: each operation has completed, as what it was or cut off by the close. */
 static void settle_rival(struct stream_rival *rival)
 {
+    CHECK(is_end(rival->flushed));
     for (size_t i = 0; i < 3; i++) {
         struct operation *operation = i == 1 ? &rival->write : &rival->reads[i / 2];
 

@@ -1,5 +1,5 @@
 /*
- * Streams in memory: System.IO.MemoryStream, for everything but what is below see stream.h.
+ * Streams in memory: System.IO.MemoryStream. For everything but what is below see stream.h.
  */
 #ifndef APM_MEMORY_STREAM_H
 #define APM_MEMORY_STREAM_H
@@ -29,8 +29,8 @@ APM_API APM_MUST_CHECK apm_error apm_memory_stream_create_buffer(void *buffer, s
                                                                  apm_stream *stream);
 
 /*
- * Copies what the stream holds, from its beginning, wherever its position is; *size is the length of it all, and no more
- * than `capacity` bytes are copied. `buffer` may be NULL if `capacity` is 0.
+ * Copies what the stream holds, from its beginning, wherever its position is; *size is the length of it all, and no
+ * more than `capacity` bytes are copied. `buffer` may be NULL if `capacity` is 0.
  *
  * Errors   APM_ERROR_ARGUMENT no stream in memory.
  * .NET     MemoryStream.ToArray()

@@ -20,7 +20,8 @@ APM_BEGIN_DECLARATIONS
 /*
  * Makes a stream of a connected stream socket. If it owns the socket, closing the stream closes that; if not, the
  * socket goes on, and so do the operations of the stream that are pending. Closing the socket leaves the stream open,
- * with APM_ERROR_OBJECT_DISPOSED for all that needs the socket. By default .NET's does not own it, and reads and writes.
+ * with APM_ERROR_OBJECT_DISPOSED for all that needs the socket. Where .NET is told nothing else its stream does not own
+ * the socket, and both reads and writes.
  *
  * Success  *stream is the handle; apm_stream_close ends it.
  * Failure  *stream is the null handle, and the socket is the caller's as it was.

@@ -236,7 +236,8 @@ APM_API APM_MUST_CHECK apm_error apm_stream_end_read_exactly(apm_stream stream, 
  * Reads exactly `size` bytes, or at least `minimum` of them, and waits for it. At the end of the stream the second one
  * fails only if `throw_on_end_of_stream`; *read is what has been read in any case.
  *
- * Errors   those of apm_stream_read; APM_ERROR_END_OF_STREAM; APM_ERROR_ARGUMENT_OUT_OF_RANGE `minimum` is above `size`.
+ * Errors   those of apm_stream_read; APM_ERROR_END_OF_STREAM; APM_ERROR_ARGUMENT_OUT_OF_RANGE `minimum` is above
+ *          `size`.
  * .NET     Stream.ReadExactly(byte[], int, int), Stream.ReadAtLeast(Span<byte>, int, bool)
  */
 APM_API APM_MUST_CHECK apm_error apm_stream_read_exactly(apm_stream stream, void *buffer, size_t size);

@@ -121,8 +121,7 @@ APM_API bool apm_tcp_client_active(apm_tcp_client client);
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_no_delay(apm_tcp_client client, bool *no_delay);
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_set_no_delay(apm_tcp_client client, bool no_delay);
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_linger_state(apm_tcp_client client, apm_linger_option *linger_state);
-APM_API APM_MUST_CHECK apm_error apm_tcp_client_set_linger_state(apm_tcp_client client,
-                                                                 apm_linger_option linger_state);
+APM_API APM_MUST_CHECK apm_error apm_tcp_client_set_linger_state(apm_tcp_client client, apm_linger_option linger_state);
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_receive_buffer_size(apm_tcp_client client, int *size);
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_set_receive_buffer_size(apm_tcp_client client, int size);
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_send_buffer_size(apm_tcp_client client, int *size);

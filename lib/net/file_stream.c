@@ -152,7 +152,7 @@ apm_error apm_file_stream_create(const char *path, apm_file_mode mode, apm_file_
     file->position = file->first_position;
     apm_stream_methods methods = methods_of(file, access);
     if (error == APM_ERROR_SUCCESS)
-        error = apm__stream_host(apm__pool_default(), &methods, file, stream);
+        error = apm__stream_host(apm__pool_default(), &methods, file, !file->seekable, stream);
     if (error != APM_ERROR_SUCCESS)
         close_file(file);
     return error;

@@ -155,10 +155,25 @@ static void settle_and_unlock(struct apm__stream *stream, struct apm__operation 
     call_close_if(ends, stream);
 }
 
-/* What a method has said; more bytes than fit into the buffer are a defect of the method. */
-static apm_error judge(apm_error error, size_t read, size_t size)
+/* Calls `read`, on whatever thread. More bytes than fit into the buffer are a defect of the method. */
+static apm_error call_read(struct apm__stream *stream, void *buffer, size_t size, size_t *read)
 {
-    return error == APM_ERROR_SUCCESS && read > size ? APM_ERROR_INVALID_OPERATION : error;
+    if (stream->hosted.blocks)
+        apm__pool_begin_blocking();
+    apm_error error = stream->hosted.methods.read(stream->hosted.context, buffer, size, read);
+    if (stream->hosted.blocks)
+        apm__pool_end_blocking();
+    return error == APM_ERROR_SUCCESS && *read > size ? APM_ERROR_INVALID_OPERATION : error;
+}
+
+static apm_error call_write(struct apm__stream *stream, const void *buffer, size_t size)
+{
+    if (stream->hosted.blocks)
+        apm__pool_begin_blocking();
+    apm_error error = stream->hosted.methods.write(stream->hosted.context, buffer, size);
+    if (stream->hosted.blocks)
+        apm__pool_end_blocking();
+    return error;
 }
 
 /* Calls the method for the operation. True: it has completed, or will, by apm_stream_complete. */
@@ -174,10 +189,8 @@ static bool call_method(struct apm__stream *stream, struct apm__operation *opera
                        : methods->begin_read(context, operation->buffer, operation->size, handle);
         return *error == APM_ERROR_SUCCESS;
     }
-    if (write)
-        *error = methods->write(context, operation->buffer, operation->size);
-    else
-        *error = judge(methods->read(context, operation->buffer, operation->size, read), *read, operation->size);
+    *error = write ? call_write(stream, operation->buffer, operation->size)
+                   : call_read(stream, operation->buffer, operation->size, read);
     return false;
 }
 
@@ -292,13 +305,13 @@ static apm_error begin(struct apm__stream *stream, bool write, void *buffer, siz
 }
 
 apm_error apm__hosted_begin_read(struct apm__stream *stream, void *buffer, size_t size, apm_async_callback *callback,
-                            void *state, apm_async_result *result)
+                                 void *state, apm_async_result *result)
 {
     return begin(stream, false, buffer, size, callback, state, result);
 }
 
-apm_error apm__hosted_begin_write(struct apm__stream *stream, const void *buffer, size_t size, apm_async_callback *callback,
-                             void *state, apm_async_result *result)
+apm_error apm__hosted_begin_write(struct apm__stream *stream, const void *buffer, size_t size,
+                                  apm_async_callback *callback, void *state, apm_async_result *result)
 {
     return begin(stream, true, (void *)(uintptr_t)buffer, size, callback, state, result); /* it is only read */
 }
@@ -332,7 +345,7 @@ apm_error apm__hosted_read(struct apm__stream *stream, void *buffer, size_t size
     if (!buffer || size > INT_MAX)
         return buffer ? APM_ERROR_ARGUMENT_OUT_OF_RANGE : APM_ERROR_ARGUMENT_NULL;
     if (methods->read && try_enter_lane(stream, lane)) {
-        apm_error error = judge(methods->read(stream->hosted.context, buffer, size, read), *read, size);
+        apm_error error = call_read(stream, buffer, size, read);
         leave_lane(stream, lane);
         if (error != APM_ERROR_SUCCESS)
             *read = 0;
@@ -352,7 +365,7 @@ apm_error apm__hosted_write(struct apm__stream *stream, const void *buffer, size
     if (!buffer || size > INT_MAX)
         return buffer ? APM_ERROR_ARGUMENT_OUT_OF_RANGE : APM_ERROR_ARGUMENT_NULL;
     if (methods->write && try_enter_lane(stream, lane)) {
-        apm_error error = methods->write(stream->hosted.context, buffer, size);
+        apm_error error = call_write(stream, buffer, size);
         leave_lane(stream, lane);
         return error;
     }
@@ -379,8 +392,7 @@ static struct request *plan_cancel_locked(struct apm__stream *stream, struct apm
 
 static void call_cancel(struct apm__work *work)
 {
-    struct request *request =
-        (struct request *)(void *)((unsigned char *)work - offsetof(struct request, cancel));
+    struct request *request = (struct request *)(void *)((unsigned char *)work - offsetof(struct request, cancel));
     struct apm__operation *operation = request->operation;
     struct apm__stream *stream = stream_of(operation);
     struct apm__stream_lane *lane = lane_for(stream, is_write(operation));

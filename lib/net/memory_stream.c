@@ -142,7 +142,7 @@ static const apm_stream_methods read_only_methods = {
 static apm_error create(struct memory *memory, const apm_stream_methods *methods, apm_stream *stream)
 {
     apm__os_mutex_initialise(&memory->lock);
-    apm_error error = apm__stream_host(apm__pool_default(), methods, memory, stream);
+    apm_error error = apm__stream_host(apm__pool_default(), methods, memory, false, stream);
     if (error != APM_ERROR_SUCCESS)
         close_memory(memory);
     return error;

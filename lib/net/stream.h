@@ -1,7 +1,7 @@
 /*
  * Streams: what a stream's handle names, and what each class of streams supplies.
  *
- * A stream is a slot with a class: the public functions (stream.c, stream_read.c) find it, check what all streams have
+ * A stream is a slot with a class: the public functions (stream.c, stream_copy.c) find it, check what all streams have
  * in common, and call the class. There are two: network streams (network_stream.c), whose operations are those of their
  * socket, and hosted ones (hosted_stream.c), which do what a table of methods says: those of the program, and those in
  * memory and files. Another class, such as that of an encrypted stream, fits beside them.
@@ -31,8 +31,8 @@ enum { APM__STREAM_CAN_READ = 1, APM__STREAM_CAN_WRITE = 2, APM__STREAM_CAN_SEEK
 struct apm__stream;
 
 /*
- * What a class does. The caller holds a reference and no lock, and has checked that the stream can do it, where there is
- * a flag for that; buffers and sizes are the class's to check. Length and position belong to CAN_SEEK.
+ * What a class does. The caller holds a reference and no lock, and has checked that the stream can do it, where there
+ * is a flag for that; buffers and sizes are the class's to check. Length and position belong to CAN_SEEK.
  */
 struct apm__stream_class {
     apm_error misuse; /* what a read or write is that the stream is not for */
@@ -62,8 +62,8 @@ struct apm__stream_lane {
 };
 
 struct apm__stream {
-    struct apm__slot slot;  /* first: the table's view */
-    apm__os_mutex lock;     /* initialised once for the slot */
+    struct apm__slot slot; /* first: the table's view */
+    apm__os_mutex lock;    /* initialised once for the slot */
 
     /* immutable from creation on */
     const struct apm__stream_class *type;
@@ -75,8 +75,10 @@ struct apm__stream {
             apm_file_access access;
         } network;
         struct {
+            /* immutable from creation on */
             apm_stream_methods methods;
             void *context;
+            bool blocks; /* reads and writes may wait: the pool is told, so that another worker takes over */
 
             /* guarded by lock */
             struct apm__stream_lane lanes[2]; /* reads and writes; the first is for both if there is `seek` */
@@ -112,10 +114,10 @@ bool apm__stream_is_closed(apm_stream handle);
 void apm__stream_close_all(const struct apm__pool *pool, bool report);
 
 /*
- * Makes a hosted stream: apm_stream_create with a pool that the caller has resolved. For streams of the library's own. On
- * failure no method is called: the context is the caller's as it was.
+ * Makes a hosted stream: apm_stream_create with a pool that the caller has resolved. For streams of the library's own.
+ * `blocks`: its reads and writes may wait. On failure no method is called: the context is the caller's as it was.
  */
-apm_error apm__stream_host(struct apm__pool *pool, const apm_stream_methods *methods, void *context,
+apm_error apm__stream_host(struct apm__pool *pool, const apm_stream_methods *methods, void *context, bool blocks,
                            apm_stream *handle);
 
 /*

@@ -1,6 +1,6 @@
 /*
- * What takes several reads and writes: reading exactly so much, and copying. As operations these are tasks (task.h); the
- * synchronous twins are loops on the calling thread. Any thread.
+ * What takes several reads and writes: reading exactly so much, and copying. As operations these are tasks (task.h);
+ * the synchronous twins are loops on the calling thread. Any thread.
  */
 #include <limits.h>
 

@@ -109,7 +109,8 @@ static bool has_fitting_timeouts(const apm_stream_methods *methods)
     return count == 0 || count == 4;
 }
 
-apm_error apm__stream_host(struct apm__pool *pool, const apm_stream_methods *methods, void *context, apm_stream *handle)
+apm_error apm__stream_host(struct apm__pool *pool, const apm_stream_methods *methods, void *context, bool blocks,
+                           apm_stream *handle)
 {
     apm_error error = apm__pool_start(pool);
     if (error != APM_ERROR_SUCCESS)
@@ -121,6 +122,7 @@ apm_error apm__stream_host(struct apm__pool *pool, const apm_stream_methods *met
     apm__os_mutex_lock(&stream->lock);
     stream->hosted.methods = *methods;
     stream->hosted.context = context;
+    stream->hosted.blocks = blocks;
     stream->hosted.lanes[0] = (struct apm__stream_lane){0};
     stream->hosted.lanes[1] = (struct apm__stream_lane){0};
     stream->hosted.users = 0;
@@ -156,7 +158,7 @@ apm_error apm_stream_create(apm_thread_pool handle, const apm_stream_methods *me
     apm_error error = apm__pool_acquire(handle, &pool);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    error = apm__stream_host(pool, methods, context, stream);
+    error = apm__stream_host(pool, methods, context, true, stream);
     apm__pool_release(pool);
     return error;
 }

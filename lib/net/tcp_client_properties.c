@@ -10,27 +10,27 @@ bool apm_tcp_client_connected(apm_tcp_client client)
 }
 
 /* A property that is read as the socket's function `read` does, and answers nothing if there is no socket. */
-#define GETTER(name, type, socket_function)                             \
-    apm_error apm_tcp_client_##name(apm_tcp_client client, type *value) \
-    {                                                                   \
-        apm_socket socket;                                              \
-        if (!value)                                                     \
-            return APM_ERROR_ARGUMENT_NULL;                             \
-        *value = (type){0};                                             \
-        apm_error error = apm_tcp_client_client(client, &socket);       \
+#define GETTER(name, type, socket_function)                                         \
+    apm_error apm_tcp_client_##name(apm_tcp_client client, type *value)             \
+    {                                                                               \
+        apm_socket socket;                                                          \
+        if (!value)                                                                 \
+            return APM_ERROR_ARGUMENT_NULL;                                         \
+        *value = (type){0};                                                         \
+        apm_error error = apm_tcp_client_client(client, &socket);                   \
         return error == APM_ERROR_SUCCESS ? socket_function(socket, value) : error; \
     }
 
-#define SETTER(name, type, socket_function)                                  \
-    apm_error apm_tcp_client_set_##name(apm_tcp_client client, type value)   \
-    {                                                                        \
-        apm_socket socket;                                                   \
-        apm_error error = apm_tcp_client_client(client, &socket);            \
+#define SETTER(name, type, socket_function)                                         \
+    apm_error apm_tcp_client_set_##name(apm_tcp_client client, type value)          \
+    {                                                                               \
+        apm_socket socket;                                                          \
+        apm_error error = apm_tcp_client_client(client, &socket);                   \
         return error == APM_ERROR_SUCCESS ? socket_function(socket, value) : error; \
     }
 
-#define PROPERTY(name, type)                      \
-    GETTER(name, type, apm_socket_##name)         \
+#define PROPERTY(name, type)              \
+    GETTER(name, type, apm_socket_##name) \
     SETTER(name, type, apm_socket_set_##name)
 
 GETTER(available, size_t, apm_socket_available)

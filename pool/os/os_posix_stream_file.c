@@ -35,12 +35,8 @@ static apm_error translate(int code)
 static int flags_of(int mode, int access)
 {
     static const int of_mode[] = {
-        [CREATE_NEW] = O_CREAT | O_EXCL,
-        [CREATE] = O_CREAT | O_TRUNC,
-        [OPEN] = 0,
-        [OPEN_OR_CREATE] = O_CREAT,
-        [TRUNCATE] = O_TRUNC,
-        [APPEND] = O_CREAT,
+        [CREATE_NEW] = O_CREAT | O_EXCL, [CREATE] = O_CREAT | O_TRUNC, [OPEN] = 0,
+        [OPEN_OR_CREATE] = O_CREAT,      [TRUNCATE] = O_TRUNC,         [APPEND] = O_CREAT,
     };
     int of_access = access == READ ? O_RDONLY : access == WRITE ? O_WRONLY : O_RDWR;
     return of_mode[mode] | of_access | O_CLOEXEC;
@@ -68,7 +64,8 @@ void apm__os_file_close(apm__os_file file)
     close(file);
 }
 
-apm_error apm__os_file_read(apm__os_file file, bool seekable, int64_t offset, void *buffer, size_t size, size_t *read_size)
+apm_error apm__os_file_read(apm__os_file file, bool seekable, int64_t offset, void *buffer, size_t size,
+                            size_t *read_size)
 {
     ssize_t count;
     *read_size = 0;
