@@ -44,8 +44,8 @@ struct apm_thread_pool_statistics {
     int64_t pending_disconnects;
     int64_t pending_receives;
     int64_t pending_sends;
-    int64_t pending_look_ups; /* of names, begun as such */
-    int64_t pending_invokes;  /* of delegates */
+    int64_t pending_look_ups;          /* of names, begun as such */
+    int64_t pending_invokes;           /* of delegates */
     int64_t pending_stream_operations; /* of streams that are no sockets', and those that consist of several */
 
     int64_t results_completed; /* operations that have completed and have not been ended */

@@ -2,8 +2,8 @@
  * Streams of files: System.IO.FileStream. For everything but what is below see stream.h.
  *
  * Nothing is buffered: each read and write is one of the system's, on a pool thread or on that of a synchronous call.
- * One that is in progress is not interrupted by a cancel. A file that cannot be sought, such as a pipe, has no position:
- * it may be read and written at the same time. Writing to a pipe that nobody reads any more is APM_ERROR_IO.
+ * One that is in progress is not interrupted by a cancel. A file that cannot be sought, such as a pipe, has no
+ * position: it may be read and written at the same time. Writing to a pipe that nobody reads any more is APM_ERROR_IO.
  */
 #ifndef APM_FILE_STREAM_H
 #define APM_FILE_STREAM_H
