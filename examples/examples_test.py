@@ -182,7 +182,7 @@ def test_a_tcp_client_gets_its_messages_back_from_the_tcp_server():
             equal(receive_all(plain), b"plain")
         reset(connect(port))
         equal(server.finish(), 0)
-        equal(sorted(server.lines[1:-1]), ["Client done: 0 bytes.", "Client done: 4005 bytes.", "Client done: 5 bytes."])
+        equal(sorted(server.lines[1:-1]), [f"Client done: {size} bytes." for size in (0, 4005, 5)])
         equal(server.lines[-1], "Server done.")
     equal(run("tcp_client", port, "nobody"), (1, ["ConnectionRefused (10061)"]))
 

@@ -8,7 +8,8 @@
  *
  * The slot's references: one for the open stream, which close drops; one for each call that has resolved the handle,
  * until it returns; and those that the class takes, for its operations and for what it calls. The flag CLOSED refuses
- * the handle; who sets it closes, once. Ends do not resolve the handle: an operation has the stream's bits as its owner.
+ * the handle; who sets it closes, once. Ends do not resolve the handle: an operation has the stream's bits as its
+ * owner.
  *
  * Lock: `lock` is the class's, and comes where a channel's does; no other stream's lock, no channel's, and no method of
  * the program is called under it.
