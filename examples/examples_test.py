@@ -172,6 +172,21 @@ def test_the_transcript_of_the_dotnet_programs_is_reproduced():
         equal(sorted(lines[7:-1]), sorted(rest))
 
 
+def test_a_tcp_client_gets_its_messages_back_from_the_tcp_server():
+    with Program("tcp_server", 3) as server:
+        port = server.read_port()
+        equal(run("tcp_client", port, "hello", "x" * 4000), (0, ["Received: hello", "Received: " + "x" * 4000]))
+        with connect(port) as plain:
+            plain.sendall(b"plain")
+            plain.shutdown(socket.SHUT_WR)
+            equal(receive_all(plain), b"plain")
+        reset(connect(port))
+        equal(server.finish(), 0)
+        equal(sorted(server.lines[1:-1]), [f"Client done: {size} bytes." for size in (0, 4005, 5)])
+        equal(server.lines[-1], "Server done.")
+    equal(run("tcp_client", port, "nobody"), (1, ["ConnectionRefused (10061)"]))
+
+
 def test_a_refused_connection_is_reported_as_dotnet_does():
     equal(run("async_client", unused_port()), (1, ["SocketException ConnectionRefused (10061)"]))
 

@@ -45,6 +45,10 @@ enum apm__slot_kind {
     APM__KIND_BARRIER = 9,
     APM__KIND_TIMER = 10,
     APM__KIND_REGISTERED_WAIT = 11,
+    APM__KIND_STREAM = 16,
+    APM__KIND_TCP_CLIENT = 17,
+    APM__KIND_TCP_LISTENER = 18,
+    APM__KIND_TCP_LISTENER_CLIENTS = 19, /* no object's: marks a listener's accepts that give clients */
     APM__KIND_LIMIT
 };
 

@@ -40,6 +40,14 @@ APM_API void *apm_async_result_async_state(apm_async_result result);
 APM_API apm_socket apm_async_result_socket(apm_async_result result);
 
 /*
+ * The same for operations of a stream, a TCP client or a TCP listener, which have no socket in this sense: the null
+ * handle if the operation was begun on something else.
+ */
+APM_API apm_stream apm_async_result_stream(apm_async_result result);
+APM_API apm_tcp_client apm_async_result_tcp_client(apm_async_result result);
+APM_API apm_tcp_listener apm_async_result_tcp_listener(apm_async_result result);
+
+/*
  * Whether the operation has completed. True also for a result that has been ended, and for no handle at all: there is
  * nothing left to wait for. When it is true, the operation's buffer is the caller's again.
  *

@@ -46,6 +46,7 @@ struct apm_thread_pool_statistics {
     int64_t pending_sends;    /* and waits for room to send */
     int64_t pending_look_ups; /* of names, begun as such */
     int64_t pending_invokes;  /* of delegates; and posts */
+    int64_t pending_stream_operations; /* of streams that are no sockets', and those that consist of several */
 
     int64_t results_completed; /* operations that have completed and have not been ended */
     int64_t sockets_open;      /* of the pool */

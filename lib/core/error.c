@@ -81,6 +81,9 @@ static const error_description descriptions[] = {
     {APM_ERROR_APPLICATION, "Application", "The mutex is not owned by the calling thread"},
     {APM_ERROR_SEMAPHORE_FULL, "SemaphoreFull", "The release would exceed the maximum count of the semaphore"},
     {APM_ERROR_BARRIER_POST_PHASE, "BarrierPostPhase", "The post-phase action of the barrier returned an error"},
+    {APM_ERROR_IO, "IO", "The stream cannot do this, or its medium failed"},
+    {APM_ERROR_END_OF_STREAM, "EndOfStream", "The stream ended before all that was asked for had been read"},
+    {APM_ERROR_FILE_NOT_FOUND, "FileNotFound", "There is no such file, or no such directory on the way to it"},
 };
 
 static const error_description unknown = {APM_ERROR_SUCCESS, "Unknown", "Unknown error"};

@@ -95,6 +95,8 @@ static void free_operation(struct apm__operation *operation)
         operation->entry = NULL;
         apm__os_free(operation->invocation);
         operation->invocation = NULL;
+        apm__os_free(operation->request);
+        operation->request = NULL;
     }
     APM__ASSERT(operation->reserved == NULL && operation->deadline.position == 0);
     apm__slot_free(&apm__operations, &operation->slot);
@@ -210,15 +212,20 @@ static apm_error hold(apm_async_result result, struct apm__operation **operation
     return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_INVALID_OPERATION : error;
 }
 
-apm_error apm_async_result_cancel(apm_async_result result)
+apm_error apm__operation_cancel(apm_async_result result, apm_error reason)
 {
     struct apm__operation *operation;
     apm_error error = hold(result, &operation);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    operation->cancel(operation, APM_ERROR_OPERATION_ABORTED);
+    operation->cancel(operation, reason);
     apm__operation_release(operation);
     return APM_ERROR_SUCCESS;
+}
+
+apm_error apm_async_result_cancel(apm_async_result result)
+{
+    return apm__operation_cancel(result, APM_ERROR_OPERATION_ABORTED);
 }
 
 static void expire(struct apm__deadline *deadline)
@@ -294,23 +301,53 @@ void *apm_async_result_async_state(apm_async_result result)
     return state;
 }
 
-apm_socket apm__operation_socket(const struct apm__operation *operation)
+uint64_t apm__operation_owner(const struct apm__operation *operation, enum apm__slot_kind kind)
 {
     if (apm__atomic_load(&operation->kind, APM__RELAXED) == APM__OPERATION_INVOKE)
-        return (apm_socket)APM_NULL_HANDLE;
-    return (apm_socket){apm__atomic_load(&operation->owner, APM__RELAXED)};
+        return 0; /* the address of a function may look like anything */
+    uint64_t owner = apm__atomic_load(&operation->owner, APM__RELAXED);
+    return (owner & ((1u << APM__SLOT_KIND_BITS) - 1)) == (uint64_t)kind ? owner : 0;
+}
+
+apm_socket apm__operation_socket(const struct apm__operation *operation)
+{
+    return (apm_socket){apm__operation_owner(operation, APM__KIND_SOCKET)};
+}
+
+/* The object of the kind that the result is of, for as long as its slot holds it; or 0. */
+static uint64_t owner_of_result(apm_async_result result, enum apm__slot_kind kind)
+{
+    if (is_current(result))
+        return apm__operation_owner(current, kind);
+    struct apm__operation *operation = look(result);
+    if (!operation)
+        return 0;
+    uint64_t owner = apm__operation_owner(operation, kind);
+    apm__operation_release(operation);
+    return owner;
 }
 
 apm_socket apm_async_result_socket(apm_async_result result)
 {
-    if (is_current(result))
-        return apm__operation_socket(current);
-    struct apm__operation *operation = look(result);
-    if (!operation)
-        return (apm_socket)APM_NULL_HANDLE;
-    apm_socket socket = apm__operation_socket(operation);
-    apm__operation_release(operation);
-    return socket;
+    return (apm_socket){owner_of_result(result, APM__KIND_SOCKET)};
+}
+
+apm_stream apm_async_result_stream(apm_async_result result)
+{
+    return (apm_stream){owner_of_result(result, APM__KIND_STREAM)};
+}
+
+apm_tcp_client apm_async_result_tcp_client(apm_async_result result)
+{
+    return (apm_tcp_client){owner_of_result(result, APM__KIND_TCP_CLIENT)};
+}
+
+apm_tcp_listener apm_async_result_tcp_listener(apm_async_result result)
+{
+    uint64_t clients = owner_of_result(result, APM__KIND_TCP_LISTENER_CLIENTS);
+    if (clients != 0)
+        return (apm_tcp_listener){clients - APM__KIND_TCP_LISTENER_CLIENTS + APM__KIND_TCP_LISTENER};
+    return (apm_tcp_listener){owner_of_result(result, APM__KIND_TCP_LISTENER)};
 }
 
 bool apm_async_result_is_completed(apm_async_result result)

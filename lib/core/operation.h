@@ -36,6 +36,10 @@ enum apm__operation_kind {
     APM__OPERATION_GET_HOST_ENTRY,
     APM__OPERATION_GET_HOST_ADDRESSES,
     APM__OPERATION_INVOKE,
+    APM__OPERATION_STREAM_READ, /* of a stream that is no socket's; those of one are receives and sends */
+    APM__OPERATION_STREAM_WRITE,
+    APM__OPERATION_STREAM_READ_EXACTLY,
+    APM__OPERATION_STREAM_COPY,
     APM__OPERATION_POST,
     APM__OPERATION_WAIT_SENDABLE,
     APM__OPERATION_DRAIN
@@ -66,7 +70,7 @@ struct apm__operation {
     struct apm__work work; /* hands the callback to the pool */
 
     /* immutable from Begin on. `owner` and `kind` are read before the reader has made sure of the generation. */
-    _Atomic uint64_t owner; /* bits of the socket, or of a delegate; 0 for none */
+    _Atomic uint64_t owner; /* bits of the socket, stream, client or listener, or of a delegate; 0 for none */
     _Atomic uint32_t kind;  /* enum apm__operation_kind */
     int32_t flags;          /* of a receive or send */
     void *state;
@@ -110,6 +114,7 @@ struct apm__operation {
     };
     uint64_t accepted;            /* accept: bits of the new socket */
     struct apm_host_entry *entry; /* name look-ups: the answer, until End takes it */
+    void *request;                /* streams and TCP clients: what it is made of, one block, freed with it */
     apm__os_socket descriptor;    /* accept: the connection, between the system call and the channel */
 
     /* guarded by the pool's deadline heap */
@@ -151,8 +156,14 @@ void apm__operation_publish(struct apm__operation *operation);
 /* The run function of an operation's work: calls the callback, and drops the runtime's reference. */
 void apm__operation_run_callback(struct apm__work *work);
 
+/* The bits of the object that an operation is of, if that is of the kind; or 0. */
+uint64_t apm__operation_owner(const struct apm__operation *operation, enum apm__slot_kind kind);
+
 /* The socket that an operation is of; the null handle if it is not of one. */
 apm_socket apm__operation_socket(const struct apm__operation *operation);
+
+/* Asks for the operation to end for `reason`, as apm_async_result_cancel does; the result may be any. */
+apm_error apm__operation_cancel(apm_async_result result, apm_error reason);
 
 /* Drops a reference. */
 void apm__operation_release(struct apm__operation *operation);

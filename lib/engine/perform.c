@@ -67,6 +67,10 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES:
     case APM__OPERATION_INVOKE:
+    case APM__OPERATION_STREAM_READ:
+    case APM__OPERATION_STREAM_WRITE:
+    case APM__OPERATION_STREAM_READ_EXACTLY:
+    case APM__OPERATION_STREAM_COPY:
     case APM__OPERATION_POST:
     case APM__OPERATION_WAIT_SENDABLE:
     case APM__OPERATION_DRAIN: break;

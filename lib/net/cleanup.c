@@ -15,6 +15,8 @@
 #include "process.h"
 #include "registered_wait.h"
 #include "resolver.h"
+#include "stream.h"
+#include "tcp_client.h"
 #include "timer.h"
 #include "waitable.h"
 
@@ -181,6 +183,11 @@ static bool bring_to_rest(struct apm__pool *pool, bool report, uint64_t end_ns)
     for (;; report = false) {
         bool gone = apm__registered_wait_end_all(pool, report);
         gone = apm__timer_end_all(pool, report) && gone;
+        if (pool == apm__pool_default()) {
+            apm__tcp_client_close_all(report);
+            apm__tcp_listener_close_all(report);
+        }
+        apm__stream_close_all(pool, report); /* all of these before the sockets, which they own */
         size_t closed = close_sockets(pool, report);
         if (rest_operations(pool) && closed == 0 && gone && apm__pool_is_quiet(pool))
             return true;

@@ -11,6 +11,7 @@
 
 #include "deadlock.h"
 #include "diagnostics.h"
+#include "engine.h"
 #include "inventory.h"
 #include "pools.h"
 #include "process.h"
@@ -34,6 +35,10 @@ static int64_t *count_of_kind(struct apm_thread_pool_statistics *statistics, uin
     case APM__OPERATION_SEND: return &statistics->pending_sends;
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES: return &statistics->pending_look_ups;
+    case APM__OPERATION_STREAM_READ:
+    case APM__OPERATION_STREAM_WRITE:
+    case APM__OPERATION_STREAM_READ_EXACTLY:
+    case APM__OPERATION_STREAM_COPY: return &statistics->pending_stream_operations;
     case APM__OPERATION_POST:
     case APM__OPERATION_INVOKE: break;
     }
@@ -148,9 +153,9 @@ static void list_sockets(const struct output *output)
 static bool add_place(struct apm__line *line, struct apm__operation *operation)
 {
     struct apm__channel *channel = operation->place_owner;
-    if (apm_socket_is_null(apm__operation_socket(operation))) {
-        bool is_invoke = apm__atomic_load(&operation->kind, APM__RELAXED) == APM__OPERATION_INVOKE;
-        apm__line_add(line, "%s", is_invoke ? "" : ", with the resolver");
+    if (operation->cancel != apm__engine_cancel) {
+        bool is_look_up = apm__atomic_load(&operation->owner, APM__RELAXED) == 0;
+        apm__line_add(line, "%s", is_look_up ? ", with the resolver" : "");
         return true;
     }
     static const char *const places[] = {

@@ -20,6 +20,19 @@ static const char *const kind_names[] = {
     [APM__OPERATION_POST] = "post",
     [APM__OPERATION_WAIT_SENDABLE] = "wait_sendable",
     [APM__OPERATION_DRAIN] = "drain",
+    [APM__OPERATION_STREAM_READ] = "read",
+    [APM__OPERATION_STREAM_WRITE] = "write",
+    [APM__OPERATION_STREAM_READ_EXACTLY] = "read_exactly",
+    [APM__OPERATION_STREAM_COPY] = "copy_to",
+};
+
+/* Objects that are not waited for, by their kind. */
+static const char *const owner_names[] = {
+    [APM__KIND_SOCKET] = "socket",
+    [APM__KIND_OPERATION] = "result",
+    [APM__KIND_STREAM] = "stream",
+    [APM__KIND_TCP_CLIENT] = "TCP client",
+    [APM__KIND_TCP_LISTENER] = "TCP listener",
 };
 
 const struct apm__waitable_kind apm__waitable_kinds[APM__WAITABLE_KINDS] = {
@@ -96,13 +109,14 @@ void apm__line_add(struct apm__line *line, const char *format, ...)
 void apm__line_add_operation(struct apm__line *line, struct apm__operation *operation)
 {
     uint32_t kind = apm__atomic_load(&operation->kind, APM__RELAXED);
-    apm_socket socket = apm__operation_socket(operation);
+    uint64_t owner = apm__atomic_load(&operation->owner, APM__RELAXED);
     apm__line_add(line, "%s", kind_names[kind]);
-    if (!apm_socket_is_null(socket))
-        apm__line_add(line, " of socket %016llx", (unsigned long long)socket.bits);
-    else if (kind == APM__OPERATION_INVOKE)
-        apm__line_add(line, " of function 0x%llx",
-                      (unsigned long long)apm__atomic_load(&operation->owner, APM__RELAXED));
+    if (kind == APM__OPERATION_INVOKE) {
+        apm__line_add(line, " of function 0x%llx", (unsigned long long)owner);
+    } else if (owner != 0) {
+        apm__line_add(line, " of ");
+        apm__line_add_object(line, owner);
+    }
 }
 
 void apm__line_add_callers(struct apm__line *line, struct apm__operation *operation)
@@ -122,7 +136,13 @@ void apm__line_add_callers(struct apm__line *line, struct apm__operation *operat
 void apm__line_add_object(struct apm__line *line, uint64_t bits)
 {
     uint32_t kind = bits & ((1u << APM__SLOT_KIND_BITS) - 1);
-    const char *name = kind == APM__KIND_SOCKET ? "socket" : kind == APM__KIND_OPERATION ? "result" : "object";
+    if (kind == APM__KIND_TCP_LISTENER_CLIENTS) { /* as its handle is */
+        kind = APM__KIND_TCP_LISTENER;
+        bits = bits - APM__KIND_TCP_LISTENER_CLIENTS + APM__KIND_TCP_LISTENER;
+    }
+    const char *name = kind < sizeof owner_names / sizeof owner_names[0] ? owner_names[kind] : NULL;
+    if (!name)
+        name = "object";
     for (size_t i = 0; i < APM__WAITABLE_KINDS; i++)
         if (apm__waitable_kinds[i].table->kind == (enum apm__slot_kind)kind)
             name = apm__waitable_kinds[i].name;

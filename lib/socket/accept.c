@@ -9,9 +9,16 @@
 apm_error apm_socket_begin_accept(apm_socket socket, apm_async_callback *callback, void *state,
                                   apm_async_result *result)
 {
+    return apm__begin_accept_for(socket.bits, socket, callback, state, result);
+}
+
+apm_error apm__begin_accept_for(uint64_t owner, apm_socket socket, apm_async_callback *callback, void *state,
+                                apm_async_result *result)
+{
     struct apm__channel *channel;
     struct apm__operation *operation;
-    apm_error error = apm__begin(socket, APM__OPERATION_ACCEPT, callback, state, result, &channel, &operation);
+    apm_error error = apm__begin_for(owner, socket, APM__OPERATION_ACCEPT, callback, state, result, &channel,
+                                     &operation);
     if (error != APM_ERROR_SUCCESS)
         return error;
     if (!channel->bound || !channel->listening)

@@ -6,6 +6,13 @@
 apm_error apm__begin(apm_socket socket, enum apm__operation_kind kind, apm_async_callback *callback, void *state,
                      apm_async_result *result, struct apm__channel **channel, struct apm__operation **operation)
 {
+    return apm__begin_for(socket.bits, socket, kind, callback, state, result, channel, operation);
+}
+
+apm_error apm__begin_for(uint64_t owner, apm_socket socket, enum apm__operation_kind kind, apm_async_callback *callback,
+                         void *state, apm_async_result *result, struct apm__channel **channel,
+                         struct apm__operation **operation)
+{
     if (result)
         *result = (apm_async_result)APM_NULL_HANDLE;
     apm_error error = apm__channel_lock(socket.bits, channel);
@@ -18,7 +25,7 @@ apm_error apm__begin(apm_socket socket, enum apm__operation_kind kind, apm_async
         return APM_ERROR_NO_BUFFER_SPACE_AVAILABLE;
     }
     struct apm__operation_origin origin = {.kind = kind,
-                                           .owner = socket.bits,
+                                           .owner = owner,
                                            .pool = (*channel)->pool,
                                            .place_owner = *channel,
                                            .cancel = apm__engine_cancel};

@@ -18,6 +18,19 @@
 apm_error apm__begin(apm_socket socket, enum apm__operation_kind kind, apm_async_callback *callback, void *state,
                      apm_async_result *result, struct apm__channel **channel, struct apm__operation **operation);
 
+/* The same for an operation that belongs to another object, such as a stream over the socket: its End names that. */
+apm_error apm__begin_for(uint64_t owner, apm_socket socket, enum apm__operation_kind kind, apm_async_callback *callback,
+                         void *state, apm_async_result *result, struct apm__channel **channel,
+                         struct apm__operation **operation);
+
+/* Begins for an owner what apm_socket_begin_receive, _send and _accept do for the socket, with no flags. */
+apm_error apm__begin_receive_for(uint64_t owner, apm_socket socket, void *buffer, size_t size,
+                                 apm_async_callback *callback, void *state, apm_async_result *result);
+apm_error apm__begin_send_for(uint64_t owner, apm_socket socket, const void *buffer, size_t size,
+                              apm_async_callback *callback, void *state, apm_async_result *result);
+apm_error apm__begin_accept_for(uint64_t owner, apm_socket socket, apm_async_callback *callback, void *state,
+                                apm_async_result *result);
+
 /* Undoes apm__begin and returns `error`. */
 apm_error apm__begin_discard_and_unlock(struct apm__channel *channel, struct apm__operation *operation,
                                         apm_async_result *result, apm_error error);

@@ -79,12 +79,21 @@ apm_error apm_socket_close(apm_socket socket)
     return APM_ERROR_SUCCESS;
 }
 
+/* Whether the calling thread runs the callback of an operation on the socket, which may be one of a stream over it. */
+static bool is_in_callback_of(apm_socket socket)
+{
+    const struct apm__operation *current = apm__operation_current();
+    if (!current || current->cancel != apm__engine_cancel)
+        return false;
+    const struct apm__channel *channel = current->place_owner; /* held until the callback has returned */
+    return apm__slot_handle(&apm__channels, &channel->slot) == socket.bits;
+}
+
 apm_error apm_socket_close_and_wait(apm_socket socket, int timeout_ms)
 {
     if (timeout_ms < -1)
         return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
-    const struct apm__operation *current = apm__operation_current();
-    if (current && socket.bits != 0 && apm__operation_socket(current).bits == socket.bits)
+    if (is_in_callback_of(socket))
         return APM_ERROR_INVALID_OPERATION;
     apm_error error = apm_socket_close(socket);
     if (error != APM_ERROR_SUCCESS)

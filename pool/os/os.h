@@ -277,6 +277,22 @@ void apm__os_bell_destroy(int bell);
 void apm__os_bell_ring(int bell);
 void apm__os_bell_clear(int bell);
 
+/* -- Files -------------------------------------------------------------------------------------------------------- */
+
+typedef int apm__os_file;
+
+/*
+ * Files for streams, by .NET's FileMode and FileAccess as numbers; a directory is ACCESS_DENIED. Calls wait for the
+ * medium. Reads and writes are at `offset`, or where the file is if it cannot be sought (`offset` is not looked at
+ * then). Errors are those of .NET's exceptions: IO, FILE_NOT_FOUND, ACCESS_DENIED.
+ */
+apm_error apm__os_file_open(const char *path, int mode, int access, apm__os_file *file, bool *seekable);
+void apm__os_file_close(apm__os_file file);
+apm_error apm__os_file_read(apm__os_file file, bool seekable, int64_t offset, void *buffer, size_t size, size_t *read);
+apm_error apm__os_file_write(apm__os_file file, bool seekable, int64_t offset, const void *buffer, size_t size);
+apm_error apm__os_file_length(apm__os_file file, int64_t *length);
+apm_error apm__os_file_set_length(apm__os_file file, int64_t length);
+
 /* -- Names -------------------------------------------------------------------------------------------------------- */
 
 /*
