@@ -71,6 +71,7 @@ static const recorded_name other_errors[] = {
     {20004, "Format"},      {20005, "InvalidOperation"}, {20006, "ObjectDisposed"}, {20007, "NotSupported"},
     {20008, "OutOfMemory"}, {20009, "Deadlock"},
     {20010, "AbandonedMutex"}, {20011, "Application"}, {20012, "SemaphoreFull"}, {20013, "BarrierPostPhase"},
+    {20030, "FileNotFound"},
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
@@ -139,7 +140,8 @@ static bool is_value(apm_error error)
     case APM_ERROR_ABANDONED_MUTEX:
     case APM_ERROR_APPLICATION:
     case APM_ERROR_SEMAPHORE_FULL:
-    case APM_ERROR_BARRIER_POST_PHASE: return true;
+    case APM_ERROR_BARRIER_POST_PHASE:
+    case APM_ERROR_FILE_NOT_FOUND: return true;
     }
     return false;
 }

@@ -4,6 +4,7 @@
 #ifndef APM_APM_H
 #define APM_APM_H
 
+#include "apm/array_segment.h"
 #include "apm/async_result.h"
 #include "apm/barrier.h"
 #include "apm/countdown_event.h"
@@ -17,6 +18,8 @@
 #include "apm/semaphore.h"
 #include "apm/registered_wait.h"
 #include "apm/socket.h"
+#include "apm/socket_buffers.h"
+#include "apm/socket_send_file.h"
 #include "apm/thread_pool.h"
 #include "apm/timer.h"
 #include "apm/version.h"

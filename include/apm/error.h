@@ -79,7 +79,8 @@ typedef enum apm_error {
     APM_ERROR_ABANDONED_MUTEX = 20010,       /* AbandonedMutexException: the wait has succeeded, and took the mutex */
     APM_ERROR_APPLICATION = 20011,           /* ApplicationException: a mutex that the calling thread does not own */
     APM_ERROR_SEMAPHORE_FULL = 20012,        /* SemaphoreFullException */
-    APM_ERROR_BARRIER_POST_PHASE = 20013     /* BarrierPostPhaseException: the post-phase action returned an error */
+    APM_ERROR_BARRIER_POST_PHASE = 20013,    /* BarrierPostPhaseException: the post-phase action returned an error */
+    APM_ERROR_FILE_NOT_FOUND = 20030         /* FileNotFoundException, DirectoryNotFoundException */
 } apm_error;
 
 /*

@@ -81,6 +81,7 @@ static const error_description descriptions[] = {
     {APM_ERROR_APPLICATION, "Application", "The mutex is not owned by the calling thread"},
     {APM_ERROR_SEMAPHORE_FULL, "SemaphoreFull", "The release would exceed the maximum count of the semaphore"},
     {APM_ERROR_BARRIER_POST_PHASE, "BarrierPostPhase", "The post-phase action of the barrier returned an error"},
+    {APM_ERROR_FILE_NOT_FOUND, "FileNotFound", "The file, or a directory on the way to it, does not exist"},
 };
 
 static const error_description unknown = {APM_ERROR_SUCCESS, "Unknown", "Unknown error"};

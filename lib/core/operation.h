@@ -35,7 +35,8 @@ enum apm__operation_kind {
     APM__OPERATION_SEND,
     APM__OPERATION_GET_HOST_ENTRY,
     APM__OPERATION_GET_HOST_ADDRESSES,
-    APM__OPERATION_INVOKE
+    APM__OPERATION_INVOKE,
+    APM__OPERATION_SEND_FILE
 };
 
 enum {
@@ -49,6 +50,13 @@ enum apm__operation_place {
     APM__PLACE_QUEUED,  /* in a queue of its channel, or of the resolver; whoever unlinks it owns it */
     APM__PLACE_RUNNING, /* a thread performs it outside the lock; a wish is recorded, and that thread decides */
     APM__PLACE_DETACHED /* somebody owns it and completes it */
+};
+
+/* What `buffer` of an operation points to: the program's memory, or a block that is freed with the operation. */
+enum apm__operation_form {
+    APM__FORM_PLAIN,    /* the program's buffer */
+    APM__FORM_SEGMENTS, /* struct apm__segment_list */
+    APM__FORM_FILE      /* struct apm__file_transfer */
 };
 
 enum { APM__CALLERS = 5 }; /* how many calls a debug build keeps of those that led to an operation */
@@ -78,7 +86,7 @@ struct apm__operation {
     apm_async_callback *callback;
     struct apm__pool *pool;
     void *place_owner; /* the channel; for `cancel` and `finished` */
-    void *buffer;      /* receive, and send, which does not write to it */
+    void *buffer;      /* receive, and send, which does not write to it; see `form` */
     size_t size;
 
     /* guarded by the lock of the place */
@@ -88,6 +96,7 @@ struct apm__operation {
     uint8_t place;  /* enum apm__operation_place */
 
     bool reuse_socket; /* disconnect; immutable once admitted */
+    uint8_t form;      /* enum apm__operation_form; immutable once admitted */
 
     /* the outcome: written by whoever owns the operation, read after SIGNALLED */
     apm_error error;

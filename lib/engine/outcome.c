@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "engine.h"
+#include "transfer.h"
 
 /* -- The descriptor ------------------------------------------------------------------------------------------------ */
 
@@ -130,6 +131,12 @@ static void settle_connect_locked(struct apm__channel *channel, struct apm__oper
         operation->native_error = apm__os_native_error();
 }
 
+bool apm__outcome_disconnects(const struct apm__operation *operation)
+{
+    const struct apm__file_transfer *transfer = apm__file_transfer_of(operation);
+    return transfer ? transfer->disconnects : apm__kind_of(operation) == APM__OPERATION_DISCONNECT;
+}
+
 static void settle_disconnect_locked(struct apm__channel *channel, struct apm__operation *operation)
 {
     channel->renewing = false;
@@ -169,6 +176,12 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
         if (error != APM_ERROR_SUCCESS && operation->transferred > 0)
             channel->cut_short = true;
         break;
+    case APM__OPERATION_SEND_FILE:
+        if (error != APM_ERROR_SUCCESS && operation->transferred > 0 && apm__transfer_is_unfinished(operation))
+            channel->cut_short = true;
+        if (apm__outcome_disconnects(operation))
+            settle_disconnect_locked(channel, operation);
+        break;
     default: break;
     }
     if (!by_wish && breaks_connection(channel, error))
@@ -178,6 +191,8 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
 /* Completes a settled operation, outside the lock; an accept opens the channel of its connection first. */
 void apm__outcome_complete(struct apm__operation *operation)
 {
+    if (operation->form != APM__FORM_PLAIN)
+        apm__transfer_close(operation);
     struct apm__channel *accepted = operation->reserved;
     operation->reserved = NULL;
     if (accepted && operation->error == APM_ERROR_SUCCESS) {

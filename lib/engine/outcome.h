@@ -18,6 +18,16 @@ static inline enum apm__operation_kind apm__kind_of(const struct apm__operation 
     return (enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED);
 }
 
+/* Whether the operation adds to the stream. */
+static inline bool apm__outcome_is_send(const struct apm__operation *operation)
+{
+    enum apm__operation_kind kind = apm__kind_of(operation);
+    return kind == APM__OPERATION_SEND || kind == APM__OPERATION_SEND_FILE;
+}
+
+/* Whether it ends the connection when it succeeds. */
+bool apm__outcome_disconnects(const struct apm__operation *operation);
+
 /* The direction in which the operation queues. */
 static inline struct apm__direction *apm__direction_of(struct apm__channel *channel,
                                                        const struct apm__operation *operation)

@@ -5,9 +5,12 @@
 
 #include "apm/socket.h"
 #include "check.h"
+#include "transfer.h"
 
 static apm_error perform_receive(struct apm__operation *operation, apm__os_socket descriptor)
 {
+    if (operation->form == APM__FORM_SEGMENTS)
+        return apm__transfer_receive_segments(operation, descriptor);
     if (operation->size == 0 && !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND))
         return apm__os_socket_readable(descriptor); /* a receive of nothing waits for something */
     return apm__os_socket_receive(descriptor, operation->buffer, operation->size, operation->flags,
@@ -16,6 +19,8 @@ static apm_error perform_receive(struct apm__operation *operation, apm__os_socke
 
 static apm_error perform_send(struct apm__operation *operation, apm__os_socket descriptor)
 {
+    if (operation->form == APM__FORM_SEGMENTS)
+        return apm__transfer_send_segments(operation, descriptor);
     do {
         size_t sent;
         apm_error error = apm__os_socket_send(descriptor,
@@ -61,6 +66,7 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
     case APM__OPERATION_DISCONNECT: return perform_disconnect(operation, descriptor);
     case APM__OPERATION_RECEIVE: return perform_receive(operation, descriptor);
     case APM__OPERATION_SEND: return perform_send(operation, descriptor);
+    case APM__OPERATION_SEND_FILE: return apm__transfer_send_file(operation, descriptor);
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES:
     case APM__OPERATION_INVOKE: break;

@@ -16,6 +16,7 @@
 #include "engine.h"
 #include "outcome.h"
 #include "perform.h"
+#include "transfer.h"
 
 static struct apm__channel *channel_of(const struct apm__operation *operation)
 {
@@ -45,6 +46,20 @@ static apm_error watch_locked(struct apm__channel *channel, struct apm__directio
         interest |= APM__OS_READY_IN; /* it will be wanted, and registering once is cheaper */
     if (watcher->keeps_watching && (channel->watched & interest) == interest)
         return APM_ERROR_SUCCESS;
+    apm_error error = watcher->watch_locked(watcher, channel, interest);
+    if (error == APM_ERROR_SUCCESS)
+        channel->watched |= interest;
+    return error;
+}
+
+/*
+ * Has the direction reported once more, although it is watched already and may not have stopped being ready: for an
+ * attempt that has stopped halfway, so that whoever comes by continues it.
+ */
+static apm_error watch_again_locked(struct apm__channel *channel, struct apm__direction *direction)
+{
+    struct apm__watcher *watcher = apm__watcher_of(channel);
+    uint32_t interest = direction == &channel->in ? APM__OS_READY_IN : APM__OS_READY_OUT;
     apm_error error = watcher->watch_locked(watcher, channel, interest);
     if (error == APM_ERROR_SUCCESS)
         channel->watched |= interest;
@@ -87,7 +102,7 @@ static bool become_performer_locked(struct apm__channel *channel, struct apm__di
 /* Whether a disconnect that has ended the connection cannot renew the descriptor yet, because of the receives on it. */
 static bool must_wait_to_renew_locked(struct apm__channel *channel, const struct apm__operation *operation)
 {
-    if (apm__kind_of(operation) != APM__OPERATION_DISCONNECT || operation->wish != APM_ERROR_SUCCESS)
+    if (!apm__outcome_disconnects(operation) || operation->wish != APM_ERROR_SUCCESS)
         return false;
     channel->renewing = has_receives_locked(channel) && !channel->closed;
     return channel->renewing;
@@ -100,7 +115,7 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
     struct apm__operation *operation = direction->head;
     *by_wish = false;
     for (;;) {
-        if (apm__kind_of(operation) == APM__OPERATION_SEND && channel->cut_short) {
+        if (channel->cut_short && apm__outcome_is_send(operation)) {
             apm__os_set_native_error(0);
             *error = APM_ERROR_SHUTDOWN;
             return true;
@@ -124,6 +139,12 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
             *error = operation->wish;
             *by_wish = true;
             return true;
+        }
+        const struct apm__file_transfer *transfer = apm__file_transfer_of(operation);
+        if (transfer && transfer->paused) {
+            operation->place = APM__PLACE_QUEUED;
+            *error = watch_again_locked(channel, direction);
+            return *error != APM_ERROR_SUCCESS;
         }
         if (direction->edges != edges)
             continue; /* it became ready during the attempt */
@@ -226,7 +247,7 @@ static bool depends_on_stream(const struct apm__operation *operation)
     enum apm__operation_kind kind = apm__kind_of(operation);
     if (kind == APM__OPERATION_RECEIVE)
         return !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND);
-    return kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_SEND;
+    return kind == APM__OPERATION_ACCEPT || apm__outcome_is_send(operation);
 }
 
 void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation)

@@ -17,6 +17,7 @@ static const char *const kind_names[] = {
     [APM__OPERATION_GET_HOST_ENTRY] = "get_host_entry",
     [APM__OPERATION_GET_HOST_ADDRESSES] = "get_host_addresses",
     [APM__OPERATION_INVOKE] = "invoke",
+    [APM__OPERATION_SEND_FILE] = "send_file",
 };
 
 const struct apm__waitable_kind apm__waitable_kinds[APM__WAITABLE_KINDS] = {

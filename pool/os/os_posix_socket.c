@@ -14,6 +14,7 @@
 
 #include "apm/socket.h"
 #include "os_posix_error.h"
+#include "os_posix_flags.h"
 #include "os_posix_system_call.h"
 
 union address {
@@ -131,7 +132,7 @@ apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, boo
 /* -- Data -- */
 
 /* Translates SocketFlags to the system's; false for those that it does not know. */
-static bool to_system_flags(int flags, int *system_flags)
+bool apm__os_flags_to_system(int flags, int *system_flags)
 {
     const int ignored = APM_SOCKET_FLAGS_TRUNCATED | APM_SOCKET_FLAGS_CONTROL_DATA_TRUNCATED;
     const int known = APM_SOCKET_FLAGS_OUT_OF_BAND | APM_SOCKET_FLAGS_PEEK | APM_SOCKET_FLAGS_DONT_ROUTE;
@@ -145,7 +146,7 @@ apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t siz
 {
     int system_flags = 0;
     *received = 0;
-    if (flags != 0 && !to_system_flags(flags, &system_flags))
+    if (flags != 0 && !apm__os_flags_to_system(flags, &system_flags))
         return apm__os_translate(EOPNOTSUPP);
     ssize_t count;
     do
@@ -161,7 +162,7 @@ apm_error apm__os_socket_send(apm__os_socket socket, const void *buffer, size_t 
 {
     int system_flags = 0;
     *sent = 0;
-    if (flags != 0 && !to_system_flags(flags, &system_flags))
+    if (flags != 0 && !apm__os_flags_to_system(flags, &system_flags))
         return apm__os_translate(EOPNOTSUPP);
     ssize_t count;
     do
