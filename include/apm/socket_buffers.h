@@ -38,8 +38,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_receive_buffers(apm_socket socket, c
                                                             size_t count, apm_socket_flags flags, size_t *received);
 
 /*
- * Starts sending the bytes of `count` buffers, one after another, as one send: it completes when the system has accepted
- * all of them, and they are contiguous in the stream. To be ended by apm_socket_end_send.
+ * Starts sending the bytes of `count` buffers, one after another, as one send: it completes when the system has
+ * accepted all of them, and they are contiguous in the stream. To be ended by apm_socket_end_send.
  *
  * Borrows  the buffers, until the callback is invoked or a wait on the result returns; not the list.
  * Blocks   never.

@@ -40,8 +40,8 @@ typedef struct apm_file_range {
  * The file is opened by Begin, and closed when the send has completed. Its name is copied.
  *
  * Blocks   not for the peer; the file system may take its time to open the file, and the disk to read it.
- * Errors   APM_ERROR_NOT_SUPPORTED the socket is not connected, or its sending direction has been shut down, or the file
- *          has no bytes at places that can be named (a pipe, a socket, a terminal); APM_ERROR_FILE_NOT_FOUND;
+ * Errors   APM_ERROR_NOT_SUPPORTED the socket is not connected, or its sending direction has been shut down, or the
+ *          file has no bytes at places that can be named (a pipe, a socket, a terminal); APM_ERROR_FILE_NOT_FOUND;
  *          APM_ERROR_ACCESS_DENIED it may not be read, or is a directory; APM_ERROR_ARGUMENT an empty name;
  *          APM_ERROR_ARGUMENT_OUT_OF_RANGE a name that is too long; APM_ERROR_TOO_MANY_OPEN_SOCKETS no descriptor is
  *          left.
@@ -60,10 +60,12 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_send_file(apm_socket socket, c
  *          APM_ERROR_ARGUMENT_OUT_OF_RANGE a size is above INT_MAX.
  * .NET     Socket.BeginSendFile(string, byte[], byte[], TransmitFileOptions, AsyncCallback, object)
  */
-APM_API APM_MUST_CHECK apm_error apm_socket_begin_send_file_with_buffers(
-    apm_socket socket, const char *file_name, const void *pre_buffer, size_t pre_size, const void *post_buffer,
-    size_t post_size, apm_transmit_file_options options, apm_async_callback *callback, void *state,
-    apm_async_result *result);
+APM_API APM_MUST_CHECK apm_error apm_socket_begin_send_file_with_buffers(apm_socket socket, const char *file_name,
+                                                                         const void *pre_buffer, size_t pre_size,
+                                                                         const void *post_buffer, size_t post_size,
+                                                                         apm_transmit_file_options options,
+                                                                         apm_async_callback *callback, void *state,
+                                                                         apm_async_result *result);
 
 /*
  * Starts sending a part of a file. A range that begins at the end of the file or behind it has no bytes.
@@ -87,8 +89,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_send_file_descriptor(apm_socke
                                                                        apm_async_result *result);
 
 /*
- * Ends the sending of a file, of any form: *sent is the number of bytes, buffers included, that the system has accepted,
- * also with an error.
+ * Ends the sending of a file, of any form: *sent is the number of bytes, buffers included, that the system has
+ * accepted, also with an error.
  *
  * Errors   those of apm_socket_end_send; APM_ERROR_SOCKET_ERROR the file could not be read: apm_native_error_code has
  *          the reason.
@@ -97,8 +99,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_send_file_descriptor(apm_socke
 APM_API APM_MUST_CHECK apm_error apm_socket_end_send_file(apm_socket socket, apm_async_result result, uint64_t *sent);
 
 /*
- * Sends a file and waits for it, no longer than the send time-out; behind the sends that are pending. The first is .NET's;
- * the others are as their Begins.
+ * Sends a file and waits for it, no longer than the send time-out; behind the sends that are pending. Each form is as
+ * its Begin.
  *
  * Errors   those of Begin and End; APM_ERROR_TIMED_OUT, with *sent as apm_socket_end_send_file;
  *          APM_ERROR_CONNECTION_ABORTED the socket was closed meanwhile; APM_ERROR_NOT_SUPPORTED `options` is not 0: as

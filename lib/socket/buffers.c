@@ -11,7 +11,8 @@
 #include "transfer.h"
 
 /* Copies the list, without the segments that are empty; `size` is that of all. */
-static apm_error copy_list(const apm_array_segment *buffers, size_t count, struct apm__segment_list **list, size_t *size)
+static apm_error copy_list(const apm_array_segment *buffers, size_t count, struct apm__segment_list **list,
+                           size_t *size)
 {
     *list = NULL;
     *size = 0;
@@ -25,7 +26,7 @@ static apm_error copy_list(const apm_array_segment *buffers, size_t count, struc
     if (!copy)
         return APM_ERROR_OUT_OF_MEMORY;
     for (size_t i = 0; i < count; i++) {
-        apm_error error = !buffers[i].buffer                   ? APM_ERROR_ARGUMENT_NULL
+        apm_error error = !buffers[i].buffer                  ? APM_ERROR_ARGUMENT_NULL
                           : buffers[i].size > INT_MAX - *size ? APM_ERROR_ARGUMENT_OUT_OF_RANGE
                                                               : APM_ERROR_SUCCESS;
         if (error != APM_ERROR_SUCCESS) {

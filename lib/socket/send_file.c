@@ -72,8 +72,8 @@ static apm_error prepare(const struct request *request, struct apm__file_transfe
     transfer->head_size = request->head_size;
     transfer->tail = request->tail;
     transfer->tail_size = request->tail_size;
-    transfer->disconnects = (int)request->options & (APM_TRANSMIT_FILE_OPTIONS_DISCONNECT |
-                                                     APM_TRANSMIT_FILE_OPTIONS_REUSE_SOCKET);
+    transfer->disconnects = (int)request->options &
+                            (APM_TRANSMIT_FILE_OPTIONS_DISCONNECT | APM_TRANSMIT_FILE_OPTIONS_REUSE_SOCKET);
     *prepared = transfer;
     return APM_ERROR_SUCCESS;
 }
@@ -114,8 +114,8 @@ static apm_error begin(apm_socket socket, const struct request *request, apm_asy
 
 /* -- The forms -- */
 
-apm_error apm_socket_begin_send_file(apm_socket socket, const char *file_name, apm_async_callback *callback, void *state,
-                                     apm_async_result *result)
+apm_error apm_socket_begin_send_file(apm_socket socket, const char *file_name, apm_async_callback *callback,
+                                     void *state, apm_async_result *result)
 {
     const struct request request = {.name = file_name, .range = whole};
     return begin(socket, &request, callback, state, result);

@@ -174,8 +174,8 @@ enum { APM__OS_SEGMENT_LIMIT = 1024 };
 
 apm_error apm__os_socket_receive_segments(apm__os_socket socket, const apm_array_segment *segments, size_t count,
                                           int flags, size_t *received);
-apm_error apm__os_socket_send_segments(apm__os_socket socket, const apm_array_segment *segments, size_t count, int flags,
-                                       size_t *sent);
+apm_error apm__os_socket_send_segments(apm__os_socket socket, const apm_array_segment *segments, size_t count,
+                                       int flags, size_t *sent);
 
 /* Whether a receive would not wait: APM_ERROR_SUCCESS, APM_ERROR_WOULD_BLOCK, or the socket's pending error. */
 apm_error apm__os_socket_readable(apm__os_socket socket);

@@ -74,8 +74,8 @@ apm_error apm__os_socket_receive_segments(apm__os_socket socket, const apm_array
     return APM_ERROR_SUCCESS;
 }
 
-apm_error apm__os_socket_send_segments(apm__os_socket socket, const apm_array_segment *segments, size_t count, int flags,
-                                       size_t *sent)
+apm_error apm__os_socket_send_segments(apm__os_socket socket, const apm_array_segment *segments, size_t count,
+                                       int flags, size_t *sent)
 {
     int system_flags;
     *sent = 0;
