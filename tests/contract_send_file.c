@@ -27,11 +27,12 @@ static void file_remove(const struct file *file)
 /* A file of that size: zeros that take no room on the disk, and at its head the pattern, at most a mebibyte of it. */
 static struct file file_create(uint64_t size)
 {
+    static const char template[] = "/tmp/apm-send-file-XXXXXX";
     struct file file;
     size_t head = size < (1 << 20) ? (size_t)size : 1 << 20;
     uint8_t *pattern = malloc(head + 1);
 
-    strcpy(file.folder, "/tmp/apm-send-file-XXXXXX");
+    memcpy(file.folder, template, sizeof template);
     CHECK(mkdtemp(file.folder) != NULL);
     snprintf(file.name, sizeof file.name, "%s/file", file.folder);
     int descriptor = open(file.name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -66,6 +67,13 @@ static void read_pattern(int peer, size_t size, uint64_t offset)
 }
 
 enum { BIG = 64 << 20 };
+
+static void die_of_broken_pipes(void)
+{
+    const struct sigaction by_default = {.sa_handler = SIG_DFL};
+
+    CHECK_EQ(sigaction(SIGPIPE, &by_default, NULL), 0);
+}
 
 /* -- What arrives ------------------------------------------------------------------------------------------------ */
 
@@ -280,7 +288,7 @@ CONTRACT_TEST(a_file_on_a_broken_connection_raises_no_signal)
     struct operation send;
     sigset_t pending;
 
-    CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+    die_of_broken_pipes();
     raw_reset(pair.peer);
     for (int i = 0; i < 2; i++) {
         /* The first meets the reset, which ends the connection for the second, or the one after. */
@@ -303,7 +311,7 @@ CONTRACT_TEST(shutdown_ends_a_pending_file_with_shutdown_and_raises_no_signal)
     struct file file = file_create(BIG);
     struct operation send;
 
-    CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+    die_of_broken_pipes();
     CHECK_SUCCESS(apm_socket_begin_send_file(pair.socket, file.name, ON_COMPLETION(&send)));
     CHECK_PENDING(&send);
     CHECK_SUCCESS(apm_socket_shutdown(pair.socket, APM_SOCKET_SHUTDOWN_SEND));

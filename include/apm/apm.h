@@ -18,6 +18,7 @@
 #include "apm/semaphore.h"
 #include "apm/registered_wait.h"
 #include "apm/socket.h"
+#include "apm/socket_accept.h"
 #include "apm/socket_buffers.h"
 #include "apm/socket_send_file.h"
 #include "apm/thread_pool.h"

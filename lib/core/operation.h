@@ -36,7 +36,8 @@ enum apm__operation_kind {
     APM__OPERATION_GET_HOST_ENTRY,
     APM__OPERATION_GET_HOST_ADDRESSES,
     APM__OPERATION_INVOKE,
-    APM__OPERATION_SEND_FILE
+    APM__OPERATION_SEND_FILE,
+    APM__OPERATION_ACCEPT_RECEIVE
 };
 
 enum {
@@ -56,7 +57,8 @@ enum apm__operation_place {
 enum apm__operation_form {
     APM__FORM_PLAIN,    /* the program's buffer */
     APM__FORM_SEGMENTS, /* struct apm__segment_list */
-    APM__FORM_FILE      /* struct apm__file_transfer */
+    APM__FORM_FILE,     /* struct apm__file_transfer */
+    APM__FORM_ACCEPT    /* struct apm__accept_request */
 };
 
 enum { APM__CALLERS = 5 }; /* how many calls a debug build keeps of those that led to an operation */

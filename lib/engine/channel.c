@@ -36,6 +36,8 @@ struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_fam
     channel->receive_timeout_ms = 0;
     channel->send_timeout_ms = 0;
     channel->close_waiters = 0;
+    channel->receiving = NULL;
+    channel->unread_error = APM_ERROR_SUCCESS;
     channel->closed = false;
     channel->renewing = false;
     channel->bound = false;

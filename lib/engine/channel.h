@@ -63,6 +63,8 @@ struct apm__channel {
     bool reuse_address;
     bool receive_buffer_set; /* by the user: a descriptor that takes this one's place gets it, too */
     bool send_buffer_set;
+    struct apm__operation *receiving; /* accepts that wait for data on connections taken from this listener */
+    apm_error unread_error;           /* what such an accept has met on this connection, for the next receive */
     uint32_t poller_place;  /* the poller's own */
     uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */
     int32_t receive_timeout_ms;

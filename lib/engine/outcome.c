@@ -4,6 +4,7 @@
  */
 #include "outcome.h"
 
+#include "accept_receive.h"
 #include "check.h"
 #include "engine.h"
 #include "transfer.h"
@@ -75,6 +76,7 @@ apm_error apm__engine_renew_locked(struct apm__channel *channel, bool rebind)
     apm__os_socket_close(old);
     channel->descriptor = renewed;
     channel->cut_short = false;
+    channel->unread_error = APM_ERROR_SUCCESS;
     channel->must_try = false;
     channel->send_ended = false;
     channel->receive_ended = false;
@@ -176,6 +178,7 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
         if (error != APM_ERROR_SUCCESS && operation->transferred > 0)
             channel->cut_short = true;
         break;
+    case APM__OPERATION_ACCEPT_RECEIVE: apm__accept_receive_settle_locked(channel, operation, by_wish); break;
     case APM__OPERATION_SEND_FILE:
         if (error != APM_ERROR_SUCCESS && operation->transferred > 0 && apm__transfer_is_unfinished(operation))
             channel->cut_short = true;
@@ -191,7 +194,11 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
 /* Completes a settled operation, outside the lock; an accept opens the channel of its connection first. */
 void apm__outcome_complete(struct apm__operation *operation)
 {
-    if (operation->form != APM__FORM_PLAIN)
+    if (operation->form == APM__FORM_ACCEPT) {
+        apm__accept_receive_go_on(operation);
+        return;
+    }
+    if (operation->form == APM__FORM_FILE)
         apm__transfer_close(operation);
     struct apm__channel *accepted = operation->reserved;
     operation->reserved = NULL;

@@ -33,7 +33,7 @@ static inline struct apm__direction *apm__direction_of(struct apm__channel *chan
                                                        const struct apm__operation *operation)
 {
     enum apm__operation_kind kind = apm__kind_of(operation);
-    bool in = kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_RECEIVE;
+    bool in = kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_RECEIVE || kind == APM__OPERATION_ACCEPT_RECEIVE;
     return in ? &channel->in : &channel->out;
 }
 

@@ -3,6 +3,7 @@
  */
 #include "perform.h"
 
+#include "accept_receive.h"
 #include "apm/socket.h"
 #include "check.h"
 #include "transfer.h"
@@ -62,6 +63,7 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
 {
     switch ((enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED)) {
     case APM__OPERATION_ACCEPT: return apm__os_socket_accept(descriptor, &operation->descriptor);
+    case APM__OPERATION_ACCEPT_RECEIVE: return apm__accept_receive_perform(operation, descriptor);
     case APM__OPERATION_CONNECT: return perform_connect(operation, descriptor, is_ipv6);
     case APM__OPERATION_DISCONNECT: return perform_disconnect(operation, descriptor);
     case APM__OPERATION_RECEIVE: return perform_receive(operation, descriptor);

@@ -12,6 +12,7 @@
  *
  * Runs on workers (reports) and on the threads that call Begin, cancel, close and shutdown.
  */
+#include "accept_receive.h"
 #include "check.h"
 #include "engine.h"
 #include "outcome.h"
@@ -118,6 +119,12 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
         if (channel->cut_short && apm__outcome_is_send(operation)) {
             apm__os_set_native_error(0);
             *error = APM_ERROR_SHUTDOWN;
+            return true;
+        }
+        if (channel->unread_error && apm__kind_of(operation) == APM__OPERATION_RECEIVE) {
+            apm__os_set_native_error(0);
+            *error = channel->unread_error;
+            channel->unread_error = APM_ERROR_SUCCESS;
             return true;
         }
         apm__os_socket descriptor = channel->descriptor;
@@ -247,7 +254,7 @@ static bool depends_on_stream(const struct apm__operation *operation)
     enum apm__operation_kind kind = apm__kind_of(operation);
     if (kind == APM__OPERATION_RECEIVE)
         return !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND);
-    return kind == APM__OPERATION_ACCEPT || apm__outcome_is_send(operation);
+    return kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_ACCEPT_RECEIVE || apm__outcome_is_send(operation);
 }
 
 void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation)
@@ -281,6 +288,12 @@ void apm__engine_cancel(struct apm__operation *operation, apm_error reason)
 {
     struct apm__channel *channel = channel_of(operation);
     apm__os_mutex_lock(&channel->lock);
+    struct apm__channel *connection = apm__accept_receive_connection_locked(operation);
+    if (connection) { /* it is there that it waits by now */
+        apm__channel_unlock(channel);
+        channel = connection;
+        apm__os_mutex_lock(&channel->lock);
+    }
     if (operation->place != APM__PLACE_QUEUED) {
         if (operation->place == APM__PLACE_RUNNING && operation->wish == APM_ERROR_SUCCESS)
             operation->wish = reason;
@@ -301,6 +314,12 @@ void apm__engine_stir_and_unlock(struct apm__channel *channel)
 {
     channel->must_try = true;
     stir_and_unlock(channel, true, true);
+}
+
+void apm__engine_requeue_and_unlock(struct apm__channel *channel, struct apm__operation *operation)
+{
+    append_locked(apm__direction_of(channel, operation), operation);
+    stir_and_unlock(channel, true, false);
 }
 
 void apm__engine_resolved_and_unlock(struct apm__channel *channel, struct apm__operation *operation,
@@ -359,6 +378,7 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
     taken = reverse(take_queue_locked(channel, &channel->out, taken));
     apm__outcome_unwatch_locked(channel);
     apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
+    bool receiving = channel->receiving != NULL; /* a closed listener gets no more of them */
     apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
     while (taken) {
@@ -366,6 +386,8 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
         apm__outcome_complete(taken);
         taken = next;
     }
+    if (receiving)
+        apm__accept_receive_end_all(channel);
     apm__channel_release(channel);
 }
 

@@ -24,7 +24,8 @@
 static int64_t *count_of_kind(struct apm_thread_pool_statistics *statistics, uint32_t kind)
 {
     switch ((enum apm__operation_kind)kind) {
-    case APM__OPERATION_ACCEPT: return &statistics->pending_accepts;
+    case APM__OPERATION_ACCEPT:
+    case APM__OPERATION_ACCEPT_RECEIVE: return &statistics->pending_accepts;
     case APM__OPERATION_CONNECT: return &statistics->pending_connects;
     case APM__OPERATION_DISCONNECT: return &statistics->pending_disconnects;
     case APM__OPERATION_RECEIVE: return &statistics->pending_receives;

@@ -18,6 +18,7 @@ static const char *const kind_names[] = {
     [APM__OPERATION_GET_HOST_ADDRESSES] = "get_host_addresses",
     [APM__OPERATION_INVOKE] = "invoke",
     [APM__OPERATION_SEND_FILE] = "send_file",
+    [APM__OPERATION_ACCEPT_RECEIVE] = "accept_receive",
 };
 
 const struct apm__waitable_kind apm__waitable_kinds[APM__WAITABLE_KINDS] = {

@@ -25,6 +25,19 @@ static struct timespec to_timespec(int64_t duration_ns)
     return (struct timespec){.tv_sec = (time_t)(duration_ns / 1000000000), .tv_nsec = (long)(duration_ns % 1000000000)};
 }
 
+apm_error apm__os_socket_move(apm__os_socket socket, apm__os_socket place)
+{
+    int code = 0;
+    while (dup3(socket, place, O_CLOEXEC) < 0) {
+        code = errno;
+        if (code != EINTR && code != EBUSY) /* another thread is in open, which has the place for a moment */
+            break;
+        code = 0;
+    }
+    syscall(SYS_close, socket);
+    return code == 0 ? APM_ERROR_SUCCESS : apm__os_translate(code);
+}
+
 int apm__os_processor_count(void)
 {
     cpu_set_t allowed;
