@@ -198,7 +198,7 @@ CONTRACT_TEST(the_accept_socket_becomes_the_connection_and_its_receives_get_what
     int timeout_ms;
 
     CHECK_SUCCESS(apm_socket_set_receive_timeout(own, 77));
-    CHECK_SUCCESS(apm_socket_begin_accept_into(listener, own, NULL, 0, ON_COMPLETION(&accept)));
+    CHECK_SUCCESS(apm_socket_begin_accept_socket(listener, own, NULL, 0, ON_COMPLETION(&accept)));
     CHECK_SUCCESS(apm_socket_begin_receive(own, &byte, 1, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&receive)));
     CHECK_PENDING(&receive);
     int peer = raw_connect(local);
@@ -231,7 +231,7 @@ CONTRACT_TEST(the_accept_socket_receives_the_first_data)
     uint8_t buffer[4] = {0};
     size_t transferred;
 
-    CHECK_SUCCESS(apm_socket_begin_accept_into(listener, own, buffer, sizeof buffer, ON_COMPLETION(&accept)));
+    CHECK_SUCCESS(apm_socket_begin_accept_socket(listener, own, buffer, sizeof buffer, ON_COMPLETION(&accept)));
     int peer = raw_connect(local);
     CHECK_PENDING(&accept);
     raw_write(peer, "abc", 3);
@@ -252,7 +252,7 @@ CONTRACT_TEST(closing_the_accept_socket_first_closes_the_connection_that_comes)
     apm_socket accepted;
     struct operation accept;
 
-    CHECK_SUCCESS(apm_socket_begin_accept_into(listener, own, NULL, 0, ON_COMPLETION(&accept)));
+    CHECK_SUCCESS(apm_socket_begin_accept_socket(listener, own, NULL, 0, ON_COMPLETION(&accept)));
     CHECK_SUCCESS(apm_socket_close(own));
     int peer = raw_connect(local);
     CHECK_ERROR(finish(listener, &accept, &accepted, NULL), APM_ERROR_OPERATION_ABORTED);
@@ -271,7 +271,7 @@ CONTRACT_TEST(an_accept_socket_can_connect_again_when_its_accept_has_been_cancel
     struct operation accept;
     struct operation connect;
 
-    CHECK_SUCCESS(apm_socket_begin_accept_into(listener, own, NULL, 0, ON_COMPLETION(&accept)));
+    CHECK_SUCCESS(apm_socket_begin_accept_socket(listener, own, NULL, 0, ON_COMPLETION(&accept)));
     CHECK_SUCCESS(apm_socket_begin_connect(own, local, ON_COMPLETION(&connect)));
     CHECK_ERROR(finish_connect(own, &connect), APM_ERROR_ALREADY_IN_PROGRESS);
     CHECK_SUCCESS(apm_async_result_cancel(accept.result));
@@ -304,9 +304,9 @@ CONTRACT_TEST(what_cannot_be_accepted_is_refused)
     CHECK_ERROR(apm_socket_begin_accept_receive(listener, NULL, 1, ON_COMPLETION(&accept)), APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_socket_begin_accept_receive(listener, &byte, too_much, ON_COMPLETION(&accept)),
                 APM_ERROR_ARGUMENT_OUT_OF_RANGE);
-    CHECK_ERROR(apm_socket_begin_accept_into(listener, closed, NULL, 0, ON_COMPLETION(&accept)),
+    CHECK_ERROR(apm_socket_begin_accept_socket(listener, closed, NULL, 0, ON_COMPLETION(&accept)),
                 APM_ERROR_OBJECT_DISPOSED);
-    CHECK_ERROR(apm_socket_begin_accept_into(listener, v6, NULL, 0, ON_COMPLETION(&accept)), APM_ERROR_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_begin_accept_socket(listener, v6, NULL, 0, ON_COMPLETION(&accept)), APM_ERROR_NOT_SUPPORTED);
     CHECK_SUCCESS(apm_socket_begin_accept_receive(listener, &byte, 1, ON_COMPLETION(&accept)));
     CHECK_ERROR(apm_socket_end_accept(listener, accept.result, &accepted), APM_ERROR_ARGUMENT);
     CHECK_ERROR(apm_socket_end_accept_receive(listener, accept.result, NULL, NULL), APM_ERROR_ARGUMENT_NULL);

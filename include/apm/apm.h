@@ -20,6 +20,7 @@
 #include "apm/socket.h"
 #include "apm/socket_accept.h"
 #include "apm/socket_buffers.h"
+#include "apm/socket_connect.h"
 #include "apm/socket_send_file.h"
 #include "apm/thread_pool.h"
 #include "apm/timer.h"

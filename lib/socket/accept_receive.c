@@ -54,7 +54,7 @@ static apm_error prepare(const struct apm__channel *listener, apm_socket accept_
     return APM_ERROR_SUCCESS;
 }
 
-apm_error apm_socket_begin_accept_into(apm_socket socket, apm_socket accept_socket, void *buffer, size_t receive_size,
+apm_error apm_socket_begin_accept_socket(apm_socket socket, apm_socket accept_socket, void *buffer, size_t receive_size,
                                        apm_async_callback *callback, void *state, apm_async_result *result)
 {
     struct apm__channel *channel;
@@ -95,7 +95,7 @@ apm_error apm_socket_begin_accept_into(apm_socket socket, apm_socket accept_sock
 apm_error apm_socket_begin_accept_receive(apm_socket socket, void *buffer, size_t receive_size,
                                           apm_async_callback *callback, void *state, apm_async_result *result)
 {
-    return apm_socket_begin_accept_into(socket, (apm_socket)APM_NULL_HANDLE, buffer, receive_size, callback, state,
+    return apm_socket_begin_accept_socket(socket, (apm_socket)APM_NULL_HANDLE, buffer, receive_size, callback, state,
                                         result);
 }
 
