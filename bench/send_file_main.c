@@ -106,7 +106,7 @@ static int run(uint16_t port, const char *name, uint64_t size, double *cpu, doub
 int main(int argc, char **argv)
 {
     uint64_t size = (argc > 1 ? strtoull(argv[1], NULL, 10) : 1024) << 20;
-    int rounds = argc > 2 ? atoi(argv[2]) : 5;
+    int rounds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 5;
     double cpu[MOST_ROUNDS];
     double wall[MOST_ROUNDS];
     char name[] = "/tmp/apm-send-file-XXXXXX";

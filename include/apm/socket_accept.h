@@ -38,9 +38,10 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_accept_receive(apm_socket sock
  *          closed, or none; APM_ERROR_NOT_SUPPORTED its family or type is not the listener's.
  * .NET     Socket.BeginAccept(Socket, int, AsyncCallback, object)
  */
-APM_API APM_MUST_CHECK apm_error apm_socket_begin_accept_socket(apm_socket socket, apm_socket accept_socket, void *buffer,
-                                                              size_t receive_size, apm_async_callback *callback,
-                                                              void *state, apm_async_result *result);
+APM_API APM_MUST_CHECK apm_error apm_socket_begin_accept_socket(apm_socket socket, apm_socket accept_socket,
+                                                                void *buffer, size_t receive_size,
+                                                                apm_async_callback *callback, void *state,
+                                                                apm_async_result *result);
 
 /*
  * Ends either: *accepted is the connection, which apm_socket_close ends, and *transferred the number of bytes received,

@@ -2,19 +2,19 @@
  * Accepts that receive: one operation with two phases.
  *
  * In the first it is an accept in its listener's queue, like any other. When it has taken a connection it leaves that
- * queue, so that it holds up no other accept, and enters the queue of the connection's receives, where it waits for the
- * first data. From the moment in which it has a connection it ends with success, whatever happens: a cancel, a
+ * queue, so that it holds up no other accept, and enters the queue of the connection's receives, where it waits for
+ * the first data. From the moment in which it has a connection it ends with success, whatever happens: a cancel, a
  * deadline, the end of the listener, of the connection, or an error of it, all end the waiting only, and the connection
  * is the program's. An error that the wait has met is left for the connection's next receive (channel.unread_error).
  *
- * Whose lock. The place of the operation, and its wish, are guarded by the listener's lock in the first phase and by the
- * connection's in the second. `receiving`, which says which of the two it is, is guarded by the listener's; whoever
+ * Whose lock. The place of the operation, and its wish, are guarded by the listener's lock in the first phase and by
+ * the connection's in the second. `receiving`, which says which of the two it is, is guarded by the listener's; whoever
  * wants to cancel looks there first. It is set while the operation is RUNNING, so a wish of that moment is recorded
  * under either lock, and the thread that moves the operation looks at it under the connection's lock, in one step with
  * queueing it. Never are both locks held.
  *
- * The listener has a list of the operations in their second phase (channel.receiving), for its close; an operation is on
- * it until it is about to complete.
+ * The listener has a list of the operations in their second phase (channel.receiving), for its close; an operation is
+ * on it until it is about to complete.
  */
 #ifndef APM__ACCEPT_RECEIVE_H
 #define APM__ACCEPT_RECEIVE_H

@@ -27,8 +27,8 @@ void apm__engine_cancel(struct apm__operation *operation, apm_error reason);
 void apm__engine_stir_and_unlock(struct apm__channel *channel);
 
 /*
- * Queues an operation that is in its second phase (accept_receive.h) behind the receives of its connection. Locks as for
- * the start; the caller holds a reference to the channel for it.
+ * Queues an operation that is in its second phase (accept_receive.h) behind the receives of its connection. Locks as
+ * for the start; the caller holds a reference to the channel for it.
  */
 void apm__engine_requeue_and_unlock(struct apm__channel *channel, struct apm__operation *operation);
 

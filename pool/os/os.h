@@ -157,7 +157,7 @@ apm_error apm__os_socket_listen(apm__os_socket socket, int backlog);
 apm_error apm__os_socket_accept(apm__os_socket socket, apm__os_socket *accepted);
 apm_error apm__os_socket_shutdown(apm__os_socket socket, int how);
 
-/* Has the number `place` stand for the socket that `socket` is, and closes what it stood for, and `socket` in any case. */
+/* Has the number `place` stand for what `socket` is, and closes what it stood for, and `socket` in any case. */
 apm_error apm__os_socket_move(apm__os_socket socket, apm__os_socket place);
 
 /*
