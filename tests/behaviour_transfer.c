@@ -230,8 +230,13 @@ TEST(closing_the_listener_aborts_the_accept_and_ends_the_wait_for_data_cls_007)
     uint8_t buffer[2];
 
     CHECK_SUCCESS(apm_socket_begin_accept_receive(listener, &buffer[0], 1, ON_CALLBACK(&receiving)));
-    CHECK_SUCCESS(apm_socket_begin_accept_receive(listener, &buffer[1], 1, ON_CALLBACK(&accepting)));
     int peer = raw_connect(local);
+    CHECK_SUCCESS(apm_socket_begin_accept(listener, ON_CALLBACK(&accepting)));
+    int next = raw_connect(local);
+    CHECK_SUCCESS(finish_accept(listener, &accepting, &accepted)); /* so the first has its connection */
+    CHECK_SUCCESS(apm_socket_close(accepted));
+    raw_close(next);
+    CHECK_SUCCESS(apm_socket_begin_accept_receive(listener, &buffer[1], 1, ON_CALLBACK(&accepting)));
     CHECK_PENDING(&receiving);
     CHECK_SUCCESS(apm_socket_close(listener));
     CHECK_ERROR(finish(listener, &accepting, &accepted, NULL), APM_ERROR_OPERATION_ABORTED);

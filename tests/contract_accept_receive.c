@@ -12,6 +12,22 @@ static apm_error finish(apm_socket listener, struct operation *operation, apm_so
     return apm_socket_end_accept_receive(listener, operation->result, accepted, transferred);
 }
 
+/*
+ * Waits until the accepts begun before have taken their connections: they are served in their order, so they have when
+ * another one, begun now, has taken one that comes now.
+ */
+static void await_taken(apm_socket listener, apm_endpoint local)
+{
+    struct operation accept;
+    apm_socket accepted;
+
+    CHECK_SUCCESS(apm_socket_begin_accept(listener, ON_COMPLETION(&accept)));
+    int peer = raw_connect(local);
+    CHECK_SUCCESS(finish_accept(listener, &accept, &accepted));
+    CHECK_SUCCESS(apm_socket_close(accepted));
+    raw_close(peer);
+}
+
 /* A listener with one accept of 8 bytes, which has taken the connection of a silent peer. */
 struct waiting {
     apm_endpoint local;
@@ -27,6 +43,7 @@ static void waiting_start(struct waiting *waiting)
     CHECK_SUCCESS(apm_socket_begin_accept_receive(waiting->listener, waiting->buffer, sizeof waiting->buffer,
                                                   ON_COMPLETION(&waiting->accept)));
     waiting->peer = raw_connect(waiting->local);
+    await_taken(waiting->listener, waiting->local);
     CHECK_PENDING(&waiting->accept);
 }
 
@@ -167,8 +184,9 @@ CONTRACT_TEST(closing_the_listener_gives_the_connections_of_accepts_that_wait_fo
     for (size_t i = 0; i < COUNT; i++) {
         CHECK_SUCCESS(apm_socket_begin_accept_receive(listener, &buffer[i], 1, ON_COMPLETION(&accepts[i])));
         peers[i] = raw_connect(local);
-        CHECK_PENDING(&accepts[i]);
     }
+    await_taken(listener, local);
+    CHECK_PENDING(&accepts[COUNT - 1]);
     CHECK_SUCCESS(apm_socket_begin_accept_receive(listener, &buffer[COUNT], 1, ON_COMPLETION(&without_connection)));
     CHECK_SUCCESS(apm_socket_close_and_wait(listener, PATIENCE_MS));
     CHECK_ERROR(finish(listener, &without_connection, &accepted, NULL), APM_ERROR_OPERATION_ABORTED);
