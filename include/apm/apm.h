@@ -4,6 +4,7 @@
 #ifndef APM_APM_H
 #define APM_APM_H
 
+#include "apm/array_segment.h"
 #include "apm/async_result.h"
 #include "apm/barrier.h"
 #include "apm/countdown_event.h"
@@ -23,7 +24,11 @@
 #include "apm/registered_wait.h"
 #include "apm/serving.h"
 #include "apm/socket.h"
+#include "apm/socket_accept.h"
 #include "apm/socket_address.h"
+#include "apm/socket_buffers.h"
+#include "apm/socket_connect.h"
+#include "apm/socket_send_file.h"
 #include "apm/stream.h"
 #include "apm/tcp_client.h"
 #include "apm/tcp_listener.h"

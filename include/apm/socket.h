@@ -118,6 +118,16 @@ APM_API APM_MUST_CHECK apm_error apm_socket_create_dual_mode(apm_socket_type soc
 APM_API apm_error apm_socket_close(apm_socket socket);
 
 /*
+ * Closes the socket, and with a time-out of 0 resets the connection: what has not been sent is discarded. With any
+ * other it is apm_socket_close, which delivers what has been sent in the background, however long that takes.
+ *
+ * Blocks   never, unlike .NET's, which waits for the peer.
+ * Errors   those of apm_socket_close; APM_ERROR_ARGUMENT_OUT_OF_RANGE `timeout_ms` is below -1.
+ * .NET     Socket.Close(int)
+ */
+APM_API apm_error apm_socket_close_timeout(apm_socket socket, int timeout_ms);
+
+/*
  * Closes the socket, if it is not closed yet, and waits until no callback of its operations runs or will run: the safe
  * moment to free what the callbacks use.
  *

@@ -62,6 +62,8 @@ apm_error apm__operation_create(const struct apm__operation_origin *origin, apm_
     operation->cancel = origin->cancel;
     operation->finished = NULL;
     operation->place = APM__PLACE_NOWHERE;
+    operation->ready = false;
+    operation->form = APM__FORM_PLAIN;
     operation->wish = APM_ERROR_SUCCESS;
     operation->error = APM_ERROR_SUCCESS;
     operation->native_error = 0;
@@ -98,6 +100,8 @@ static void free_operation(struct apm__operation *operation)
         apm__os_free(operation->request);
         operation->request = NULL;
     }
+    if (operation->form != APM__FORM_PLAIN)
+        apm__os_free(operation->buffer);
     APM__ASSERT(operation->reserved == NULL && operation->deadline.position == 0);
     apm__slot_free(&apm__operations, &operation->slot);
 }

@@ -40,6 +40,8 @@ enum apm__operation_kind {
     APM__OPERATION_STREAM_WRITE,
     APM__OPERATION_STREAM_READ_EXACTLY,
     APM__OPERATION_STREAM_COPY,
+    APM__OPERATION_SEND_FILE,
+    APM__OPERATION_ACCEPT_RECEIVE,
     APM__OPERATION_POST,
     APM__OPERATION_WAIT_SENDABLE,
     APM__OPERATION_DRAIN
@@ -52,11 +54,18 @@ enum {
 
 /* Where the operation is. Guarded by the lock of that place: its channel's, or the resolver's. */
 enum apm__operation_place {
-    APM__PLACE_NOWHERE,  /* not admitted yet */
-    APM__PLACE_QUEUED,   /* in a queue of its channel, or of the resolver; whoever unlinks it owns it */
-    APM__PLACE_RUNNING,  /* a thread performs it outside the lock; a wish is recorded, and that thread decides */
-    APM__PLACE_DETACHED, /* somebody owns it and completes it */
-    APM__PLACE_READY     /* it has completed, and its callback waits for its turn */
+    APM__PLACE_NOWHERE, /* not admitted yet */
+    APM__PLACE_QUEUED,  /* in a queue of its channel, or of the resolver; whoever unlinks it owns it */
+    APM__PLACE_RUNNING, /* a thread performs it outside the lock; a wish is recorded, and that thread decides */
+    APM__PLACE_DETACHED /* somebody owns it and completes it */
+};
+
+/* What `buffer` of an operation points to: the program's memory, or a block that is freed with the operation. */
+enum apm__operation_form {
+    APM__FORM_PLAIN,    /* the program's buffer */
+    APM__FORM_SEGMENTS, /* struct apm__segment_list */
+    APM__FORM_FILE,     /* struct apm__file_transfer */
+    APM__FORM_ACCEPT    /* struct apm__accept_request */
 };
 
 enum { APM__CALLERS = 5 }; /* how many calls a debug build keeps of those that led to an operation */
@@ -77,7 +86,7 @@ struct apm__operation {
     apm_async_callback *callback;
     struct apm__pool *pool;
     void *place_owner; /* the channel; for `cancel` and `finished` */
-    void *buffer;      /* receive, and send, which does not write to it */
+    void *buffer;      /* receive, and send, which does not write to it; see `form` */
     size_t size;
 
     /* guarded by the lock of the place */
@@ -86,8 +95,13 @@ struct apm__operation {
     apm_error wish; /* the reason of the first cancel that came too late to unlink it; 0 is none */
     uint8_t place;  /* enum apm__operation_place */
 
-    bool reuse_socket; /* disconnect; immutable once admitted */
-    bool in_turn;      /* its callback waits for its turn in the channel's strand; immutable once admitted */
+    /* guarded by the lock of place_owner, a channel; it is not `place`, which may be another channel's by then */
+    bool ready; /* it has completed, and its callback waits for its turn */
+
+    /* immutable once admitted */
+    uint8_t form;          /* enum apm__operation_form */
+    bool reuse_socket : 1; /* disconnect */
+    bool in_turn : 1;      /* its callback waits for its turn in the strand of place_owner, a channel */
 
     /* the outcome: written by whoever owns the operation, read after SIGNALLED */
     apm_error error;

@@ -39,6 +39,7 @@ struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_fam
     channel->send_timeout_ms = 0;
     channel->connect_attempt_delay_ms = APM_CONNECT_ATTEMPT_DELAY_MS;
     channel->close_waiters = 0;
+    channel->unread_error = APM_ERROR_SUCCESS;
     channel->closed = false;
     channel->renewing = false;
     channel->bound = false;

@@ -73,9 +73,10 @@ struct apm__channel {
     uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */
     int32_t receive_timeout_ms;
     int32_t send_timeout_ms;
-    struct apm__serving *serving; /* what only servers ask for; NULL before */
-    struct apm__group *group;     /* that of the listener which has accepted it; NULL for others, and once closed */
+    struct apm__serving *serving;     /* what only servers ask for; NULL before */
+    struct apm__group *group;         /* that of the listener which has accepted it; NULL for others, and once closed */
     int32_t connect_attempt_delay_ms; /* -1: addresses are tried one after another */
+    apm_error unread_error; /* what an accept that receives has met on this connection, for the next receive */
 
     /* immutable from creation on */
     apm_address_family family;

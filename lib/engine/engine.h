@@ -36,6 +36,12 @@ void apm__engine_stir_and_unlock(struct apm__channel *channel);
 void apm__engine_stir_connect_and_unlock(struct apm__channel *channel);
 
 /*
+ * Queues an operation that is in its second phase (accept_receive.h) behind the receives of its connection. Locks as
+ * for the start; the caller holds a reference to the channel for it.
+ */
+void apm__engine_requeue_and_unlock(struct apm__channel *channel, struct apm__operation *operation);
+
+/*
  * Gives a connect whose name has been looked up, and which is still QUEUED, its plan, which it owns then; or
  * completes it with `error` if that failed. The lock is held, and released; the caller holds a reference to the
  * operation.

@@ -4,9 +4,11 @@
  */
 #include "outcome.h"
 
+#include "accept_receive.h"
 #include "check.h"
 #include "connect_race.h"
 #include "engine.h"
+#include "transfer.h"
 
 /* -- The descriptor ------------------------------------------------------------------------------------------------ */
 
@@ -78,6 +80,7 @@ apm_error apm__outcome_create_sibling_locked(struct apm__channel *channel, apm__
 static void forget_findings_locked(struct apm__channel *channel)
 {
     channel->must_try = false;
+    channel->unread_error = APM_ERROR_SUCCESS;
     channel->in.drained = false;
     channel->out.drained = false;
 }
@@ -166,6 +169,12 @@ static void settle_connect_locked(struct apm__channel *channel, struct apm__oper
         operation->native_error = apm__os_native_error();
 }
 
+bool apm__outcome_disconnects(const struct apm__operation *operation)
+{
+    const struct apm__file_transfer *transfer = apm__file_transfer_of(operation);
+    return transfer ? transfer->disconnects : apm__kind_of(operation) == APM__OPERATION_DISCONNECT;
+}
+
 static void settle_disconnect_locked(struct apm__channel *channel, struct apm__operation *operation)
 {
     channel->renewing = false;
@@ -186,7 +195,7 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
                                 bool by_wish)
 {
     remove_locked(apm__direction_of(channel, operation), operation);
-    if (operation->in_turn)
+    if (operation->in_turn && operation->form != APM__FORM_ACCEPT) /* which sees to it itself, at its end */
         apm__strand_enter_locked(&channel->serving->strand, operation);
     operation->error = error;
     operation->native_error = error == APM_ERROR_SUCCESS || by_wish ? 0 : apm__os_native_error();
@@ -211,6 +220,13 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
         if (error != APM_ERROR_SUCCESS && operation->transferred > 0)
             channel->cut_short = true;
         break;
+    case APM__OPERATION_ACCEPT_RECEIVE: apm__accept_receive_settle_locked(channel, operation, by_wish); break;
+    case APM__OPERATION_SEND_FILE:
+        if (error != APM_ERROR_SUCCESS && operation->transferred > 0 && apm__transfer_is_unfinished(operation))
+            channel->cut_short = true;
+        if (apm__outcome_disconnects(operation))
+            settle_disconnect_locked(channel, operation);
+        break;
     default: break;
     }
     if (!by_wish && breaks_connection(channel, error))
@@ -219,7 +235,7 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
         apm__serving_settled_locked(channel, operation, by_wish);
 }
 
-static void complete_one(struct apm__operation *operation)
+void apm__outcome_publish(struct apm__operation *operation)
 {
     if (!operation->in_turn) {
         apm__operation_complete(operation);
@@ -229,11 +245,17 @@ static void complete_one(struct apm__operation *operation)
     apm__strand_complete(operation->place_owner, operation);
 }
 
-/* Completes a settled operation, outside the lock; an accept opens the channel of its connection first. */
 void apm__outcome_complete(struct apm__operation *operation)
 {
     struct apm__operation *also = operation->also;
     operation->also = NULL;
+    if (operation->form == APM__FORM_ACCEPT) {
+        apm__accept_receive_go_on(operation);
+        apm__outcome_complete_list(also);
+        return;
+    }
+    if (operation->form == APM__FORM_FILE)
+        apm__transfer_close(operation);
     struct apm__channel *accepted = operation->reserved;
     operation->reserved = NULL;
     if (accepted && operation->error == APM_ERROR_SUCCESS) {
@@ -244,7 +266,7 @@ void apm__outcome_complete(struct apm__operation *operation)
     } else if (accepted) {
         apm__channel_discard(accepted);
     }
-    complete_one(operation);
+    apm__outcome_publish(operation);
     apm__outcome_complete_list(also);
 }
 

@@ -19,12 +19,22 @@ static inline enum apm__operation_kind apm__kind_of(const struct apm__operation 
     return (enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED);
 }
 
+/* Whether the operation adds to the stream. */
+static inline bool apm__outcome_is_send(const struct apm__operation *operation)
+{
+    enum apm__operation_kind kind = apm__kind_of(operation);
+    return kind == APM__OPERATION_SEND || kind == APM__OPERATION_SEND_FILE;
+}
+
+/* Whether it ends the connection when it succeeds. */
+bool apm__outcome_disconnects(const struct apm__operation *operation);
+
 /* The direction in which the operation queues. */
 static inline struct apm__direction *apm__direction_of(struct apm__channel *channel,
                                                        const struct apm__operation *operation)
 {
     enum apm__operation_kind kind = apm__kind_of(operation);
-    bool in = kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_RECEIVE;
+    bool in = kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_RECEIVE || kind == APM__OPERATION_ACCEPT_RECEIVE;
     if (kind == APM__OPERATION_WAIT_SENDABLE || kind == APM__OPERATION_DRAIN)
         return &channel->serving->waits;
     return in ? &channel->in : &channel->out;
@@ -45,6 +55,9 @@ void apm__outcome_complete(struct apm__operation *operation);
 
 /* The same for several, linked by `next`. */
 void apm__outcome_complete_list(struct apm__operation *operation);
+
+/* The last step of that, for an operation that has nothing else to be done: publishes it, and its callback comes. */
+void apm__outcome_publish(struct apm__operation *operation);
 
 /* Takes the descriptor of a closed channel that nobody uses any more, to be closed outside the lock; or none. */
 apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel);

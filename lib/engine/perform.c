@@ -3,12 +3,16 @@
  */
 #include "perform.h"
 
+#include "accept_receive.h"
 #include "apm/socket.h"
 #include "check.h"
 #include "connect_race.h"
+#include "transfer.h"
 
 static apm_error perform_receive(struct apm__operation *operation, apm__os_socket descriptor)
 {
+    if (operation->form == APM__FORM_SEGMENTS)
+        return apm__transfer_receive_segments(operation, descriptor);
     if (operation->size == 0 && !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND))
         return apm__os_socket_readable(descriptor); /* a receive of nothing waits for something */
     return apm__os_socket_receive(descriptor, operation->buffer, operation->size, operation->flags,
@@ -17,6 +21,8 @@ static apm_error perform_receive(struct apm__operation *operation, apm__os_socke
 
 static apm_error perform_send(struct apm__operation *operation, apm__os_socket descriptor)
 {
+    if (operation->form == APM__FORM_SEGMENTS)
+        return apm__transfer_send_segments(operation, descriptor);
     do {
         size_t sent;
         apm_error error = apm__os_socket_send(descriptor,
@@ -60,10 +66,12 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
 {
     switch ((enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED)) {
     case APM__OPERATION_ACCEPT: return apm__os_socket_accept(descriptor, &operation->descriptor);
+    case APM__OPERATION_ACCEPT_RECEIVE: return apm__accept_receive_perform(operation, descriptor);
     case APM__OPERATION_CONNECT: return perform_connect(operation, descriptor, is_ipv6);
     case APM__OPERATION_DISCONNECT: return perform_disconnect(operation, descriptor);
     case APM__OPERATION_RECEIVE: return perform_receive(operation, descriptor);
     case APM__OPERATION_SEND: return perform_send(operation, descriptor);
+    case APM__OPERATION_SEND_FILE: return apm__transfer_send_file(operation, descriptor);
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES:
     case APM__OPERATION_INVOKE:

@@ -12,11 +12,13 @@
  *
  * Runs on workers (reports) and on the threads that call Begin, cancel, close and shutdown.
  */
+#include "accept_receive.h"
 #include "check.h"
 #include "connect_race.h"
 #include "engine.h"
 #include "outcome.h"
 #include "perform.h"
+#include "transfer.h"
 
 static struct apm__channel *channel_of(const struct apm__operation *operation)
 {
@@ -46,6 +48,20 @@ static apm_error watch_locked(struct apm__channel *channel, struct apm__directio
         interest |= APM__OS_READY_IN; /* it will be wanted, and registering once is cheaper */
     if (watcher->keeps_watching && (channel->watched & interest) == interest)
         return APM_ERROR_SUCCESS;
+    apm_error error = watcher->watch_locked(watcher, channel, interest);
+    if (error == APM_ERROR_SUCCESS)
+        channel->watched |= interest;
+    return error;
+}
+
+/*
+ * Has the direction reported once more, although it is watched already and may not have stopped being ready: for an
+ * attempt that has stopped halfway, so that whoever comes by continues it.
+ */
+static apm_error watch_again_locked(struct apm__channel *channel, struct apm__direction *direction)
+{
+    struct apm__watcher *watcher = apm__watcher_of(channel);
+    uint32_t interest = direction == &channel->in ? APM__OS_READY_IN : APM__OS_READY_OUT;
     apm_error error = watcher->watch_locked(watcher, channel, interest);
     if (error == APM_ERROR_SUCCESS)
         channel->watched |= interest;
@@ -88,7 +104,7 @@ static bool become_performer_locked(struct apm__channel *channel, struct apm__di
 /* Whether a disconnect that has ended the connection cannot renew the descriptor yet, because of the receives on it. */
 static bool must_wait_to_renew_locked(struct apm__channel *channel, const struct apm__operation *operation)
 {
-    if (apm__kind_of(operation) != APM__OPERATION_DISCONNECT || operation->wish != APM_ERROR_SUCCESS)
+    if (!apm__outcome_disconnects(operation) || operation->wish != APM_ERROR_SUCCESS)
         return false;
     channel->renewing = has_receives_locked(channel) && !channel->closed;
     return channel->renewing;
@@ -112,6 +128,20 @@ static apm_error wait_locked(struct apm__channel *channel, struct apm__direction
     return error;
 }
 
+/*
+ * Whether the operation, which has found nothing, ends because the connection's group is being drained. An accept that
+ * waits for data on its connection does, and leaves it to the connection's first receive to say so.
+ */
+static bool is_told_locked(struct apm__channel *channel, const struct apm__operation *operation)
+{
+    if (!channel->drain_untold)
+        return false;
+    bool is_receive = apm__kind_of(operation) == APM__OPERATION_RECEIVE;
+    if (is_receive)
+        channel->drain_untold = false;
+    return is_receive || channel_of(operation) != channel;
+}
+
 /* One attempt at the head, outside the lock. False if it has to wait for a report. Otherwise *error is its outcome. */
 static bool attempt_locked(struct apm__channel *channel, struct apm__direction *direction, apm_error *error,
                            bool *by_wish)
@@ -119,9 +149,15 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
     struct apm__operation *operation = direction->head;
     *by_wish = false;
     for (;;) {
-        if (apm__kind_of(operation) == APM__OPERATION_SEND && channel->cut_short) {
+        if (channel->cut_short && apm__outcome_is_send(operation)) {
             apm__os_set_native_error(0);
             *error = APM_ERROR_SHUTDOWN;
+            return true;
+        }
+        if (channel->unread_error && apm__kind_of(operation) == APM__OPERATION_RECEIVE) {
+            apm__os_set_native_error(0);
+            *error = channel->unread_error;
+            channel->unread_error = APM_ERROR_SUCCESS;
             return true;
         }
         apm__os_socket descriptor = channel->descriptor;
@@ -146,10 +182,15 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
             *by_wish = true;
             return true;
         }
+        const struct apm__file_transfer *transfer = apm__file_transfer_of(operation);
+        if (transfer && transfer->paused) {
+            operation->place = APM__PLACE_QUEUED;
+            *error = watch_again_locked(channel, direction);
+            return *error != APM_ERROR_SUCCESS;
+        }
         if (direction->edges != edges)
             continue; /* it became ready during the attempt */
-        if (channel->drain_untold && apm__kind_of(operation) == APM__OPERATION_RECEIVE) {
-            channel->drain_untold = false;
+        if (is_told_locked(channel, operation)) {
             *error = APM_ERROR_DISCONNECTING;
             *by_wish = true;
             return true;
@@ -272,7 +313,7 @@ static bool depends_on_stream(const struct apm__operation *operation)
     enum apm__operation_kind kind = apm__kind_of(operation);
     if (kind == APM__OPERATION_RECEIVE)
         return !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND);
-    return kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_SEND;
+    return kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_ACCEPT_RECEIVE || apm__outcome_is_send(operation);
 }
 
 void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation)
@@ -306,8 +347,7 @@ void apm__engine_refuse_and_unlock(struct apm__channel *channel, struct apm__ope
 
 void apm__engine_cancel(struct apm__operation *operation, apm_error reason)
 {
-    struct apm__channel *channel = channel_of(operation);
-    apm__os_mutex_lock(&channel->lock);
+    struct apm__channel *channel = apm__accept_receive_lock_place(operation);
     if (operation->place != APM__PLACE_QUEUED) {
         if (operation->place == APM__PLACE_RUNNING && operation->wish == APM_ERROR_SUCCESS)
             operation->wish = reason;
@@ -333,6 +373,12 @@ void apm__engine_stir_and_unlock(struct apm__channel *channel)
 void apm__engine_stir_connect_and_unlock(struct apm__channel *channel)
 {
     stir_and_unlock(channel, false, true);
+}
+
+void apm__engine_requeue_and_unlock(struct apm__channel *channel, struct apm__operation *operation)
+{
+    append_locked(apm__direction_of(channel, operation), operation);
+    stir_and_unlock(channel, true, false);
 }
 
 void apm__engine_resolved_and_unlock(struct apm__channel *channel, struct apm__operation *operation,
@@ -395,11 +441,14 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
     taken = reverse(take_queue_locked(channel, &channel->out, taken));
     apm__outcome_unwatch_locked(channel);
     apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
+    bool receiving = channel->serving && channel->serving->receiving; /* a closed listener gets no more of them */
     struct apm__group *group = channel->group;
     channel->group = NULL;
     apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
     apm__outcome_complete_list(taken);
+    if (receiving)
+        apm__accept_receive_end_all(channel);
     if (group)
         apm__group_leave(group);
     apm__channel_release(channel);

@@ -102,12 +102,6 @@ static struct apm__operation *end_waits_locked(struct apm__channel *channel)
     return ended;
 }
 
-/* Whether the water marks are about the operation, which has `size` bytes to send. */
-static bool is_send(const struct apm__operation *operation)
-{
-    return apm__kind_of(operation) == APM__OPERATION_SEND;
-}
-
 /* The send is no longer pending. */
 static void uncount_locked(struct apm__serving *serving, const struct apm__operation *send)
 {
@@ -147,7 +141,7 @@ void apm__serving_count_sends_locked(const struct apm__channel *channel, size_t 
     if (serving && serving->counts)
         return;
     for (const struct apm__operation *operation = channel->out.head; operation; operation = operation->next)
-        if (is_send(operation)) {
+        if (apm__outcome_is_send(operation)) {
             *bytes += operation->size;
             *sends += 1;
         }
@@ -158,7 +152,7 @@ struct apm__operation *apm__serving_set_marks_locked(struct apm__channel *channe
     struct apm__serving *serving = channel->serving;
     for (struct apm__operation *operation = channel->out.head; operation && !serving->counts;
          operation = operation->next)
-        if (is_send(operation))
+        if (apm__outcome_is_send(operation))
             count_locked(serving, operation);
     serving->counts = true;
     serving->marks = marks;
@@ -227,12 +221,19 @@ void apm__serving_opened_and_unlock(struct apm__channel *connection)
 
 /* -- Operations that come and go -- */
 
+/* Whether the operation takes a connection from the listener; one that has it already is another channel's. */
+static bool is_accept(const struct apm__operation *operation)
+{
+    enum apm__operation_kind kind = apm__kind_of(operation);
+    return kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_ACCEPT_RECEIVE;
+}
+
 void apm__serving_admitted_locked(struct apm__channel *channel, struct apm__operation *operation)
 {
     struct apm__serving *serving = channel->serving;
-    if (serving->counts && is_send(operation)) {
+    if (serving->counts && apm__outcome_is_send(operation)) {
         count_locked(serving, operation);
-    } else if (channel->draining && apm__kind_of(operation) == APM__OPERATION_ACCEPT) {
+    } else if (channel->draining && is_accept(operation)) {
         operation->wish = APM_ERROR_OPERATION_ABORTED; /* it looks once */
         channel->in.drained = false;
     }
@@ -241,10 +242,10 @@ void apm__serving_admitted_locked(struct apm__channel *channel, struct apm__oper
 void apm__serving_settled_locked(struct apm__channel *channel, struct apm__operation *operation, bool by_wish)
 {
     struct apm__serving *serving = channel->serving;
-    if (serving->counts && is_send(operation) && !operation->callback) {
+    if (serving->counts && apm__outcome_is_send(operation) && !operation->callback) {
         uncount_locked(serving, operation);
         operation->also = end_waits_locked(channel);
-    } else if (channel->draining && apm__kind_of(operation) == APM__OPERATION_ACCEPT) {
+    } else if (channel->draining && is_accept(operation)) {
         if (operation->error == APM_ERROR_INVALID_ARGUMENT) { /* the listening has ended under its hands */
             operation->error = APM_ERROR_OPERATION_ABORTED;
             operation->native_error = 0;

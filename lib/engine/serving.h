@@ -8,12 +8,12 @@
  * there as in any other. Whoever settles the operation that ends such waits detaches them in the same step, links them
  * to it (`also`), and completes them after it: so no wait is missed, and none is completed under the lock.
  *
- * Marks. Pending is a send from its admission until its callback is about to be called, or until it is settled if it
- * has none; with its whole size: that is what the program has to keep in memory, also where sends complete sooner than
- * workers come to their callbacks. Not until the callback has returned, since the callback may begin the next send.
- * What ends it is work.run of the operation, put in the place of the usual one and taken away again before that is
- * called: so it is done once, also if the callback ends its thread. Beyond the high mark no send is admitted; a wait
- * ends at the low mark, which is below the high one, so that a send is admitted then.
+ * Marks. Pending is a send, of whatever form, from its admission until its callback is about to be called, or until it
+ * is settled if it has none; with its whole size: that is what the program has to keep in memory, also where sends
+ * complete sooner than workers come to their callbacks. Not until the callback has returned, since the callback may
+ * begin the next send. What ends it is work.run of the operation, put in the place of the usual one and taken away
+ * again before that is called: so it is done once, also if the callback ends its thread. Beyond the high mark no send
+ * is admitted; a wait ends at the low mark, which is below the high one, so that a send is admitted then.
  */
 #ifndef APM__SERVING_H
 #define APM__SERVING_H
@@ -33,8 +33,9 @@ struct apm__serving {
     apm_send_water_marks marks;
     size_t pending_bytes; /* once `counts` */
     size_t pending_sends;
-    bool counts;              /* marks have been set once */
-    struct apm__group *group; /* a listener's; the slot's reference */
+    bool counts;                      /* marks have been set once */
+    struct apm__group *group;         /* a listener's; the slot's reference */
+    struct apm__operation *receiving; /* a listener's: see accept_receive.h */
 };
 
 /* What an accepted socket has from its listener, as it is when the accept begins. */

@@ -22,7 +22,7 @@ void apm__strand_enter_locked(struct apm__strand *strand, struct apm__operation 
 static struct apm__operation *take_turn_locked(struct apm__strand *strand)
 {
     struct apm__operation *first = strand->head;
-    if (strand->busy || !first || first->place != APM__PLACE_READY)
+    if (strand->busy || !first || !first->ready)
         return NULL;
     strand->head = first->previous;
     if (!strand->head)
@@ -40,7 +40,7 @@ static void submit(struct apm__operation *operation)
 void apm__strand_complete(struct apm__channel *channel, struct apm__operation *operation)
 {
     apm__os_mutex_lock(&channel->lock);
-    operation->place = APM__PLACE_READY;
+    operation->ready = true;
     struct apm__operation *next = take_turn_locked(&channel->serving->strand);
     apm__os_mutex_unlock(&channel->lock);
     submit(next);

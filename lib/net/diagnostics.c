@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "accept_receive.h"
 #include "deadlock.h"
 #include "diagnostics.h"
 #include "engine.h"
@@ -27,12 +28,14 @@ static int64_t *count_of_kind(struct apm_thread_pool_statistics *statistics, uin
 {
     switch ((enum apm__operation_kind)kind) {
     case APM__OPERATION_DRAIN: /* the listener's */
-    case APM__OPERATION_ACCEPT: return &statistics->pending_accepts;
+    case APM__OPERATION_ACCEPT:
+    case APM__OPERATION_ACCEPT_RECEIVE: return &statistics->pending_accepts;
     case APM__OPERATION_CONNECT: return &statistics->pending_connects;
     case APM__OPERATION_DISCONNECT: return &statistics->pending_disconnects;
     case APM__OPERATION_RECEIVE: return &statistics->pending_receives;
     case APM__OPERATION_WAIT_SENDABLE: /* it is a send that is to come */
-    case APM__OPERATION_SEND: return &statistics->pending_sends;
+    case APM__OPERATION_SEND:
+    case APM__OPERATION_SEND_FILE: return &statistics->pending_sends;
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES: return &statistics->pending_look_ups;
     case APM__OPERATION_STREAM_READ:
@@ -152,7 +155,6 @@ static void list_sockets(const struct output *output)
 /* Where a pending operation of a socket is; false if it has not been admitted. */
 static bool add_place(struct apm__line *line, struct apm__operation *operation)
 {
-    struct apm__channel *channel = operation->place_owner;
     if (operation->cancel != apm__engine_cancel) {
         bool is_look_up = apm__atomic_load(&operation->owner, APM__RELAXED) == 0;
         apm__line_add(line, "%s", is_look_up ? ", with the resolver" : "");
@@ -164,7 +166,7 @@ static bool add_place(struct apm__line *line, struct apm__operation *operation)
         [APM__PLACE_RUNNING] = ", being performed",
         [APM__PLACE_DETACHED] = ", completing",
     };
-    apm__os_mutex_lock(&channel->lock);
+    struct apm__channel *channel = apm__accept_receive_lock_place(operation);
     uint8_t place = operation->place;
     apm__channel_unlock(channel);
     apm__line_add(line, "%s", places[place]);

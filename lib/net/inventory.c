@@ -33,6 +33,8 @@ static const char *const owner_names[] = {
     [APM__KIND_STREAM] = "stream",
     [APM__KIND_TCP_CLIENT] = "TCP client",
     [APM__KIND_TCP_LISTENER] = "TCP listener",
+    [APM__OPERATION_SEND_FILE] = "send_file",
+    [APM__OPERATION_ACCEPT_RECEIVE] = "accept_receive",
 };
 
 const struct apm__waitable_kind apm__waitable_kinds[APM__WAITABLE_KINDS] = {

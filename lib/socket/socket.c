@@ -79,6 +79,22 @@ apm_error apm_socket_close(apm_socket socket)
     return APM_ERROR_SUCCESS;
 }
 
+apm_error apm_socket_close_timeout(apm_socket socket, int timeout_ms)
+{
+    if (timeout_ms < -1)
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    struct apm__channel *channel;
+    apm_error error = apm__channel_lock(socket.bits, &channel);
+    if (error != APM_ERROR_SUCCESS)
+        return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_SUCCESS : error;
+    if (timeout_ms == 0) {
+        apm_error ignored = apm__os_socket_set_option(channel->descriptor, APM__OS_OPTION_LINGER, 0);
+        (void)ignored; /* at worst the peer sees an orderly end */
+    }
+    apm__engine_close_and_unlock(channel);
+    return APM_ERROR_SUCCESS;
+}
+
 /* Whether the calling thread runs the callback of an operation on the socket, which may be one of a stream over it. */
 static bool is_in_callback_of(apm_socket socket)
 {

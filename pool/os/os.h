@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "apm/array_segment.h"
 #include "apm/error.h"
 #include "apm/ip_address.h"
 #include "atomic.h"
@@ -202,6 +203,16 @@ apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, boo
 apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t size, int flags, size_t *received);
 apm_error apm__os_socket_send(apm__os_socket socket, const void *buffer, size_t size, int flags, size_t *sent);
 
+/*
+ * The same for several buffers in one call, APM__OS_SEGMENT_LIMIT of them at most. The segments are not written to.
+ */
+enum { APM__OS_SEGMENT_LIMIT = 1024 };
+
+apm_error apm__os_socket_receive_segments(apm__os_socket socket, const apm_array_segment *segments, size_t count,
+                                          int flags, size_t *received);
+apm_error apm__os_socket_send_segments(apm__os_socket socket, const apm_array_segment *segments, size_t count,
+                                       int flags, size_t *sent);
+
 /* Whether a receive would not wait: APM_ERROR_SUCCESS, APM_ERROR_WOULD_BLOCK, or the socket's pending error. */
 apm_error apm__os_socket_readable(apm__os_socket socket);
 
@@ -281,17 +292,37 @@ void apm__os_bell_clear(int bell);
 
 typedef int apm__os_file;
 
+#define APM__OS_NO_FILE (-1)
+
 /*
  * Files for streams, by .NET's FileMode and FileAccess as numbers; a directory is ACCESS_DENIED. Calls wait for the
  * medium. Reads and writes are at `offset`, or where the file is if it cannot be sought (`offset` is not looked at
  * then). Errors are those of .NET's exceptions: IO, FILE_NOT_FOUND, ACCESS_DENIED.
  */
 apm_error apm__os_file_open(const char *path, int mode, int access, apm__os_file *file, bool *seekable);
-void apm__os_file_close(apm__os_file file);
+void apm__os_file_close(apm__os_file file); /* or of none */
 apm_error apm__os_file_read(apm__os_file file, bool seekable, int64_t offset, void *buffer, size_t size, size_t *read);
 apm_error apm__os_file_write(apm__os_file file, bool seekable, int64_t offset, const void *buffer, size_t size);
 apm_error apm__os_file_length(apm__os_file file, int64_t *length);
 apm_error apm__os_file_set_length(apm__os_file file, int64_t length);
+
+/*
+ * A file that is to be sent, for reading at any place, which blocks as long as the file system takes. FILE_NOT_FOUND;
+ * ACCESS_DENIED, also for a directory; NOT_SUPPORTED for what has no places, such as a pipe; ARGUMENT_OUT_OF_RANGE for
+ * a name that is too long. The second makes a descriptor of its own of one that is the program's; ARGUMENT if that is
+ * none.
+ */
+apm_error apm__os_file_open_to_send(const char *name, apm__os_file *file);
+apm_error apm__os_file_duplicate_to_send(int descriptor, apm__os_file *file);
+
+/*
+ * Sends up to `count` bytes of the file from `offset` on; *sent is 0 at its end. WOULD_BLOCK is the socket's: the disk
+ * is waited for. The second goes through memory, and serves files and systems for which the first has no short way.
+ */
+apm_error apm__os_socket_send_file(apm__os_socket socket, apm__os_file file, uint64_t offset, size_t count,
+                                   size_t *sent);
+apm_error apm__os_socket_send_file_copy(apm__os_socket socket, apm__os_file file, uint64_t offset, size_t count,
+                                        size_t *sent);
 
 /* -- Names -------------------------------------------------------------------------------------------------------- */
 

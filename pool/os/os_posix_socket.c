@@ -15,6 +15,7 @@
 
 #include "apm/socket.h"
 #include "os_posix_error.h"
+#include "os_posix_flags.h"
 #include "os_posix_system_call.h"
 
 union address {
@@ -78,8 +79,9 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
 
 apm_error apm__os_socket_replace(apm__os_socket to, apm__os_socket from)
 {
-    if (dup3(from, to, O_CLOEXEC) < 0)
-        return apm__os_translate(errno);
+    while (dup3(from, to, O_CLOEXEC) < 0)
+        if (errno != EINTR && errno != EBUSY) /* another thread is in open, which has the place for a moment */
+            return apm__os_translate(errno);
     system_close(from);
     return APM_ERROR_SUCCESS;
 }
@@ -140,7 +142,7 @@ apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, boo
 /* -- Data -- */
 
 /* Translates SocketFlags to the system's; false for those that it does not know. */
-static bool to_system_flags(int flags, int *system_flags)
+bool apm__os_flags_to_system(int flags, int *system_flags)
 {
     const int ignored = APM_SOCKET_FLAGS_TRUNCATED | APM_SOCKET_FLAGS_CONTROL_DATA_TRUNCATED;
     const int known = APM_SOCKET_FLAGS_OUT_OF_BAND | APM_SOCKET_FLAGS_PEEK | APM_SOCKET_FLAGS_DONT_ROUTE;
@@ -154,7 +156,7 @@ apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t siz
 {
     int system_flags = 0;
     *received = 0;
-    if (flags != 0 && !to_system_flags(flags, &system_flags))
+    if (flags != 0 && !apm__os_flags_to_system(flags, &system_flags))
         return apm__os_translate(EOPNOTSUPP);
     ssize_t count;
     do
@@ -170,7 +172,7 @@ apm_error apm__os_socket_send(apm__os_socket socket, const void *buffer, size_t 
 {
     int system_flags = 0;
     *sent = 0;
-    if (flags != 0 && !to_system_flags(flags, &system_flags))
+    if (flags != 0 && !apm__os_flags_to_system(flags, &system_flags))
         return apm__os_translate(EOPNOTSUPP);
     ssize_t count;
     do

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "os.h"
+#include "os_posix_system_call.h"
 
 /* .NET's FileMode and FileAccess. */
 enum { CREATE_NEW = 1, CREATE = 2, OPEN = 3, OPEN_OR_CREATE = 4, TRUNCATE = 5, APPEND = 6 };
@@ -61,7 +62,8 @@ apm_error apm__os_file_open(const char *path, int mode, int access, apm__os_file
 
 void apm__os_file_close(apm__os_file file)
 {
-    close(file);
+    if (file != APM__OS_NO_FILE)
+        system_close(file);
 }
 
 apm_error apm__os_file_read(apm__os_file file, bool seekable, int64_t offset, void *buffer, size_t size,
