@@ -29,6 +29,7 @@ struct client {
 static void prepare(struct apm__slot *slot)
 {
     apm__os_mutex_initialise(&((struct client *)slot)->lock);
+    apm__os_mutex_set_rank(&((struct client *)slot)->lock, APM__RANK_HELPER);
 }
 
 static struct apm__slot_table clients = APM__SLOT_TABLE(APM__KIND_TCP_CLIENT, struct client, prepare);

@@ -35,6 +35,7 @@ struct listener {
 static void prepare(struct apm__slot *slot)
 {
     apm__os_mutex_initialise(&((struct listener *)slot)->lock);
+    apm__os_mutex_set_rank(&((struct listener *)slot)->lock, APM__RANK_HELPER);
 }
 
 static struct apm__slot_table listeners = APM__SLOT_TABLE(APM__KIND_TCP_LISTENER, struct listener, prepare);

@@ -17,6 +17,7 @@
 enum apm__lock_rank {
     APM__RANK_LEAF, /* the last in the order; 0, so that it need not be given */
     APM__RANK_CLEANUP,
+    APM__RANK_HELPER, /* a TCP client's or listener's: sockets are made, used and closed under it */
     APM__RANK_START,
     APM__RANK_OBJECT, /* a channel's, a timer's, a registered wait's; one at a time */
     APM__RANK_POOL,
