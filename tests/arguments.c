@@ -7,6 +7,7 @@
  */
 #include "arguments.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,6 +78,11 @@ apm_endpoint arguments_endpoint(void)
 int arguments_port(void)
 {
     return arguments_endpoint().port;
+}
+
+int arguments_file(void)
+{
+    return keep_descriptor(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
 }
 
 /* A connected socket; what the peer has done with the connection depends on the state. */

@@ -79,6 +79,9 @@ apm_socket arguments_socket(enum arguments_state state);
 apm_endpoint arguments_endpoint(void);
 int arguments_port(void);
 
+/* The descriptor of a file, open for reading. */
+int arguments_file(void);
+
 /* Has the object closed after the call. Those that were kept last are closed first. */
 void arguments_keep(uint64_t bits, void (*close)(uint64_t bits));
 

@@ -29,7 +29,7 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_receive_buffers(apm_socket soc
                                                                   apm_async_result *result);
 
 /*
- * Receives into several buffers and waits for it, no longer than the receive time-out.
+ * Receives into several buffers and waits for it, no longer than the receive time-out. `received` may be NULL.
  *
  * Errors   those of Begin; those of apm_socket_receive.
  * .NET     Socket.Receive(IList<ArraySegment<byte>>, SocketFlags)
@@ -54,7 +54,7 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_send_buffers(apm_socket socket
                                                                apm_async_result *result);
 
 /*
- * Sends the bytes of several buffers and waits for it, no longer than the send time-out.
+ * Sends the bytes of several buffers and waits for it, no longer than the send time-out. `sent` may be NULL.
  *
  * Errors   those of Begin; those of apm_socket_send, with *sent as there.
  * .NET     Socket.Send(IList<ArraySegment<byte>>, SocketFlags)

@@ -23,8 +23,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_connect_address(apm_socket soc
 /*
  * Connects and waits for it, no longer than the send time-out.
  *
- * Errors   those of Begin and apm_socket_connect; but APM_ERROR_NOT_SUPPORTED for an address whose family is not the
- *          socket's, as .NET's.
+ * Errors   those of apm_socket_begin_connect_address and apm_socket_connect; but APM_ERROR_NOT_SUPPORTED for an address
+ *          whose family is not the socket's, as .NET's.
  * .NET     Socket.Connect(IPAddress, int)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_connect_address(apm_socket socket, apm_ip_address address, int port);

@@ -37,7 +37,8 @@ typedef struct apm_file_range {
 /*
  * Starts sending a whole file. To be ended by apm_socket_end_send_file.
  *
- * The file is opened by Begin, and closed when the send has completed. Its name is copied.
+ * The file is opened by Begin, and closed when the send has completed. Its name is copied; `file_name` may be NULL, which
+ * is no file and sends nothing.
  *
  * Blocks   not for the peer; the file system may take its time to open the file, and the disk to read it.
  * Errors   APM_ERROR_NOT_SUPPORTED the socket is not connected, or its sending direction has been shut down, or the
@@ -45,15 +46,16 @@ typedef struct apm_file_range {
  *          APM_ERROR_ACCESS_DENIED it may not be read, or is a directory; APM_ERROR_ARGUMENT an empty name;
  *          APM_ERROR_ARGUMENT_OUT_OF_RANGE a name that is too long; APM_ERROR_TOO_MANY_OPEN_SOCKETS no descriptor is
  *          left; APM_ERROR_WOULD_BLOCK the socket's water marks (apm/serving.h) are reached.
- * .NET     Socket.BeginSendFile(string, AsyncCallback, object). A name that is NULL is no file and sends nothing.
+ * .NET     Socket.BeginSendFile(string, AsyncCallback, object)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_begin_send_file(apm_socket socket, const char *file_name,
                                                             apm_async_callback *callback, void *state,
                                                             apm_async_result *result);
 
 /*
- * Starts sending the bytes of `pre_buffer`, the file, and the bytes of `post_buffer`; each may be NULL for none. With
- * one of the options for it the socket is disconnected once all has been accepted by the system.
+ * Starts sending the bytes of `pre_buffer`, the file, and the bytes of `post_buffer`. `file_name` may be NULL for none,
+ * and so may the buffers. With one of the options for it the socket is disconnected once all has been accepted by the
+ * system.
  *
  * Borrows  both buffers, until the callback is invoked or a wait on the result returns.
  * Errors   those of apm_socket_begin_send_file; APM_ERROR_ARGUMENT_NULL a buffer is NULL whose size is not 0;
