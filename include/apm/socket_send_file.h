@@ -37,8 +37,8 @@ typedef struct apm_file_range {
 /*
  * Starts sending a whole file. To be ended by apm_socket_end_send_file.
  *
- * The file is opened by Begin, and closed when the send has completed. Its name is copied; `file_name` may be NULL, which
- * is no file and sends nothing.
+ * The file is opened by Begin, and closed when the send has completed. Its name is copied; `file_name` may be NULL,
+ * which is no file and sends nothing.
  *
  * Blocks   not for the peer; the file system may take its time to open the file, and the disk to read it.
  * Errors   APM_ERROR_NOT_SUPPORTED the socket is not connected, or its sending direction has been shut down, or the

@@ -90,12 +90,6 @@ apm_error apm__accept_receive_reserve(apm_socket socket, const struct apm__chann
     return error;
 }
 
-static void leave_group(struct apm__group *group)
-{
-    if (group)
-        apm__group_leave(group);
-}
-
 void apm__accept_receive_unreserve(struct apm__channel *into)
 {
     apm__os_mutex_lock(&into->lock);
@@ -132,12 +126,11 @@ static apm_error adopt(struct apm__operation *operation)
     apm_error error = replace_descriptor_locked(into, operation);
     if (error != APM_ERROR_SUCCESS) {
         apm__channel_unlock(into);
-        leave_group(request->group);
+        apm__group_leave(request->group);
         return error;
     }
-    struct apm__group *left = into->group; /* it may have been accepted before, and disconnected to be used again */
+    APM__ASSERT(!into->group); /* what has been accepted is bound */
     into->group = request->group;
-    into->drain_untold = false;
     operation->accepted = into->key;
     into->bound = true;
     into->connected = true;
@@ -156,7 +149,6 @@ static apm_error adopt(struct apm__operation *operation)
     into->unread_error = APM_ERROR_SUCCESS;
     into->out.drained = false;
     apm__serving_opened_and_unlock(into);
-    leave_group(left);
     return APM_ERROR_SUCCESS;
 }
 

@@ -21,7 +21,7 @@
  * connection joins the listener's group in the step that settles the first phase, as that of a plain accept does, and
  * looks at the group's drain in the step that opens it. What waits for data on a connection that is told of a drain
  * ends; the connection's first receive that finds nothing says why (channel.drain_untold stays). A socket that is
- * accepted into leaves the group that it was in, and keeps its own settings of docs/serving.md.
+ * accepted into keeps its own settings of docs/serving.md.
  */
 #ifndef APM__ACCEPT_RECEIVE_H
 #define APM__ACCEPT_RECEIVE_H
