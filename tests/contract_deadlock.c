@@ -52,6 +52,7 @@ static void set_all(void *state)
     CHECK_SUCCESS(apm_manual_reset_event_set(tangle->event));
     CHECK_SUCCESS(apm_auto_reset_event_set(tangle->first));
     CHECK_SUCCESS(apm_manual_reset_event_set(tangle->second));
+    latch_add(&tangle->left, 1);
 }
 
 /* The line of the text in which `what` stands. */
@@ -147,7 +148,7 @@ TEST(a_deadlock_at_the_maximum_says_who_waits_for_what)
 
     redirection = redirect_standard_error();
     queue_item(set_all, &tangle);
-    LATCH_AWAIT(&tangle.left, 2);
+    LATCH_AWAIT(&tangle.left, 2 + 1); /* those that wait, and who sets */
     read_and_restore(&redirection, text, sizeof text);
     CHECK_EQ(tangle.deadlocks, 1);
     find_line(text, "1 callbacks and work items wait for a thread, and all threads that there may be wait", line);
@@ -188,7 +189,7 @@ TEST(a_deadlock_of_many_names_some_and_counts_the_rest)
 
     redirection = redirect_standard_error();
     CHECK_SUCCESS(apm_thread_pool_queue_user_work_item(pool, set_all, &tangle, false));
-    LATCH_AWAIT(&tangle.left, MANY);
+    LATCH_AWAIT(&tangle.left, MANY + 1);
     read_and_restore(&redirection, text, sizeof text);
     CHECK_EQ(tangle.deadlocks, 1);
     snprintf(expected, sizeof expected, " wait for a thread of pool %016llx, and ", (unsigned long long)pool.bits);
