@@ -261,10 +261,20 @@ APM_API APM_MUST_CHECK apm_error apm_stream_begin_write(apm_stream stream, const
                                                         apm_async_callback *callback, void *state,
                                                         apm_async_result *result);
 
-/* Ends a write. Errors: what the stream fails with. .NET: Stream.EndWrite(IAsyncResult) */
+/*
+ * Ends a write.
+ *
+ * Errors   what the stream fails with; of a network stream those of apm_socket_end_send.
+ * .NET     Stream.EndWrite(IAsyncResult)
+ */
 APM_API APM_MUST_CHECK apm_error apm_stream_end_write(apm_stream stream, apm_async_result result);
 
-/* Writes all of it, or one byte, and waits for it. Errors: as apm_stream_read. .NET: Stream.Write, Stream.WriteByte */
+/*
+ * Writes all of it, or one byte, and waits for it.
+ *
+ * Errors   those of apm_stream_begin_write and apm_stream_end_write; others as apm_stream_read.
+ * .NET     Stream.Write, Stream.WriteByte
+ */
 APM_API APM_MUST_CHECK apm_error apm_stream_write(apm_stream stream, const void *buffer, size_t size);
 APM_API APM_MUST_CHECK apm_error apm_stream_write_byte(apm_stream stream, uint8_t byte);
 
@@ -283,7 +293,11 @@ APM_API APM_MUST_CHECK apm_error apm_stream_begin_copy_to(apm_stream source, apm
                                                           apm_async_callback *callback, void *state,
                                                           apm_async_result *result);
 
-/* Ends it: *copied is the number of bytes that were written, with an error, too. */
+/*
+ * Ends it: *copied is the number of bytes that were written, with an error, too.
+ *
+ * Errors   those of apm_stream_end_read and apm_stream_end_write.
+ */
 APM_API APM_MUST_CHECK apm_error apm_stream_end_copy_to(apm_stream source, apm_async_result result, size_t *copied);
 
 /*
