@@ -38,7 +38,7 @@ void arguments_keep(uint64_t bits, void (*close)(uint64_t bits))
     fixture.kept_count++;
 }
 
-static int keep_descriptor(int descriptor)
+int arguments_keep_descriptor(int descriptor)
 {
     CHECK(fixture.descriptor_count < KEPT_MAX);
     fixture.descriptors[fixture.descriptor_count++] = descriptor;
@@ -70,7 +70,7 @@ void arguments_close_all(void)
 apm_endpoint arguments_endpoint(void)
 {
     if (apm_endpoint_is_null(fixture.endpoint)) {
-        keep_descriptor(raw_listen(64, &fixture.endpoint));
+        arguments_keep_descriptor(raw_listen(64, &fixture.endpoint));
     }
     return fixture.endpoint;
 }
@@ -82,7 +82,7 @@ int arguments_port(void)
 
 int arguments_file(void)
 {
-    return keep_descriptor(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+    return arguments_keep_descriptor(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
 }
 
 /* A connected socket; what the peer has done with the connection depends on the state. */
@@ -103,7 +103,7 @@ static void connect_socket(apm_socket socket, enum arguments_state state)
         raw_reset(peer);
         return;
     }
-    keep_descriptor(peer);
+    arguments_keep_descriptor(peer);
     if (state == ARGUMENTS_STATE_SHUT_DOWN) {
         CHECK_SUCCESS(apm_socket_shutdown(socket, APM_SOCKET_SHUTDOWN_BOTH));
     } else if (state == ARGUMENTS_STATE_DISCONNECTED) {
@@ -137,7 +137,7 @@ apm_socket arguments_socket(enum arguments_state state)
         CHECK_SUCCESS(apm_socket_bind(socket, loopback_endpoint(0)));
         CHECK_SUCCESS(apm_socket_listen(socket, 8));
         CHECK_SUCCESS(apm_socket_local_endpoint(socket, &local));
-        keep_descriptor(raw_connect(local));
+        arguments_keep_descriptor(raw_connect(local));
         break;
     case ARGUMENTS_STATE_CONNECT_FAILED:
         refused = apm_socket_connect(socket, closed_endpoint());
@@ -211,6 +211,22 @@ apm_async_result arguments_ended_result(void)
 
     end_receive(result.bits);
     return result;
+}
+
+apm_socket_address arguments_socket_address(void)
+{
+    apm_socket_address address;
+
+    CHECK_SUCCESS(apm_endpoint_serialize(loopback_endpoint(1), &address));
+    return address;
+}
+
+apm_ip_address *arguments_address_to_change(apm_ip_address address)
+{
+    static apm_ip_address changed;
+
+    changed = address;
+    return &changed;
 }
 
 void arguments_on_completion(apm_async_result result)

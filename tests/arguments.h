@@ -85,6 +85,8 @@ int arguments_file(void);
 /* Has the object closed after the call. Those that were kept last are closed first. */
 void arguments_keep(uint64_t bits, void (*close)(uint64_t bits));
 
+int arguments_keep_descriptor(int descriptor);
+
 /* Closes what is kept. */
 void arguments_close_all(void);
 
@@ -98,6 +100,20 @@ uint64_t arguments_bits_of_a_barrier(void);
 /* A result that is pending, and one that has been ended; each of a receive. */
 apm_async_result arguments_pending_result(void);
 apm_async_result arguments_ended_result(void);
+
+/* An address as the system writes it, and room for one that is changed. */
+apm_socket_address arguments_socket_address(void);
+apm_ip_address *arguments_address_to_change(apm_ip_address address);
+
+/* A stream of the program's own that can do everything, with what it borrows. */
+const apm_stream_methods *arguments_stream_methods(void);
+void *arguments_stream_context(void);
+
+/* A read that the method of a stream has begun, for apm_stream_complete. */
+apm_async_result arguments_begun_operation(void);
+
+/* Starts a listener, and has a connection wait to be accepted. */
+void arguments_start_listener(apm_tcp_listener listener);
 
 /* The callback of every Begin: says which result it was given. */
 void arguments_on_completion(apm_async_result result);

@@ -14,20 +14,30 @@ NO_FUNCTION = collections.namedtuple("NoFunction", "name")("")
 # A function may stand for all whose name begins so.
 GOOD = {
     ("apm_ip_address_from_bytes", "size"): "4",
+    ("apm_ip_address_scope_id", "address"): "apm_ip_address_ipv6_loopback()",
+    ("apm_ip_address_set_scope_id", "address"): "arguments_address_to_change(apm_ip_address_ipv6_loopback())",
+    ("apm_ip_address_set_address", "address"): "arguments_address_to_change(apm_ip_address_loopback())",
+    ("apm_ip_network_", "text"): '"127.0.0.0/8"',
+    ("apm_ip_network_", "length"): "11",
+    ("apm_socket_address_create_size", "size"): "16",
     ("apm_socket_bind", "local"): "loopback_endpoint(0)",
+    ("apm_tcp_client_create_endpoint", "local"): "loopback_endpoint(0)",
+    ("apm_tcp_listener_create_endpoint", "local"): "loopback_endpoint(0)",
+    ("apm_tcp_listener_create", "port"): "0",
+    ("apm_file_stream_create", "path"): '"/dev/null"',
+    ("apm_file_stream_create", "mode"): "APM_FILE_MODE_OPEN",
+    ("apm_stream_create", "context"): "arguments_stream_context()",
+    ("apm_stream_complete", "operation"): "arguments_begun_operation()",
     ("apm_barrier_create", "participant_count"): "1",
     ("apm_socket_begin_send_file", "file_name"): '"/etc/passwd"',
-    ("apm_socket_begin_send_file_with_buffers", "file_name"): '"/etc/passwd"',
-    ("apm_socket_begin_send_file_range", "file_name"): '"/etc/passwd"',
     ("apm_socket_send_file", "file_name"): '"/etc/passwd"',
-    ("apm_socket_send_file_with_buffers", "file_name"): '"/etc/passwd"',
-    ("apm_socket_send_file_range", "file_name"): '"/etc/passwd"',
     "timeout_ms": "5",
     "due_time_ms": "1000000",
     "period_ms": "-1",
     "port": "arguments_port()",
     "size": "ARGUMENTS_GOOD_SIZE",
     "count": "1",
+    "delay_ms": "APM_CONNECT_ATTEMPT_DELAY_MS",
     "how": "APM_SOCKET_SHUTDOWN_BOTH",
     "scope_id": "0",
     "initial_state": "true",
@@ -40,9 +50,13 @@ GOOD = {
     "apm_address_family": "APM_ADDRESS_FAMILY_INTER_NETWORK",
     "apm_socket_type": "APM_SOCKET_TYPE_STREAM",
     "apm_protocol_type": "APM_PROTOCOL_TYPE_TCP",
+    "apm_file_access": "APM_FILE_ACCESS_READ_WRITE",
     "apm_endpoint": "arguments_endpoint()",
+    "apm_dns_endpoint": '(apm_dns_endpoint){"127.0.0.1", arguments_port(), APM_ADDRESS_FAMILY_UNSPECIFIED}',
     "apm_ip_address": "apm_ip_address_loopback()",
     "apm_array_segment": "(apm_array_segment){memory, ARGUMENTS_GOOD_SIZE}",
+    "apm_socket_address": "arguments_socket_address()",
+    "const apm_stream_methods *": "arguments_stream_methods()",
     "const char *": '"127.0.0.1"',
     "int": "1",
     "int32_t": "1",
@@ -56,6 +70,15 @@ GOOD = {
     "apm_thread_pool_work_item *": "good_work_item()",
 }
 
+# Handles whose maker, where another handle is made of it, is not the plainest.
+NESTED = {"apm_tcp_client": "apm_tcp_client_create_host"}
+
+# What is done with a handle in half of the ways to make it, so that more can be done with it.
+READY = {"apm_tcp_listener": "arguments_start_listener"}
+
+# What a value that is garbage still has to have: a pointer cannot be made sure of.
+SOUND = {"apm_dns_endpoint": '{p}.host = "\\xff\\xfe%\\x01";'}
+
 # Handles for which H2 does not hold as it stands: (function or "", type, parameter or "", case) -> outcome, and why.
 HANDLES = {
     ("", "apm_thread_pool", "", "null"): ("ALLOWED", "the null handle is the default pool"),
@@ -64,6 +87,7 @@ HANDLES = {
     ("apm_socket_close_and_wait", "apm_socket", "", "stale"): ("SUCCESS", "it may follow a close"),
     ("apm_socket_close_timeout", "apm_socket", "", "stale"): ("SUCCESS", "closing again succeeds"),
     ("apm_socket_begin_accept_socket", "apm_socket", "accept_socket", "null"): ("ALLOWED", "a socket is made then"),
+    ("apm_network_stream_close", "apm_stream", "", "stale"): ("SUCCESS", "closing again succeeds"),
     ("apm_async_result_is_completed", "apm_async_result", "", ""): ("TRUE", "nothing is left to wait for"),
 }
 
@@ -86,7 +110,7 @@ SOCKETS = ("apm_socket", "apm_udp_client")
 # The names of functions whose last parameter is a handle that they make.
 MAKER = re.compile(r"_create|_get_stream|_register_")
 
-PASSED_ON = ("state", "argument")
+PASSED_ON = ("state", "argument", "context")
 
 
 class Cases:
@@ -131,6 +155,10 @@ class Cases:
         """The expression of a good argument, or None if there is to be room for an answer."""
         if re.search(r"_free(_|$)", function.name):
             return "NULL"
+        of_function = [f for f, n in (k for k in GOOD if isinstance(k, tuple)) if n == name]
+        of_function = [f for f in of_function if function.name.startswith(f)]
+        if of_function:
+            return GOOD[(max(of_function, key=len), name)]
         if kind == "apm_socket":
             if nested:
                 return "arguments_socket(ARGUMENTS_STATE_CONNECTED)"
@@ -143,8 +171,8 @@ class Cases:
             # The default pool is as good as any, and need not be made.
             if kind == "apm_thread_pool" and function.name != "apm_thread_pool_destroy":
                 return "(apm_thread_pool)APM_NULL_HANDLE"
-            return f"good_{kind}({0 if nested else 'way'})"
-        for key in ((function.name, name), name, kind):
+            return f"good_{kind}({self.nested_way(kind) if nested else 'way'})"
+        for key in (name, kind):
             # What a name tells is about values, not about where an answer goes.
             if key in GOOD and not (key == name and kind.endswith("*")):
                 return GOOD[key]
@@ -159,6 +187,14 @@ class Cases:
         if kind.startswith("const ") and kind.endswith(" *"):
             return "good_array_" + kind.removeprefix("const ").rstrip(" *")
         return None if kind.endswith("*") else f"({kind}){{0}}"
+
+    def nested_way(self, handle):
+        names = [maker.name for maker in self.makers[handle]]
+        return names.index(NESTED[handle]) if handle in NESTED else 0
+
+    def ways(self, handle):
+        """In how many ways a handle can be made."""
+        return len(self.makers[handle]) * (2 if handle in READY else 1)
 
     def stored(self, kind):
         """The type of the room for an answer that a parameter points to."""
@@ -222,6 +258,8 @@ class Cases:
             yield f"`{name}` is the largest", f"{{p}} = {largest};", exact
         elif name == "timeout_ms":
             pass  # there is time for a wait that ends
+        elif self.is_length_of_text(function, name):
+            pass  # a text that is shorter than it is said to be cannot be noticed
         elif not (name == "count" and any("const" in k for k, _ in function.parameters)):
             yield f"`{name}` is the largest", f"{{p}} = {largest};", "ALLOWED"
         else:
@@ -241,9 +279,14 @@ class Cases:
         expected = {True: "ALLOWED", False: "APM_ERROR_ARGUMENT_NULL", None: "REFUSED"}
         yield f"`{name}` is NULL", "{p} = NULL;", expected[self.documentation.may_be_null(function, name)]
         if kind == "const char *":
-            yield f"`{name}` is empty", '{p} = "";', "ALLOWED"
-            yield f"`{name}` is long", "{p} = long_text();", "ALLOWED"
-            yield f"`{name}` is no text", '{p} = "\\xff\\xfe%\\x01";', "ALLOWED"
+            texts = (("empty", '""'), ("long", "long_text()"), ("no text", '"\\xff\\xfe%\\x01"'))
+            has_length = ("size_t", "length") in function.parameters
+            for what, text in texts:
+                length = " {a}->length = strlen({p});" if has_length else ""
+                yield f"`{name}` is {what}", f"{{p}} = {text};{length}", "ALLOWED"
+
+    def is_length_of_text(self, function, name):
+        return name == "length" and ("const char *", "text") in function.parameters
 
     def variants(self, function):
         """Gives what is changed, how, and what is expected; those about handles first."""
@@ -264,7 +307,7 @@ class Cases:
                 values = ("-2", "77", "INT_MAX")
                 found = others, [(f"`{name}` is {v}", f"{{p}} = ({kind}){v};", "ALLOWED") for v in values]
             elif kind != "bool":
-                garbage = "memset(&{p}, 0xee, sizeof {p});"
+                garbage = "memset(&{p}, 0xee, sizeof {p}); " + SOUND.get(kind, "")
                 found = others, [
                     (f"`{name}` is all zero", "memset(&{p}, 0, sizeof {p});", "ALLOWED"),
                     (f"`{name}` is garbage", garbage, "ALLOWED"),

@@ -7,7 +7,8 @@ numbers beyond their range, time-outs below -1, values that are in no enum. What
 the function says:
 
 - a handle gets the error that docs/lifetime.md has for it (H2), unless tools/argument_cases.py has another in HANDLES;
-- NULL gets APM_ERROR_ARGUMENT_NULL, unless the comment says that the parameter may be NULL;
+- NULL gets APM_ERROR_ARGUMENT_NULL, unless the comment says that the parameter may be NULL; a function that says no
+  more than true or false says false;
 - a number gets APM_ERROR_ARGUMENT_OUT_OF_RANGE outside the range that the comment gives, and does not inside;
 - everything else gets success, or an error that the comment names, directly, by "those of <function>", or by what all
   functions of the header share. An error that only a child after fork, a lack of memory or apm_cleanup brings does not
@@ -25,7 +26,7 @@ import sys
 import argument_cases
 import argument_rules
 import public_headers
-from argument_cases import NO_FUNCTION, NOT_CALLED, Cases
+from argument_cases import GOOD, NO_FUNCTION, NOT_CALLED, READY, Cases
 from public_headers import FOLDER
 
 HEAD = """/* Made by tools/argument_tests.py. */
@@ -115,7 +116,7 @@ class Program(Cases):
     def arrays(self):
         kinds = {k for f in self.functions.values() for k, _ in f.parameters}
         found = {k.removeprefix("const ").rstrip(" *") for k in kinds if k.startswith("const apm_")}
-        return found - set(self.callbacks)
+        return {k for k in found - set(self.callbacks) if f"const {k} *" not in GOOD}
 
     def stub(self, name, result, parameters):
         if name == "apm_async_callback":
@@ -150,10 +151,13 @@ class Program(Cases):
             call = f"{maker.name}({', '.join([*given, '&handle'])})"
             cases += f"    case {place}:\n        error = {call};\n        break;\n"
         closer = f"    arguments_keep(handle.bits, close_{handle});\n" if self.closer_of(handle)[0] else ""
+        ready = ""
+        if handle in READY:
+            ready = f"    if (way / {len(makers)} % 2) {{\n        {READY[handle]}(handle);\n    }}\n"
         return (
             f"static {handle} good_{handle}(int way)\n{{\n    {handle} handle = APM_NULL_HANDLE;\n"
             f"    apm_error error = APM_ERROR_SUCCESS;\n\n    switch (way % {len(makers)}) {{\n{cases}    }}\n"
-            f"    (void)error;\n{closer}    return handle;\n}}\n"
+            f"    (void)error;\n{closer}{ready}    return handle;\n}}\n"
         )
 
     def stale(self, handle):
@@ -291,12 +295,14 @@ class Program(Cases):
                 outcome, expected = "ARGUMENTS_" + expected, "0"
             elif expected.startswith("NEVER "):
                 outcome, expected = "ARGUMENTS_NEVER", expected.removeprefix("NEVER ")
+            elif function.result == "bool" and expected.startswith("APM_ERROR_"):
+                expected = "FALSE"
             value = {"SUCCESS": "APM_ERROR_SUCCESS", "TRUE": "1", "FALSE": "0"}.get(expected, expected)
             if function.result not in ("apm_error", "bool"):
                 outcome, value = "ARGUMENTS_ALLOWED", "0"
             rows += f'    {{"{what}", {outcome}, {value}}},\n'
         kinds = [k for k, _ in function.parameters]
-        ways = max([len(self.makers[k]) for k in kinds if k in self.handles and self.is_made(k)], default=1)
+        ways = max([self.ways(k) for k in kinds if k in self.handles and self.is_made(k)], default=1)
         ways = "ARGUMENTS_STATE_COUNT" if "apm_socket" in kinds else str(max(ways, 1))
         waits = bool(set(kinds) & set(self.handles)) and function.result == "apm_error" and not begin
         twins = [t for t in self.documentation.twins(function) if t in self.functions]

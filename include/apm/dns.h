@@ -112,7 +112,7 @@ APM_API APM_MUST_CHECK apm_error apm_dns_get_host_addresses_family(const char *h
 /*
  * As get_host_entry, but an address as text is not looked up: it is an entry of itself.
  *
- * Errors   those of get_host_entry; 0.0.0.0 and :: are refused by Begin only.
+ * Errors   those of apm_dns_get_host_entry; 0.0.0.0 and :: are refused by Begin only.
  * .NET     Dns.BeginGetHostByName(string, AsyncCallback, object), Dns.EndGetHostByName(IAsyncResult),
  *          Dns.GetHostByName(string)
  */
@@ -125,7 +125,7 @@ APM_API APM_MUST_CHECK apm_error apm_dns_get_host_by_name(const char *host_name,
  * As get_host_entry, but an address as text of which backwards no name is found is an entry of itself, also if it is
  * 0.0.0.0 or ::.
  *
- * Errors   those of get_host_entry.
+ * Errors   those of apm_dns_get_host_entry.
  * .NET     Dns.BeginResolve(string, AsyncCallback, object), Dns.EndResolve(IAsyncResult), Dns.Resolve(string)
  */
 APM_API APM_MUST_CHECK apm_error apm_dns_begin_resolve(const char *host_name, apm_async_callback *callback,
@@ -136,7 +136,8 @@ APM_API APM_MUST_CHECK apm_error apm_dns_resolve(const char *host_name, apm_host
 /*
  * Looks an address up backwards, and then the name that this gives.
  *
- * Errors   those of get_host_entry, but 0.0.0.0 and :: are looked up; APM_ERROR_FORMAT the text is no address.
+ * Errors   those of apm_dns_get_host_entry, but 0.0.0.0 and :: are looked up; APM_ERROR_ARGUMENT_NULL `address` is
+ *          NULL, or no address; APM_ERROR_FORMAT the text is no address.
  * .NET     Dns.GetHostByAddress(string), Dns.GetHostByAddress(IPAddress)
  */
 APM_API APM_MUST_CHECK apm_error apm_dns_get_host_by_address(const char *address, apm_host_entry **entry);

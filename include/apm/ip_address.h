@@ -144,7 +144,7 @@ APM_API bool apm_ip_address_try_write_bytes(apm_ip_address address, uint8_t *byt
  * Failure  *scope_id is 0; the address is as it was.
  * Threads  any.
  * Errors   APM_ERROR_ARGUMENT_NULL a pointer is NULL; APM_ERROR_OPERATION_NOT_SUPPORTED the address is not IPv6;
- *          APM_ERROR_ARGUMENT_OUT_OF_RANGE the scope is not from 0 to 0xffffffff.
+ *          APM_ERROR_ARGUMENT_OUT_OF_RANGE `scope_id` is not from 0 to 0xffffffff.
  * .NET     IPAddress.ScopeId
  */
 APM_API APM_MUST_CHECK apm_error apm_ip_address_scope_id(apm_ip_address address, int64_t *scope_id);

@@ -1,5 +1,5 @@
 /*
- * Network streams: a connected socket as a stream (stream.h), for everything but what is below.
+ * Network streams: a connected socket as a stream. For everything but what is below see stream.h.
  *
  * Operations are the socket's own: they cost and behave as apm_socket_begin_receive and apm_socket_begin_send, and are
  * served in one order with those of the socket. A write is all of it; one that is cut short after some of its bytes

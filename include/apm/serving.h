@@ -74,7 +74,7 @@ typedef struct apm_send_water_marks {
 APM_API APM_MUST_CHECK apm_error apm_socket_send_water_marks(apm_socket socket, apm_send_water_marks *marks);
 APM_API APM_MUST_CHECK apm_error apm_socket_set_send_water_marks(apm_socket socket, apm_send_water_marks marks);
 
-/* How much is pending now, with marks or without. Each pointer may be NULL, but not both. */
+/* How much is pending now, with marks or without. `bytes` or `sends` may be NULL, but not both. */
 APM_API APM_MUST_CHECK apm_error apm_socket_pending_sends(apm_socket socket, size_t *bytes, size_t *sends);
 
 /*
@@ -123,7 +123,11 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_drain(apm_socket listener, int
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_end_drain(apm_socket listener, apm_async_result result, size_t *closed);
 
-/* Drains and waits for it. Not in a callback that would have to return before a connection can be closed. */
+/*
+ * Drains and waits for it. Not in a callback that would have to return before a connection can be closed.
+ *
+ * Errors   those of Begin and End.
+ */
 APM_API APM_MUST_CHECK apm_error apm_socket_drain(apm_socket listener, int timeout_ms, size_t *closed);
 
 /*

@@ -157,7 +157,7 @@ APM_API bool apm_stream_can_seek(apm_stream stream);
 APM_API bool apm_stream_can_timeout(apm_stream stream);
 
 /*
- * Length and position, in bytes.
+ * Length and position, in bytes. `position` may be NULL for seek.
  *
  * Errors   APM_ERROR_NOT_SUPPORTED the stream has none; APM_ERROR_ARGUMENT_OUT_OF_RANGE setting a negative one; for
  *          seek: APM_ERROR_IO to before the beginning, APM_ERROR_ARGUMENT `origin` is no such value.
@@ -211,7 +211,12 @@ APM_API APM_MUST_CHECK apm_error apm_stream_end_read(apm_stream stream, apm_asyn
  */
 APM_API APM_MUST_CHECK apm_error apm_stream_read(apm_stream stream, void *buffer, size_t size, size_t *read);
 
-/* Reads one byte: *byte is from 0 to 255, or -1 at the end of the stream. .NET: Stream.ReadByte() */
+/*
+ * Reads one byte and waits for it: *byte is from 0 to 255, or -1 at the end of the stream.
+ *
+ * Errors   as apm_stream_read.
+ * .NET     Stream.ReadByte()
+ */
 APM_API APM_MUST_CHECK apm_error apm_stream_read_byte(apm_stream stream, int *byte);
 
 /*
@@ -234,7 +239,7 @@ APM_API APM_MUST_CHECK apm_error apm_stream_end_read_exactly(apm_stream stream, 
 
 /*
  * Reads exactly `size` bytes, or at least `minimum` of them, and waits for it. At the end of the stream the second one
- * fails only if `throw_on_end_of_stream`; *read is what has been read in any case.
+ * fails only if `throw_on_end_of_stream`; *read, which may be NULL, is what has been read in any case.
  *
  * Errors   those of apm_stream_read; APM_ERROR_END_OF_STREAM; APM_ERROR_ARGUMENT_OUT_OF_RANGE `minimum` is above
  *          `size`.
@@ -256,10 +261,20 @@ APM_API APM_MUST_CHECK apm_error apm_stream_begin_write(apm_stream stream, const
                                                         apm_async_callback *callback, void *state,
                                                         apm_async_result *result);
 
-/* Ends a write. Errors: what the stream fails with. .NET: Stream.EndWrite(IAsyncResult) */
+/*
+ * Ends a write.
+ *
+ * Errors   what the stream fails with; of a network stream those of apm_socket_end_send.
+ * .NET     Stream.EndWrite(IAsyncResult)
+ */
 APM_API APM_MUST_CHECK apm_error apm_stream_end_write(apm_stream stream, apm_async_result result);
 
-/* Writes all of it, or one byte, and waits for it. Errors: as apm_stream_read. .NET: Stream.Write, Stream.WriteByte */
+/*
+ * Writes all of it, or one byte, and waits for it.
+ *
+ * Errors   those of apm_stream_begin_write and apm_stream_end_write; others as apm_stream_read.
+ * .NET     Stream.Write, Stream.WriteByte
+ */
 APM_API APM_MUST_CHECK apm_error apm_stream_write(apm_stream stream, const void *buffer, size_t size);
 APM_API APM_MUST_CHECK apm_error apm_stream_write_byte(apm_stream stream, uint8_t byte);
 
@@ -271,17 +286,26 @@ APM_API APM_MUST_CHECK apm_error apm_stream_flush(apm_stream stream);
 /*
  * Starts copying what `source` has, to its end, to `destination`, through a buffer of `buffer_size` bytes.
  *
- * Errors   APM_ERROR_ARGUMENT_OUT_OF_RANGE `buffer_size` is not above 0; those of either stream.
+ * Errors   APM_ERROR_ARGUMENT_OUT_OF_RANGE `buffer_size` is below 1; those of either stream.
  * .NET     Stream.CopyToAsync(Stream, int), which has no Begin and End there
  */
 APM_API APM_MUST_CHECK apm_error apm_stream_begin_copy_to(apm_stream source, apm_stream destination, int buffer_size,
                                                           apm_async_callback *callback, void *state,
                                                           apm_async_result *result);
 
-/* Ends it: *copied is the number of bytes that were written, with an error, too. */
+/*
+ * Ends it: *copied is the number of bytes that were written, with an error, too.
+ *
+ * Errors   those of apm_stream_end_read and apm_stream_end_write.
+ */
 APM_API APM_MUST_CHECK apm_error apm_stream_end_copy_to(apm_stream source, apm_async_result result, size_t *copied);
 
-/* Copies and waits for it. Errors: those of reads, writes, and of Begin. .NET: Stream.CopyTo(Stream, int) */
+/*
+ * Copies and waits for it.
+ *
+ * Errors   those of apm_stream_begin_copy_to, apm_stream_read and apm_stream_write.
+ * .NET     Stream.CopyTo(Stream, int)
+ */
 APM_API APM_MUST_CHECK apm_error apm_stream_copy_to(apm_stream source, apm_stream destination, int buffer_size);
 
 APM_END_DECLARATIONS

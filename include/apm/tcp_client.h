@@ -79,7 +79,7 @@ APM_API APM_MUST_CHECK apm_error apm_tcp_client_end_connect(apm_tcp_client clien
 /*
  * Connects and waits for it, no longer than the send time-out.
  *
- * Errors   as apm_socket_connect.
+ * Errors   as apm_socket_connect, apm_socket_connect_host and apm_socket_connect_addresses.
  * .NET     TcpClient.Connect(string, int), Connect(IPAddress, int), Connect(IPAddress[], int), Connect(IPEndPoint)
  */
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_connect(apm_tcp_client client, const char *host, int port);
@@ -117,7 +117,12 @@ APM_API APM_MUST_CHECK apm_error apm_tcp_client_available(apm_tcp_client client,
 /* Whether a connect of the client has succeeded, or it was given connected. .NET: TcpClient.Active (protected) */
 APM_API bool apm_tcp_client_active(apm_tcp_client client);
 
-/* As the socket's. .NET: TcpClient.NoDelay, LingerState, ReceiveBufferSize, SendBufferSize */
+/*
+ * As the socket's.
+ *
+ * Errors   as apm_socket_set_no_delay, apm_socket_set_linger_state and apm_socket_set_receive_buffer_size.
+ * .NET     TcpClient.NoDelay, LingerState, ReceiveBufferSize, SendBufferSize
+ */
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_no_delay(apm_tcp_client client, bool *no_delay);
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_set_no_delay(apm_tcp_client client, bool no_delay);
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_linger_state(apm_tcp_client client, apm_linger_option *linger_state);
@@ -127,7 +132,12 @@ APM_API APM_MUST_CHECK apm_error apm_tcp_client_set_receive_buffer_size(apm_tcp_
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_send_buffer_size(apm_tcp_client client, int *size);
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_set_send_buffer_size(apm_tcp_client client, int size);
 
-/* As the socket's: in milliseconds, 0 is without limit. .NET: TcpClient.ReceiveTimeout, TcpClient.SendTimeout */
+/*
+ * As the socket's: in milliseconds, 0 is without limit.
+ *
+ * Errors   as apm_socket_set_receive_timeout.
+ * .NET     TcpClient.ReceiveTimeout, TcpClient.SendTimeout
+ */
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_receive_timeout(apm_tcp_client client, int *timeout_ms);
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_set_receive_timeout(apm_tcp_client client, int timeout_ms);
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_send_timeout(apm_tcp_client client, int *timeout_ms);

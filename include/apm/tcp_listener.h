@@ -24,7 +24,7 @@ APM_BEGIN_DECLARATIONS
  * Success  *listener is the handle; apm_tcp_listener_close ends it.
  * Failure  *listener is the null handle.
  * Errors   APM_ERROR_ARGUMENT_NULL the endpoint or the address is none; APM_ERROR_ARGUMENT_OUT_OF_RANGE `port` is not
- *          from 0 to 65535.
+ *          from 0 to 65535; those of apm_socket_create.
  * .NET     TcpListener(IPEndPoint), TcpListener(IPAddress, int), TcpListener.Create(int)
  */
 APM_API APM_MUST_CHECK apm_error apm_tcp_listener_create_endpoint(apm_endpoint local, apm_tcp_listener *listener);

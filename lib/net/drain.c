@@ -69,7 +69,7 @@ apm_error apm_socket_end_drain(apm_socket listener, apm_async_result result, siz
     struct apm__operation *operation;
     apm_error error = apm__operation_end(result, APM__OPERATION_DRAIN, listener.bits, &operation);
     if (error != APM_ERROR_SUCCESS)
-        return error;
+        return apm__end_refusal(listener.bits, error);
     error = operation->error;
     apm__operation_release(operation);
     if (error == APM_ERROR_SUCCESS)

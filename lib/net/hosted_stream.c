@@ -10,8 +10,9 @@
  *     Only a lane that is not busy takes up the next; whoever makes it so takes it up.
  *  2. An operation is QUEUED in its lane, then RUNNING as its `current`, then DETACHED. Who takes it out of QUEUED or
  *     RUNNING owns it and completes it. While it is RUNNING a cancel only records the wish and has `cancel` called.
- *  3. `users` counts the busy lanes and the other methods in progress. The method `close` is called by whoever finds,
- *     closed, that `users` is 0; `ended` keeps it to once. After `closed` nothing is taken up any more.
+ *  3. `users` counts the busy lanes and the methods in progress, also those of a lane, since a begin_ method may still
+ *     run when its operation has been completed. The method `close` is called by whoever finds, closed, that `users` is
+ *     0; `ended` keeps it to once. After `closed` nothing is taken up any more.
  *
  * The context holds a reference to the stream's slot until its method `close` has returned, and an operation one until
  * its callback has; the work item that starts an operation, and the one that cancels it, hold one to the operation
@@ -28,7 +29,7 @@ struct request {
     struct apm__work cancel;
     struct apm__operation *operation;
     bool started;   /* a method has been, or is about to be, called; guarded by the stream's lock */
-    bool in_method; /* the worker's own */
+    bool in_method; /* one of the stream's users for the start's sake; the worker's own */
 };
 
 static struct apm__stream *stream_of(const struct apm__operation *operation)
@@ -206,10 +207,10 @@ static void start(struct apm__work *work)
     if (!apm__pool_is_abandoning()) {
         apm__os_mutex_lock(&stream->lock);
         request->started = operation->wish == APM_ERROR_SUCCESS;
+        stream->hosted.users++;
         apm__os_mutex_unlock(&stream->lock);
         request->in_method = true;
         settles = !request->started || !call_method(stream, operation, &error, &read);
-        request->in_method = false;
     }
     if (settles) {
         apm__os_mutex_lock(&stream->lock);
@@ -217,6 +218,10 @@ static void start(struct apm__work *work)
             settle_and_unlock(stream, operation, error, error == APM_ERROR_SUCCESS ? read : 0);
         else
             apm__os_mutex_unlock(&stream->lock);
+    }
+    if (request->in_method) {
+        request->in_method = false; /* before the method `close`, which may end the thread, too */
+        apm__hosted_leave(stream);
     }
     apm__operation_release(operation); /* the start's */
 }

@@ -114,8 +114,6 @@ apm_error apm_network_stream_create(apm_socket socket, apm_file_access access, b
     if (!created)
         return APM_ERROR_ARGUMENT_NULL;
     *created = (apm_stream)APM_NULL_HANDLE;
-    if ((int)access < APM_FILE_ACCESS_READ || (int)access > APM_FILE_ACCESS_READ_WRITE)
-        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
     apm_error error = apm__channel_lock(socket.bits, &channel);
     if (error != APM_ERROR_SUCCESS)
         return error;
@@ -124,6 +122,8 @@ apm_error apm_network_stream_create(apm_socket socket, apm_file_access access, b
     apm__channel_unlock(channel);
     if (!fits)
         return APM_ERROR_IO;
+    if ((int)access < APM_FILE_ACCESS_READ || (int)access > APM_FILE_ACCESS_READ_WRITE)
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
     struct apm__stream *stream = apm__stream_allocate(&network_class, pool);
     if (!stream)
         return APM_ERROR_OUT_OF_MEMORY;

@@ -3,6 +3,7 @@
  */
 #include "stream.h"
 
+#include "begin.h"
 #include "inventory.h"
 
 static void prepare(struct apm__slot *slot)
@@ -284,7 +285,7 @@ static apm_error end(apm_stream stream, apm_async_result result, enum apm__opera
     if (error == APM_ERROR_ARGUMENT)
         error = apm__operation_end(result, of_stream, stream.bits, &operation);
     if (error != APM_ERROR_SUCCESS)
-        return error;
+        return apm__end_refusal(stream.bits, error);
     *transferred = operation->transferred;
     error = operation->error;
     if (error != APM_ERROR_SUCCESS)

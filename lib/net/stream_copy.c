@@ -4,6 +4,7 @@
  */
 #include <limits.h>
 
+#include "begin.h"
 #include "stream.h"
 #include "task.h"
 
@@ -83,7 +84,7 @@ static apm_error end_task(apm_stream stream, apm_async_result result, enum apm__
         *transferred = 0;
     apm_error error = apm__operation_end(result, kind, stream.bits, &operation);
     if (error != APM_ERROR_SUCCESS)
-        return error;
+        return apm__end_refusal(stream.bits, error);
     if (transferred)
         *transferred = operation->transferred;
     error = operation->error;

@@ -41,7 +41,7 @@ static apm_error end_accept(apm_tcp_listener listener, uint64_t owner, apm_async
     struct apm__operation *operation;
     apm_error error = apm__operation_end(result, APM__OPERATION_ACCEPT, owner, &operation);
     if (error != APM_ERROR_SUCCESS)
-        return error;
+        return apm__end_refusal(listener.bits, error);
     error = operation->error;
     if (error == APM_ERROR_SUCCESS)
         accepted->bits = operation->accepted;

@@ -12,6 +12,7 @@
 
 #include "apm/dns.h"
 #include "apm/network_stream.h"
+#include "begin.h"
 #include "inventory.h"
 #include "network_stream.h"
 #include "task.h"
@@ -298,7 +299,7 @@ apm_error apm_tcp_client_end_connect(apm_tcp_client client, apm_async_result res
     struct apm__operation *operation;
     apm_error error = apm__operation_end(result, APM__OPERATION_CONNECT, client.bits, &operation);
     if (error != APM_ERROR_SUCCESS)
-        return error;
+        return apm__end_refusal(client.bits, error);
     error = operation->error;
     if (error != APM_ERROR_SUCCESS)
         apm__os_set_native_error(operation->native_error);

@@ -58,7 +58,7 @@ static apm_error end_accept(apm_socket socket, apm_async_result result, apm_erro
     struct apm__operation *operation;
     apm_error error = apm__operation_end(result, APM__OPERATION_ACCEPT, socket.bits, &operation);
     if (error != APM_ERROR_SUCCESS)
-        return apm__end_refusal(socket, error);
+        return apm__end_refusal(socket.bits, error);
     error = operation->error;
     if (error == APM_ERROR_SUCCESS)
         accepted->bits = operation->accepted;

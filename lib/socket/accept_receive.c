@@ -112,7 +112,7 @@ apm_error apm_socket_end_accept_receive(apm_socket socket, apm_async_result resu
     struct apm__operation *operation;
     apm_error error = apm__operation_end(result, APM__OPERATION_ACCEPT_RECEIVE, socket.bits, &operation);
     if (error != APM_ERROR_SUCCESS)
-        return apm__end_refusal(socket, error);
+        return apm__end_refusal(socket.bits, error);
     error = operation->error;
     if (error == APM_ERROR_SUCCESS) {
         accepted->bits = operation->accepted;

@@ -43,9 +43,9 @@ apm_error apm__begin_discard_and_unlock(struct apm__channel *channel, struct apm
     return error;
 }
 
-apm_error apm__end_refusal(apm_socket socket, apm_error error)
+apm_error apm__end_refusal(uint64_t owner, apm_error error)
 {
-    return error == APM_ERROR_ARGUMENT && socket.bits == 0 ? APM_ERROR_ARGUMENT_NULL : error;
+    return error == APM_ERROR_ARGUMENT && owner == 0 ? APM_ERROR_ARGUMENT_NULL : error;
 }
 
 apm_error apm__end_transfer(apm_socket socket, apm_async_result result, enum apm__operation_kind kind, int timeout_ms,
@@ -56,7 +56,7 @@ apm_error apm__end_transfer(apm_socket socket, apm_async_result result, enum apm
     struct apm__operation *operation;
     apm_error error = apm__operation_end_within(result, kind, socket.bits, timeout_ms, &operation);
     if (error != APM_ERROR_SUCCESS)
-        return apm__end_refusal(socket, error);
+        return apm__end_refusal(socket.bits, error);
     if (transferred)
         *transferred = operation->transferred;
     error = operation->error;

@@ -36,10 +36,10 @@ apm_error apm__begin_discard_and_unlock(struct apm__channel *channel, struct apm
                                         apm_async_result *result, apm_error error);
 
 /*
- * The error of an End that has not got the result. The socket's handle is only compared, so that End works after close;
- * where it is no handle at all, that is what is wrong.
+ * The error of an End that has not got the result. The bits of the socket, stream, client or listener are only
+ * compared, so that End works after close; where they are no handle at all, that is what is wrong.
  */
-apm_error apm__end_refusal(apm_socket socket, apm_error error);
+apm_error apm__end_refusal(uint64_t owner, apm_error error);
 
 /* An End that has nothing to give but the error. */
 apm_error apm__end(apm_socket socket, apm_async_result result, enum apm__operation_kind kind);
