@@ -129,7 +129,8 @@ APM_API apm_error apm_socket_close(apm_socket socket);
 APM_API APM_MUST_CHECK apm_error apm_socket_close_and_wait(apm_socket socket, int timeout_ms);
 
 /*
- * Binds the socket to a local endpoint; port 0 lets the system choose. An address in TIME_WAIT may be bound again.
+ * Binds the socket to a local endpoint; port 0 lets the system choose. An address in TIME_WAIT may be bound again. The
+ * file that binding a unix domain socket to a path makes is removed when the socket is closed.
  *
  * Errors   APM_ERROR_ARGUMENT_NULL the endpoint is none; APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED its family is not the
  *          socket's; APM_ERROR_ADDRESS_ALREADY_IN_USE; APM_ERROR_ADDRESS_NOT_AVAILABLE; APM_ERROR_ACCESS_DENIED;
@@ -329,7 +330,9 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_connect_endpoints(apm_socket s
  *
  * Errors   APM_ERROR_CONNECTION_REFUSED, APM_ERROR_TIMED_OUT, APM_ERROR_HOST_UNREACHABLE, APM_ERROR_NETWORK_UNREACHABLE
  *          and others of the network, of the last address tried; APM_ERROR_HOST_NOT_FOUND, APM_ERROR_TRY_AGAIN of the
- *          name look-up; APM_ERROR_ALREADY_IN_PROGRESS another connect of the socket was pending.
+ *          name look-up; APM_ERROR_ALREADY_IN_PROGRESS another connect of the socket was pending;
+ *          APM_ERROR_ADDRESS_NOT_AVAILABLE there is no such path; APM_ERROR_WOULD_BLOCK the backlog of a unix domain
+ *          socket is full.
  * .NET     Socket.EndConnect(IAsyncResult)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_end_connect(apm_socket socket, apm_async_result result);

@@ -47,6 +47,7 @@ struct apm__channel {
     apm__os_socket descriptor;
     uint32_t watched; /* APM__OS_READY_ bits that the poller watches the descriptor for; 0: it is not registered */
     uint32_t users;   /* threads that use the descriptor outside the lock */
+    struct apm__os_socket_file *file; /* of a bound unix domain socket, until it is closed; NULL: there is none */
     bool closed;
     bool connecting; /* a connect is queued: receives wait for its outcome */
     bool must_try;   /* an end, an error or urgent data has been reported: a short read does not show "drained" */

@@ -116,6 +116,8 @@ static bool breaks_connection(const struct apm__channel *channel, apm_error erro
 static void settle_connect_locked(struct apm__channel *channel, struct apm__operation *operation, bool by_wish)
 {
     channel->connecting = false;
+    if (operation->error == APM_ERROR_TRY_AGAIN && operation->plan->issued)
+        operation->error = APM_ERROR_WOULD_BLOCK; /* .NET's name for a full queue of a unix domain socket */
     if (operation->error == APM_ERROR_SUCCESS) {
         channel->connected = true;
         channel->has_peer = true;

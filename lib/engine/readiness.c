@@ -338,8 +338,11 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
     taken = reverse(take_queue_locked(channel, &channel->out, taken));
     apm__outcome_unwatch_locked(channel);
     apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
+    struct apm__os_socket_file *file = channel->file;
+    channel->file = NULL;
     apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
+    apm__os_socket_file_remove(file);
     while (taken) {
         struct apm__operation *next = taken->next;
         apm__outcome_complete(taken);

@@ -152,13 +152,21 @@ typedef int apm__os_socket;
 apm_error apm__os_socket_create(apm_address_family family, int type, int protocol, apm__os_socket *created);
 void apm__os_socket_close(apm__os_socket socket); /* blocks if a linger time above 0 is set and data is unsent */
 apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local);
+
+/* Binds, and says which file that has made, if any: NULL for what is no path of a unix domain socket. */
+struct apm__os_socket_file;
+apm_error apm__os_socket_bind_file(apm__os_socket socket, apm_endpoint local, struct apm__os_socket_file **file);
+/* Removes the file, if it is still the one that bind has made, and frees the note of it; NULL is none. */
+void apm__os_socket_file_remove(struct apm__os_socket_file *file);
+
 apm_error apm__os_socket_listen(apm__os_socket socket, int backlog);
 apm_error apm__os_socket_accept(apm__os_socket socket, apm__os_socket *accepted);
 apm_error apm__os_socket_shutdown(apm__os_socket socket, int how);
 
 /*
  * Starts or continues a connect: called again after WOULD_BLOCK, once the socket is writable, it gives the outcome.
- * An IPv4 endpoint is mapped to IPv6 if `map_to_ipv6`.
+ * An IPv4 endpoint is mapped to IPv6 if `map_to_ipv6`. APM_ERROR_TRY_AGAIN: nothing has been started, and nothing will
+ * report when it could be.
  */
 apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, bool map_to_ipv6);
 

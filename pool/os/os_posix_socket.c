@@ -13,48 +13,9 @@
 #include <unistd.h>
 
 #include "apm/socket.h"
+#include "os_posix_address.h"
 #include "os_posix_error.h"
 #include "os_posix_system_call.h"
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-/* -- Endpoints -- */
-
-static socklen_t to_system(apm_endpoint endpoint, union address *address)
-{
-    memset(address, 0, sizeof *address);
-    if (endpoint.address.family == APM_ADDRESS_FAMILY_INTER_NETWORK) {
-        address->v4.sin_family = AF_INET;
-        address->v4.sin_port = htons(endpoint.port);
-        memcpy(&address->v4.sin_addr, endpoint.address.bytes, 4);
-        return sizeof address->v4;
-    }
-    address->v6.sin6_family = AF_INET6;
-    address->v6.sin6_port = htons(endpoint.port);
-    address->v6.sin6_scope_id = endpoint.address.scope_id;
-    memcpy(&address->v6.sin6_addr, endpoint.address.bytes, 16);
-    return sizeof address->v6;
-}
-
-static apm_endpoint from_system(const union address *address)
-{
-    apm_endpoint endpoint = {0};
-    if (address->any.sa_family == AF_INET) {
-        endpoint.address.family = APM_ADDRESS_FAMILY_INTER_NETWORK;
-        endpoint.port = ntohs(address->v4.sin_port);
-        memcpy(endpoint.address.bytes, &address->v4.sin_addr, 4);
-    } else if (address->any.sa_family == AF_INET6) {
-        endpoint.address.family = APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
-        endpoint.port = ntohs(address->v6.sin6_port);
-        endpoint.address.scope_id = address->v6.sin6_scope_id;
-        memcpy(endpoint.address.bytes, &address->v6.sin6_addr, 16);
-    }
-    return endpoint;
-}
 
 /* -- Life -- */
 
@@ -62,6 +23,7 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
 {
     int domain = family == APM_ADDRESS_FAMILY_INTER_NETWORK      ? AF_INET
                  : family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6 ? AF_INET6
+                 : family == APM_ADDRESS_FAMILY_UNIX             ? AF_UNIX
                                                                  : -1;
     *created = APM__OS_NO_SOCKET;
     if (domain < 0)
@@ -82,8 +44,8 @@ void apm__os_socket_close(apm__os_socket socket)
 
 apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local)
 {
-    union address address;
-    socklen_t size = to_system(local, &address);
+    union apm__os_address address;
+    socklen_t size = apm__os_address_of(&local, &address);
     return apm__os_outcome(bind(socket, &address.any, size));
 }
 
@@ -117,12 +79,16 @@ apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, boo
 {
     if (map_to_ipv6)
         remote.address = apm_ip_address_map_to_ipv6(remote.address);
-    union address address;
-    socklen_t size = to_system(remote, &address);
+    union apm__os_address address;
+    socklen_t size = apm__os_address_of(&remote, &address);
     if (connect(socket, &address.any, size) == 0)
         return APM_ERROR_SUCCESS;
     if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR)
         return APM_ERROR_WOULD_BLOCK;
+    if (errno == EAGAIN) { /* the queue of a listening unix domain socket is full: nothing is under way */
+        apm__os_set_native_error(EAGAIN);
+        return APM_ERROR_TRY_AGAIN;
+    }
     apm_error error = apm__os_translate(errno);
     /* EPIPE: by now the peer has taken the connection, ended it and reset it. */
     return error == APM_ERROR_SHUTDOWN ? APM_ERROR_CONNECTION_RESET : error;
@@ -184,21 +150,21 @@ apm_error apm__os_socket_readable(apm__os_socket socket)
 
 apm_error apm__os_socket_local_endpoint(apm__os_socket socket, apm_endpoint *endpoint)
 {
-    union address address;
+    union apm__os_address address;
     socklen_t size = sizeof address;
     memset(&address, 0, sizeof address);
     apm_error error = apm__os_outcome(getsockname(socket, &address.any, &size));
-    *endpoint = from_system(&address);
+    *endpoint = apm__os_endpoint_of(&address, size);
     return error;
 }
 
 apm_error apm__os_socket_remote_endpoint(apm__os_socket socket, apm_endpoint *endpoint)
 {
-    union address address;
+    union apm__os_address address;
     socklen_t size = sizeof address;
     memset(&address, 0, sizeof address);
     apm_error error = apm__os_outcome(getpeername(socket, &address.any, &size));
-    *endpoint = from_system(&address);
+    *endpoint = apm__os_endpoint_of(&address, size);
     return error;
 }
 
