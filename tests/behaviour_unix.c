@@ -331,4 +331,4 @@ TEST(paths_are_equal_and_ordered_by_their_bytes)
     CHECK(apm_endpoint_compare(other, short_path) > 0);
 }
 
-TEST_MAIN()
+LIBRARY_TEST_MAIN()

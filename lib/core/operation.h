@@ -73,7 +73,7 @@ struct apm__operation {
     /* immutable from Begin on. `owner` and `kind` are read before the reader has made sure of the generation. */
     _Atomic uint64_t owner; /* bits of the socket, or of a delegate; 0 for none */
     _Atomic uint32_t kind;  /* enum apm__operation_kind */
-    int32_t flags;          /* of a receive or send */
+    int32_t flags;          /* of a receive or send; not 0 for a connect whose End gives its outcome to nobody */
     void *state;
     apm_async_callback *callback;
     struct apm__pool *pool;
@@ -158,7 +158,12 @@ void apm__operation_release(struct apm__operation *operation);
 apm_error apm__operation_end(apm_async_result result, enum apm__operation_kind kind, uint64_t owner,
                              struct apm__operation **operation);
 
-/* The same for a synchronous call, which waits no longer than `timeout_ms` (0: no limit) and then cancels. */
+enum { APM__DO_NOT_WAIT = -1 };
+
+/*
+ * The same for a synchronous call, which waits no longer than `timeout_ms` (0: no limit) and then cancels. With
+ * APM__DO_NOT_WAIT it cancels at once, and the outcome is WOULD_BLOCK.
+ */
 apm_error apm__operation_end_within(apm_async_result result, enum apm__operation_kind kind, uint64_t owner,
                                     int timeout_ms, struct apm__operation **operation);
 

@@ -47,6 +47,7 @@ struct apm__channel {
     apm__os_socket descriptor;
     uint32_t watched; /* APM__OS_READY_ bits that the poller watches the descriptor for; 0: it is not registered */
     uint32_t users;   /* threads that use the descriptor outside the lock */
+    struct apm__select_link *selects; /* threads that wait for readiness; see select.h */
     struct apm__os_socket_file *file; /* of a bound unix domain socket, until it is closed; NULL: there is none */
     bool closed;
     bool connecting; /* a connect is queued: receives wait for its outcome */
@@ -64,10 +65,12 @@ struct apm__channel {
     bool reuse_address;
     bool receive_buffer_set; /* by the user: a descriptor that takes this one's place gets it, too */
     bool send_buffer_set;
+    bool non_blocking; /* the synchronous calls do not wait; nothing else takes notice of it */
     uint32_t poller_place;  /* the poller's own */
     uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */
     int32_t receive_timeout_ms;
     int32_t send_timeout_ms;
+    apm_error connect_error; /* of a connect that nobody ends, until the program has taken it */
 
     /* immutable from creation on */
     apm_address_family family;

@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "engine.h"
+#include "select.h"
 
 /* -- The descriptor ------------------------------------------------------------------------------------------------ */
 
@@ -62,6 +63,7 @@ apm_error apm__engine_renew_locked(struct apm__channel *channel, bool rebind)
     copy_option(old, renewed, APM__OS_OPTION_LINGER, false);
     copy_option(old, renewed, APM__OS_OPTION_REUSE_ADDRESS, false);
     copy_option(old, renewed, APM__OS_OPTION_REUSE_PORT, false);
+    apm__os_socket_copy_options(old, renewed);
     if (channel->receive_buffer_set) /* Linux shows twice what was set */
         copy_option(old, renewed, APM__OS_OPTION_RECEIVE_BUFFER_SIZE, true);
     if (channel->send_buffer_set)
@@ -71,15 +73,17 @@ apm_error apm__engine_renew_locked(struct apm__channel *channel, bool rebind)
     rebind = rebind && channel->bound && apm__os_socket_local_endpoint(old, &local) == APM_ERROR_SUCCESS;
     apm__outcome_unwatch_locked(channel);
     prepare_to_close_locked(channel, old);
-    apm__os_socket_close(old);
-    channel->descriptor = renewed;
+    error = apm__os_socket_replace(old, renewed);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
     channel->cut_short = false;
     channel->must_try = false;
     channel->send_ended = false;
     channel->receive_ended = false;
     channel->in.drained = false;
     channel->out.drained = false;
-    return rebind ? apm__os_socket_bind(renewed, local) : APM_ERROR_SUCCESS;
+    apm__select_wake_locked(channel);
+    return rebind ? apm__os_socket_bind(old, local) : APM_ERROR_SUCCESS;
 }
 
 static void remove_locked(struct apm__direction *direction, struct apm__operation *operation)
@@ -116,8 +120,11 @@ static bool breaks_connection(const struct apm__channel *channel, apm_error erro
 static void settle_connect_locked(struct apm__channel *channel, struct apm__operation *operation, bool by_wish)
 {
     channel->connecting = false;
+    apm__select_wake_locked(channel);
     if (operation->error == APM_ERROR_TRY_AGAIN && operation->plan->issued)
         operation->error = APM_ERROR_WOULD_BLOCK; /* .NET's name for a full queue of a unix domain socket */
+    if (operation->flags != 0)
+        channel->connect_error = operation->error;
     if (operation->error == APM_ERROR_SUCCESS) {
         channel->connected = true;
         channel->has_peer = true;
@@ -163,12 +170,15 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
             accepted->connected = true;
             accepted->has_peer = true;
             accepted->bound = true;
+            accepted->non_blocking = channel->non_blocking; /* as .NET does, though not the kernel */
         }
         break;
     case APM__OPERATION_CONNECT: settle_connect_locked(channel, operation, by_wish); return;
     case APM__OPERATION_DISCONNECT: settle_disconnect_locked(channel, operation); return;
     case APM__OPERATION_SEND:
-        if (error != APM_ERROR_SUCCESS && operation->transferred > 0)
+        if (by_wish && error == APM_ERROR_WOULD_BLOCK && operation->transferred > 0)
+            operation->error = APM_ERROR_SUCCESS; /* a send that does not wait has sent what there was room for */
+        else if (error != APM_ERROR_SUCCESS && operation->transferred > 0)
             channel->cut_short = true;
         break;
     default: break;

@@ -36,6 +36,23 @@ apm_error apm__begin_discard_and_unlock(struct apm__channel *channel, struct apm
     return error;
 }
 
+apm_error apm__begin_synchronous(apm_socket socket, enum apm__way way, int *timeout_ms)
+{
+    struct apm__channel *channel;
+    *timeout_ms = 0;
+    apm_error error = apm__channel_lock(socket.bits, &channel);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    if (channel->non_blocking) {
+        *timeout_ms = APM__DO_NOT_WAIT;
+        (way == APM__WAY_IN ? &channel->in : &channel->out)->drained = false;
+    } else {
+        *timeout_ms = way == APM__WAY_IN ? channel->receive_timeout_ms : channel->send_timeout_ms;
+    }
+    apm__channel_unlock(channel);
+    return APM_ERROR_SUCCESS;
+}
+
 apm_error apm__end_transfer(apm_socket socket, apm_async_result result, enum apm__operation_kind kind, int timeout_ms,
                             apm_error closed, size_t *transferred)
 {

@@ -22,6 +22,15 @@ apm_error apm__begin(apm_socket socket, enum apm__operation_kind kind, apm_async
 apm_error apm__begin_discard_and_unlock(struct apm__channel *channel, struct apm__operation *operation,
                                         apm_async_result *result, apm_error error);
 
+enum apm__way { APM__WAY_IN, APM__WAY_OUT };
+
+/*
+ * How long a synchronous call may wait: the receive or send time-out, 0 for no limit, or APM__DO_NOT_WAIT where the
+ * socket does not block. In that case the next operation of the direction is attempted whatever was seen before, for
+ * the program may know better, from apm_socket_poll. The errors of a handle.
+ */
+apm_error apm__begin_synchronous(apm_socket socket, enum apm__way way, int *timeout_ms);
+
 /* An End that has nothing to give but the error. */
 apm_error apm__end(apm_socket socket, apm_async_result result, enum apm__operation_kind kind);
 

@@ -151,6 +151,8 @@ typedef int apm__os_socket;
 /* Sockets do not block (a call that would gives APM_ERROR_WOULD_BLOCK) and are not inherited by a program executed. */
 apm_error apm__os_socket_create(apm_address_family family, int type, int protocol, apm__os_socket *created);
 void apm__os_socket_close(apm__os_socket socket); /* blocks if a linger time above 0 is set and data is unsent */
+/* Closes the old socket and gives its number to the other one, in one step: nobody sees the number free. */
+apm_error apm__os_socket_replace(apm__os_socket old, apm__os_socket renewed);
 apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local);
 
 /* Binds, and says which file that has made, if any: NULL for what is no path of a unix domain socket. */
@@ -194,6 +196,25 @@ typedef enum apm__os_option {
 apm_error apm__os_socket_option(apm__os_socket socket, apm__os_option option, int *value);
 apm_error apm__os_socket_set_option(apm__os_socket socket, apm__os_option option, int value);
 
+/* The system's numbers of an option of .NET's; false if it has none, with the native error that says so. */
+bool apm__os_option_of(int level, int name, int *system_level, int *system_name);
+
+/* Any option by the system's numbers; *size is the room, and then what was written. */
+apm_error apm__os_socket_raw_option(apm__os_socket socket, int level, int name, void *value, size_t *size);
+apm_error apm__os_socket_set_raw_option(apm__os_socket socket, int level, int name, const void *value, size_t size);
+
+apm_error apm__os_socket_dont_fragment(apm__os_socket socket, bool *dont_fragment);
+apm_error apm__os_socket_set_dont_fragment(apm__os_socket socket, bool dont_fragment);
+
+/* Takes the socket's pending error; success is none. */
+apm_error apm__os_socket_take_error(apm__os_socket socket, apm_error *pending);
+
+/* Whether the next byte of the stream is the one behind the urgent one. */
+apm_error apm__os_socket_at_mark(apm__os_socket socket, bool *at_mark);
+
+/* Gives a new socket the options that the user may have set on an old one by number. */
+void apm__os_socket_copy_options(apm__os_socket from, apm__os_socket to);
+
 /* -- Readiness ---------------------------------------------------------------------------------------------------- */
 
 /* What a socket is ready for, or is watched for. HANG_UP and FAILURE come unasked. */
@@ -225,7 +246,11 @@ typedef struct apm__os_poll_entry {
     uint32_t ready;
 } apm__os_poll_entry;
 
-/* Level-triggered readiness of the sockets listed. Blocks as apm__os_epoll_wait; the number of ready entries. */
+/*
+ * Level-triggered readiness of the sockets listed. Blocks as apm__os_epoll_wait; the number of ready entries. Without
+ * memory for all of them the first function fails, and the second leaves out those at the end.
+ */
+apm_error apm__os_poll_all(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns, size_t *ready);
 size_t apm__os_poll(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns);
 
 /* A descriptor that becomes readable when it is rung, by any thread, and silent when it is cleared. */

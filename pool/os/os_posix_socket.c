@@ -4,6 +4,7 @@
 #include "os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -40,6 +41,17 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
 void apm__os_socket_close(apm__os_socket socket)
 {
     system_close(socket);
+}
+
+apm_error apm__os_socket_replace(apm__os_socket old, apm__os_socket renewed)
+{
+    int replaced;
+    do
+        replaced = dup3(renewed, old, O_CLOEXEC);
+    while (replaced < 0 && (errno == EINTR || errno == EBUSY));
+    apm_error error = apm__os_outcome(replaced < 0);
+    system_close(renewed);
+    return error;
 }
 
 apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local)
@@ -224,35 +236,52 @@ apm_error apm__os_socket_set_option(apm__os_socket socket, apm__os_option option
 
 /* -- poll -- */
 
-size_t apm__os_poll(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns)
+static uint32_t to_ready(short events)
+{
+    return (events & POLLIN ? APM__OS_READY_IN : 0u) | (events & POLLOUT ? APM__OS_READY_OUT : 0u) |
+           (events & POLLHUP ? APM__OS_READY_HANG_UP : 0u) |
+           (events & (POLLERR | POLLNVAL) ? APM__OS_READY_FAILURE : 0u) |
+           (events & POLLPRI ? APM__OS_READY_URGENT : 0u);
+}
+
+apm_error apm__os_poll_all(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns, size_t *ready)
 {
     enum { ON_STACK = 256 };
     struct pollfd few[ON_STACK];
     struct pollfd *polled = few;
+    *ready = 0;
     if (count > ON_STACK) {
         polled = apm__os_allocate(count * sizeof *polled);
-        if (!polled) { /* poll the first ones: slower, but nothing is lost, since the caller rotates its list */
-            polled = few;
-            count = ON_STACK;
-        }
+        if (!polled)
+            return APM_ERROR_OUT_OF_MEMORY;
     }
     for (size_t i = 0; i < count; i++) {
         uint32_t interest = entries[i].interest;
         polled[i] = (struct pollfd){.fd = entries[i].socket,
-                                    .events = (short)((interest & APM__OS_READY_IN ? POLLIN | POLLPRI : 0) |
+                                    .events = (short)((interest & APM__OS_READY_IN ? POLLIN : 0) |
+                                                      (interest & APM__OS_READY_URGENT ? POLLPRI : 0) |
                                                       (interest & APM__OS_READY_OUT ? POLLOUT : 0))};
         entries[i].ready = 0;
     }
     int64_t timeout_ms = timeout_ns < 0 ? -1 : (timeout_ns + 999999) / 1000000;
-    int ready = poll(polled, (nfds_t)count, timeout_ms > 2147483647 ? 2147483647 : (int)timeout_ms);
-    for (size_t i = 0; ready > 0 && i < count; i++) {
-        short events = polled[i].revents;
-        entries[i].ready = (events & POLLIN ? APM__OS_READY_IN : 0u) | (events & POLLOUT ? APM__OS_READY_OUT : 0u) |
-                           (events & POLLHUP ? APM__OS_READY_HANG_UP : 0u) |
-                           (events & (POLLERR | POLLNVAL) ? APM__OS_READY_FAILURE : 0u) |
-                           (events & POLLPRI ? APM__OS_READY_URGENT : 0u);
-    }
+    int found = poll(polled, (nfds_t)count, timeout_ms > 2147483647 ? 2147483647 : (int)timeout_ms);
+    for (size_t i = 0; found > 0 && i < count; i++)
+        entries[i].ready = to_ready(polled[i].revents);
     if (polled != few)
         apm__os_free(polled);
-    return ready > 0 ? (size_t)ready : 0;
+    *ready = found > 0 ? (size_t)found : 0;
+    return APM_ERROR_SUCCESS;
+}
+
+size_t apm__os_poll(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns)
+{
+    enum { WITHOUT_MEMORY = 256 };
+    size_t ready;
+    if (apm__os_poll_all(entries, count, timeout_ns, &ready) == APM_ERROR_SUCCESS)
+        return ready;
+    /* The first ones are polled: slower, but nothing is lost, since the caller rotates its list. */
+    for (size_t i = WITHOUT_MEMORY; i < count; i++)
+        entries[i].ready = 0;
+    apm_error error = apm__os_poll_all(entries, WITHOUT_MEMORY, timeout_ns, &ready);
+    return error == APM_ERROR_SUCCESS ? ready : 0;
 }
