@@ -17,6 +17,7 @@
 #include "apm/semaphore.h"
 #include "apm/registered_wait.h"
 #include "apm/socket.h"
+#include "apm/socket_handle.h"
 #include "apm/socket_options.h"
 #include "apm/socket_select.h"
 #include "apm/thread_pool.h"

@@ -139,6 +139,9 @@ void apm__os_spin_pause(void);
 uint64_t apm__os_monotonic_ns(void);
 uint64_t apm__os_monotonic_coarse_ns(void);
 
+/* This process's number. */
+uint64_t apm__os_process_id(void);
+
 /* The environment variable, or NULL; the string is the environment's. */
 const char *apm__os_environment(const char *name);
 
@@ -175,6 +178,28 @@ apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, boo
 /* `flags` is apm_socket_flags; what the call does not know is APM_ERROR_OPERATION_NOT_SUPPORTED. */
 apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t size, int flags, size_t *received);
 apm_error apm__os_socket_send(apm__os_socket socket, const void *buffer, size_t size, int flags, size_t *sent);
+
+/* What a descriptor from elsewhere is. `type` and `protocol` are the system's numbers, which are .NET's, too. */
+typedef struct apm__os_description {
+    apm_address_family family;
+    int type;
+    int protocol;
+    bool bound;
+    bool connected;
+    bool listening;
+} apm__os_description;
+
+/* NOT_SOCKET if it is none; ADDRESS_FAMILY_NOT_SUPPORTED for a family that the library does not have. */
+apm_error apm__os_socket_describe(apm__os_socket socket, apm__os_description *description);
+
+/* Makes a descriptor from elsewhere as those that the library creates: non-blocking, close-on-exec. */
+apm_error apm__os_socket_prepare(apm__os_socket socket);
+
+apm_error apm__os_socket_duplicate(apm__os_socket socket, apm__os_socket *duplicate);
+
+/* A descriptor beside one byte of a unix domain socket's stream; none received is APM__OS_NO_SOCKET. */
+apm_error apm__os_socket_send_descriptor(apm__os_socket over, apm__os_socket descriptor);
+apm_error apm__os_socket_receive_descriptor(apm__os_socket over, apm__os_socket *descriptor, bool *ended);
 
 /* Whether a receive would not wait: APM_ERROR_SUCCESS, APM_ERROR_WOULD_BLOCK, or the socket's pending error. */
 apm_error apm__os_socket_readable(apm__os_socket socket);
