@@ -527,4 +527,21 @@ TEST(a_unix_domain_socket_that_does_not_block_connects_at_once_or_says_that_it_w
     CHECK_SUCCESS(apm_socket_close(listener));
 }
 
+TEST(the_receive_time_out_holds_after_asynchronous_operations_pol_021)
+{
+    peered_socket pair = peered_socket_create();
+    struct operation receive;
+    char byte;
+    size_t received;
+
+    CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, &byte, 1, 0, ON_CALLBACK(&receive)));
+    raw_write(pair.peer, "x", 1);
+    CHECK_SUCCESS(finish_receive(pair.socket, &receive, &received));
+    CHECK_SUCCESS(apm_socket_set_receive_timeout(pair.socket, 100));
+    int64_t before_ms = harness_now_ms();
+    CHECK_ERROR(apm_socket_receive(pair.socket, &byte, 1, 0, &received), APM_ERROR_TIMED_OUT);
+    CHECK(harness_now_ms() - before_ms >= 99);
+    peered_socket_close(pair);
+}
+
 LIBRARY_TEST_MAIN()

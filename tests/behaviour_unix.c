@@ -331,4 +331,30 @@ TEST(paths_are_equal_and_ordered_by_their_bytes)
     CHECK(apm_endpoint_compare(other, short_path) > 0);
 }
 
+TEST(endpoints_as_text_and_their_equality_opt_038)
+{
+    static const struct {
+        const char *address;
+        int port;
+        const char *text;
+    } endpoints[] = {
+        {"127.0.0.1", 80, "127.0.0.1:80"}, {"::1", 80, "[::1]:80"}, {"::ffff:127.0.0.1", 80, "[::ffff:127.0.0.1]:80"}};
+    char text[APM_ENDPOINT_TEXT_SIZE];
+    apm_endpoint made[3];
+    apm_endpoint path;
+
+    for (int i = 0; i < 3; i++) {
+        CHECK_SUCCESS(apm_endpoint_create(address_of(endpoints[i].address), endpoints[i].port, &made[i]));
+        CHECK_SUCCESS(apm_endpoint_format(made[i], text, sizeof text));
+        CHECK_STR(text, endpoints[i].text);
+        CHECK(apm_endpoint_equals(made[i], endpoint_of(endpoints[i].text)));
+    }
+    CHECK(!apm_endpoint_equals(made[0], made[2]));
+    CHECK_ERROR(apm_endpoint_create(address_of("127.0.0.1"), -1, &path), APM_ERROR_ARGUMENT_OUT_OF_RANGE);
+    CHECK_ERROR(apm_endpoint_create(address_of("127.0.0.1"), 65536, &path), APM_ERROR_ARGUMENT_OUT_OF_RANGE);
+    CHECK_SUCCESS(apm_unix_domain_socket_endpoint_create("rel/x", &path));
+    CHECK_SUCCESS(apm_endpoint_format(path, text, sizeof text));
+    CHECK_STR(text, "rel/x");
+}
+
 LIBRARY_TEST_MAIN()
