@@ -76,7 +76,7 @@ static void check_echo_at(apm_endpoint local)
     CHECK_SUCCESS(apm_socket_close(listener));
 }
 
-TEST(a_unix_domain_socket_echoes_and_knows_its_endpoints_uds_001)
+TEST(a_unix_domain_socket_echoes_and_knows_its_endpoints_uds_001_iar_019)
 {
     check_echo_at(unix_endpoint("echo"));
 }
