@@ -158,6 +158,21 @@ TEST(a_connect_that_nobody_waits_for_leaves_its_error_to_be_read_con_032)
     CHECK_SUCCESS(apm_socket_close(socket));
 }
 
+TEST(a_connect_that_is_waited_for_leaves_no_error_behind)
+{
+    peered_socket pair = peered_socket_create();
+    apm_socket socket = tcp_create();
+    char byte;
+
+    raw_write(pair.peer, "x", 1);
+    CHECK_SUCCESS(apm_socket_receive(pair.socket, &byte, 1, APM_SOCKET_FLAGS_PEEK, NULL)); /* used before the connect */
+    CHECK_ERROR(apm_socket_connect(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_EQ(error_option(socket), 0);
+    CHECK(!poll_now(socket, APM_SELECT_MODE_SELECT_ERROR));
+    CHECK_SUCCESS(apm_socket_close(socket));
+    peered_socket_close(pair);
+}
+
 TEST(poll_of_a_connect_in_progress_is_false_pol_003)
 {
     apm_socket socket;

@@ -26,7 +26,7 @@ APM_BEGIN_DECLARATIONS
  * Whether the synchronous calls wait. If not, they fail with APM_ERROR_WOULD_BLOCK where they would have to, a send
  * that fits in part is a success with fewer bytes, and a connect goes on by itself: it has ended when apm_socket_poll
  * says that the socket is writable, and APM_SOCKET_OPTION_NAME_ERROR has its error. Begin and End are the same either
- * way. True at first, and for accepted sockets.
+ * way. True at first; accepted sockets have their listener's.
  *
  * .NET     Socket.Blocking
  */

@@ -58,6 +58,7 @@ struct apm__connect_plan {
     size_t count;
     size_t next;              /* the endpoint that is being tried */
     bool issued;              /* that attempt has been started */
+    bool unattended;          /* its End gives the outcome to nobody, so the channel keeps the error */
     bool unresolved;          /* the name look-up has not answered yet: there is nothing to try */
     apm_endpoint endpoints[]; /* immutable once resolved */
 };
@@ -73,7 +74,7 @@ struct apm__operation {
     /* immutable from Begin on. `owner` and `kind` are read before the reader has made sure of the generation. */
     _Atomic uint64_t owner; /* bits of the socket, or of a delegate; 0 for none */
     _Atomic uint32_t kind;  /* enum apm__operation_kind */
-    int32_t flags;          /* of a receive or send; not 0 for a connect whose End gives its outcome to nobody */
+    int32_t flags;          /* of a receive or send */
     void *state;
     apm_async_callback *callback;
     struct apm__pool *pool;

@@ -123,7 +123,7 @@ static void settle_connect_locked(struct apm__channel *channel, struct apm__oper
     apm__select_wake_locked(channel);
     if (operation->error == APM_ERROR_TRY_AGAIN && operation->plan->issued)
         operation->error = APM_ERROR_WOULD_BLOCK; /* .NET's name for a full queue of a unix domain socket */
-    if (operation->flags != 0)
+    if (operation->plan->unattended)
         channel->connect_error = operation->error;
     if (operation->error == APM_ERROR_SUCCESS) {
         channel->connected = true;

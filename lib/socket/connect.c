@@ -104,7 +104,7 @@ static apm_error begin_connect(apm_socket socket, const struct targets *targets,
         return apm__begin_discard_and_unlock(channel, operation, result, error);
     if (targets->unattended) {
         channel->connect_error = APM_ERROR_SUCCESS;
-        operation->flags = 1;
+        operation->plan->unattended = true;
         apm__slot_retain(&operation->slot);
         *targets->unattended = operation;
     }
