@@ -77,7 +77,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_set_exclusive_address_use(apm_socket
 
 /*
  * The number of the socket's descriptor, for calls of the system that the library does not have. It stays the
- * library's: not to be closed, read or written, nor to be made blocking; and a disconnect for reuse replaces it.
+ * library's: not to be closed, read or written, nor to be made blocking. A disconnect for reuse keeps the number, but
+ * not what it stands for.
  *
  * Failure  *handle is -1.
  * .NET     Socket.Handle, Socket.SafeHandle
