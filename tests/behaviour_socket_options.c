@@ -450,9 +450,9 @@ TEST(raw_options_are_the_systems_opt_033)
     size = 2;
     CHECK_SUCCESS(apm_socket_get_raw_socket_option(socket, SOL_SOCKET, SO_TYPE, bytes, &size));
     CHECK_EQ(size, 2);
-    CHECK_ERROR(apm_socket_get_raw_socket_option(socket, SOL_SOCKET, SO_TYPE, NULL, &size), APM_ERROR_FAULT);
+    CHECK_ERROR(apm_socket_get_raw_socket_option(socket, SOL_SOCKET, SO_TYPE, NULL, &size), APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_socket_get_raw_socket_option(socket, SOL_SOCKET, SO_TYPE, bytes, NULL), APM_ERROR_ARGUMENT_NULL);
-    CHECK_ERROR(apm_socket_set_raw_socket_option(socket, SOL_SOCKET, SO_KEEPALIVE, NULL, 0), APM_ERROR_FAULT);
+    CHECK_ERROR(apm_socket_set_raw_socket_option(socket, SOL_SOCKET, SO_KEEPALIVE, NULL, 0), APM_ERROR_ARGUMENT_NULL);
     CHECK_SUCCESS(apm_socket_close(socket));
 }
 

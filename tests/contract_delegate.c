@@ -111,12 +111,15 @@ TEST(the_result_of_another_call_is_refused)
     int number = 0;
     apm_async_result result;
     apm_socket null_socket = APM_NULL_HANDLE;
+    apm_socket socket = tcp_create();
 
     CHECK_SUCCESS(apm_delegate_begin_invoke(default_pool, increment, &number, NULL, NULL, &result));
     CHECK_ERROR(apm_delegate_end_invoke(wait_for_latch, result, NULL), APM_ERROR_ARGUMENT);
     CHECK_ERROR(apm_delegate_end_invoke(NULL, result, NULL), APM_ERROR_ARGUMENT);
-    CHECK_ERROR(apm_socket_end_receive(null_socket, result, NULL), APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_socket_end_receive(socket, result, NULL), APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_socket_end_receive(null_socket, result, NULL), APM_ERROR_ARGUMENT_NULL);
     CHECK_SUCCESS(apm_delegate_end_invoke(increment, result, NULL));
+    CHECK_SUCCESS(apm_socket_close(socket));
 }
 
 TEST(bad_arguments_begin_nothing)

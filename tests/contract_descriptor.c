@@ -165,6 +165,21 @@ TEST(a_duplicate_outlives_the_socket)
     CHECK_EQ(duplicate, -1);
 }
 
+TEST(no_descriptor_is_given_of_what_is_no_socket)
+{
+    const apm_socket null = APM_NULL_HANDLE;
+    const apm_socket random = {UINT64_C(0x123456789abcdef)};
+    intptr_t handle = 5;
+
+    CHECK_ERROR(apm_socket_duplicate_handle(null, &handle), APM_ERROR_ARGUMENT_NULL);
+    CHECK_EQ(handle, -1);
+    CHECK_ERROR(apm_socket_duplicate_handle(random, &handle), APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_socket_release_handle(null, &handle), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_socket_release_handle(random, &handle), APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_socket_release_handle(random, NULL), APM_ERROR_ARGUMENT_NULL);
+    CHECK_EQ(handle, -1);
+}
+
 TEST(a_released_socket_ends_its_operations_and_leaves_the_connection_alone)
 {
     peered_socket pair = peered_socket_create();

@@ -332,7 +332,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_connect_endpoints(apm_socket s
  *          and others of the network, of the last address tried; APM_ERROR_HOST_NOT_FOUND, APM_ERROR_TRY_AGAIN of the
  *          name look-up; APM_ERROR_ALREADY_IN_PROGRESS another connect of the socket was pending;
  *          APM_ERROR_ADDRESS_NOT_AVAILABLE there is no such path; APM_ERROR_WOULD_BLOCK the backlog of a unix domain
- *          socket is full.
+ *          socket is full;
+ *          APM_ERROR_IS_CONNECTED the system still has a connection whose both directions have been shut down.
  * .NET     Socket.EndConnect(IAsyncResult)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_end_connect(apm_socket socket, apm_async_result result);
@@ -362,7 +363,12 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_disconnect(apm_socket socket, 
                                                              apm_async_callback *callback, void *state,
                                                              apm_async_result *result);
 
-/* Ends a disconnect. .NET: Socket.EndDisconnect(IAsyncResult) */
+/*
+ * Ends a disconnect.
+ *
+ * Errors   APM_ERROR_NOT_CONNECTED the connection had been shut down, or reset.
+ * .NET     Socket.EndDisconnect(IAsyncResult)
+ */
 APM_API APM_MUST_CHECK apm_error apm_socket_end_disconnect(apm_socket socket, apm_async_result result);
 
 /* Disconnects and waits for it. Errors: those of Begin and End. .NET: Socket.Disconnect(bool) */

@@ -43,7 +43,9 @@ APM_API APM_MUST_CHECK apm_error apm_socket_create_from_handle_on_pool(apm_threa
  *
  * Failure  *handle is -1.
  * Threads  any.
- * Errors   those of a handle (see socket.h); APM_ERROR_TOO_MANY_OPEN_SOCKETS.
+ * Errors   APM_ERROR_ARGUMENT_NULL a null socket, or `handle` is NULL; APM_ERROR_ARGUMENT no socket that was ever
+ *          issued; APM_ERROR_OBJECT_DISPOSED it is closed; APM_ERROR_TOO_MANY_OPEN_SOCKETS; APM_ERROR_INVALID_OPERATION
+ *          in a child process after fork.
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_duplicate_handle(apm_socket socket, intptr_t *handle);
 
@@ -53,7 +55,9 @@ APM_API APM_MUST_CHECK apm_error apm_socket_duplicate_handle(apm_socket socket, 
  *
  * Failure  *handle is -1, and the socket as it was.
  * Threads  any.
- * Errors   those of a handle (see socket.h); APM_ERROR_TOO_MANY_OPEN_SOCKETS.
+ * Errors   APM_ERROR_ARGUMENT_NULL a null socket, or `handle` is NULL; APM_ERROR_ARGUMENT no socket that was ever
+ *          issued; APM_ERROR_OBJECT_DISPOSED it is closed; APM_ERROR_TOO_MANY_OPEN_SOCKETS; APM_ERROR_INVALID_OPERATION
+ *          in a child process after fork.
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_release_handle(apm_socket socket, intptr_t *handle);
 
@@ -65,7 +69,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_release_handle(apm_socket socket, in
  * Failure  the socket is as it was.
  * Threads  any.
  * Blocks   no longer than the send time-out of `over`.
- * Errors   those of both handles (see socket.h); APM_ERROR_NOT_SUPPORTED `over` is no unix domain socket;
+ * Errors   APM_ERROR_ARGUMENT_NULL, APM_ERROR_ARGUMENT, APM_ERROR_OBJECT_DISPOSED, APM_ERROR_INVALID_OPERATION as
+ *          apm_socket_release_handle, of either handle; APM_ERROR_NOT_SUPPORTED `over` is no unix domain socket;
  *          APM_ERROR_NOT_CONNECTED, APM_ERROR_SHUTDOWN it is not connected; APM_ERROR_TIMED_OUT; APM_ERROR_WOULD_BLOCK
  *          `over` does not block, and has no room; APM_ERROR_ARGUMENT both are the same.
  * .NET     Socket.DuplicateAndClose(int), which is for Windows
@@ -79,7 +84,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_hand_over(apm_socket socket, apm_soc
  * Failure  *socket is the null handle.
  * Threads  any.
  * Blocks   no longer than the receive time-out of `over`.
- * Errors   those of the handle (see socket.h); APM_ERROR_NOT_SUPPORTED `over` is no unix domain socket;
+ * Errors   APM_ERROR_ARGUMENT_NULL, APM_ERROR_ARGUMENT, APM_ERROR_OBJECT_DISPOSED, APM_ERROR_INVALID_OPERATION as
+ *          apm_socket_release_handle; APM_ERROR_NOT_SUPPORTED `over` is no unix domain socket;
  *          APM_ERROR_NOT_CONNECTED it is not connected, or its peer has closed it; APM_ERROR_NO_DATA the next byte is
  *          of ordinary data, and is gone; APM_ERROR_TIMED_OUT; APM_ERROR_WOULD_BLOCK `over` does not block, and nothing
  *          has come; those of apm_socket_create_from_handle.

@@ -216,8 +216,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_set_socket_option_linger(apm_socket 
  * and then what was written. What the library relies on is not to be set so: not the time-outs, and not IPv6's "only"
  * on a socket in use.
  *
- * Errors   APM_ERROR_PROTOCOL_OPTION there is none; APM_ERROR_FAULT `option_value` is NULL and `option_size` not 0;
- *          others of the system.
+ * Errors   APM_ERROR_PROTOCOL_OPTION, APM_ERROR_OPERATION_NOT_SUPPORTED there is none; APM_ERROR_INVALID_ARGUMENT the
+ *          system does not take the value; others of the system.
  * .NET     Socket.GetRawSocketOption(int, int, Span<byte>), SetRawSocketOption(int, int, ReadOnlySpan<byte>)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_get_raw_socket_option(apm_socket socket, int option_level, int option_name,

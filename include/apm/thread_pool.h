@@ -56,9 +56,9 @@ typedef void apm_wait_callback(void *state);
  * Threads  any, callbacks included.
  * Blocks   never.
  * State    is only passed on; it must live until `callback` has returned.
- * Errors   APM_ERROR_ARGUMENT no pool; APM_ERROR_ARGUMENT_NULL `callback` is NULL; APM_ERROR_OUT_OF_MEMORY;
- *          APM_ERROR_INVALID_OPERATION while the pool is being ended, or in a child after fork; what the system says if
- *          the pool cannot be started. Then `callback` is not called.
+ * Errors   APM_ERROR_ARGUMENT no pool; APM_ERROR_OBJECT_DISPOSED it has been destroyed; APM_ERROR_ARGUMENT_NULL
+ *          `callback` is NULL; APM_ERROR_OUT_OF_MEMORY; APM_ERROR_INVALID_OPERATION while the pool is being ended, or
+ *          in a child after fork; what the system says if the pool cannot be started. Then `callback` is not called.
  * .NET     ThreadPool.QueueUserWorkItem(Action<T>, T, bool), ThreadPool.UnsafeQueueUserWorkItem
  */
 APM_API APM_MUST_CHECK apm_error apm_thread_pool_queue_user_work_item(apm_thread_pool pool, apm_wait_callback *callback,
@@ -103,9 +103,9 @@ APM_API void apm_thread_pool_blocking_end(void);
  *
  * Threads  any, at any time.
  * Blocks   never.
- * Errors   APM_ERROR_ARGUMENT no pool; APM_ERROR_ARGUMENT_OUT_OF_RANGE a minimum below 0 or above the maximum, a
- *          maximum below 1 or below a minimum that has been set; APM_ERROR_INVALID_OPERATION in a child after fork.
- *          Then nothing is changed.
+ * Errors   APM_ERROR_ARGUMENT no pool; APM_ERROR_OBJECT_DISPOSED it has been destroyed;
+ *          APM_ERROR_ARGUMENT_OUT_OF_RANGE a minimum below 0 or above the maximum, a maximum below 1 or below a minimum
+ *          that has been set; APM_ERROR_INVALID_OPERATION in a child after fork. Then nothing is changed.
  * .NET     ThreadPool.SetMinThreads, ThreadPool.SetMaxThreads (which return false for a value out of range)
  */
 APM_API APM_MUST_CHECK apm_error apm_thread_pool_set_min_threads(apm_thread_pool pool, int threads);
@@ -114,8 +114,8 @@ APM_API APM_MUST_CHECK apm_error apm_thread_pool_set_max_threads(apm_thread_pool
 /*
  * Read the limits, the number of worker threads that exist now, and how many more than are busy now there may be.
  *
- * Errors   APM_ERROR_ARGUMENT no pool; APM_ERROR_ARGUMENT_NULL `threads` is NULL; APM_ERROR_INVALID_OPERATION in a
- *          child after fork.
+ * Errors   APM_ERROR_ARGUMENT no pool; APM_ERROR_OBJECT_DISPOSED it has been destroyed; APM_ERROR_ARGUMENT_NULL
+ *          `threads` is NULL; APM_ERROR_INVALID_OPERATION in a child after fork.
  * .NET     ThreadPool.GetMinThreads, ThreadPool.GetMaxThreads, ThreadPool.ThreadCount, ThreadPool.GetAvailableThreads
  */
 APM_API APM_MUST_CHECK apm_error apm_thread_pool_min_threads(apm_thread_pool pool, int *threads);

@@ -45,8 +45,9 @@ typedef void apm_timer_callback(void *state);
  * Threads  any.
  * Blocks   never.
  * Errors   APM_ERROR_ARGUMENT_NULL `timer` or `callback` is NULL; APM_ERROR_ARGUMENT_OUT_OF_RANGE a time is below -1 or
- *          above APM_TIMER_MAX_MS; APM_ERROR_ARGUMENT no pool; APM_ERROR_OUT_OF_MEMORY, also where the pool cannot be
- *          started; APM_ERROR_INVALID_OPERATION during apm_cleanup, or in a child after fork.
+ *          above APM_TIMER_MAX_MS; APM_ERROR_ARGUMENT no pool; APM_ERROR_OBJECT_DISPOSED it has been destroyed;
+ *          APM_ERROR_OUT_OF_MEMORY, also where the pool cannot be started; APM_ERROR_INVALID_OPERATION during
+ *          apm_cleanup, or in a child after fork.
  * .NET     Timer(TimerCallback, object, long, long)
  */
 APM_API APM_MUST_CHECK apm_error apm_timer_create(apm_thread_pool pool, apm_timer_callback *callback, void *state,

@@ -48,7 +48,7 @@ static apm_error end_accept(apm_socket socket, apm_async_result result, int time
     struct apm__operation *operation;
     apm_error error = apm__operation_end_within(result, APM__OPERATION_ACCEPT, socket.bits, timeout_ms, &operation);
     if (error != APM_ERROR_SUCCESS)
-        return error;
+        return apm__end_refusal(socket, error);
     error = operation->error;
     if (error == APM_ERROR_SUCCESS)
         accepted->bits = operation->accepted;

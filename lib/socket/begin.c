@@ -53,6 +53,11 @@ apm_error apm__begin_synchronous(apm_socket socket, enum apm__way way, int *time
     return APM_ERROR_SUCCESS;
 }
 
+apm_error apm__end_refusal(apm_socket socket, apm_error error)
+{
+    return error == APM_ERROR_ARGUMENT && socket.bits == 0 ? APM_ERROR_ARGUMENT_NULL : error;
+}
+
 apm_error apm__end_transfer(apm_socket socket, apm_async_result result, enum apm__operation_kind kind, int timeout_ms,
                             apm_error closed, size_t *transferred)
 {
@@ -61,7 +66,7 @@ apm_error apm__end_transfer(apm_socket socket, apm_async_result result, enum apm
     struct apm__operation *operation;
     apm_error error = apm__operation_end_within(result, kind, socket.bits, timeout_ms, &operation);
     if (error != APM_ERROR_SUCCESS)
-        return error;
+        return apm__end_refusal(socket, error);
     if (transferred)
         *transferred = operation->transferred;
     error = operation->error;

@@ -31,6 +31,12 @@ enum apm__way { APM__WAY_IN, APM__WAY_OUT };
  */
 apm_error apm__begin_synchronous(apm_socket socket, enum apm__way way, int *timeout_ms);
 
+/*
+ * The error of an End that has not got the result. The socket's handle is only compared, so that End works after close;
+ * where it is no handle at all, that is what is wrong.
+ */
+apm_error apm__end_refusal(apm_socket socket, apm_error error);
+
 /* An End that has nothing to give but the error. */
 apm_error apm__end(apm_socket socket, apm_async_result result, enum apm__operation_kind kind);
 

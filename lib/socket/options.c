@@ -227,20 +227,31 @@ static bool is_linger(apm_socket_option_level level, apm_socket_option_name name
     return level == APM_SOCKET_OPTION_LEVEL_SOCKET && name == APM_SOCKET_OPTION_NAME_LINGER;
 }
 
+/* That the option is another one; or what is wrong with the handle. */
+static apm_error refuse_option(apm_socket socket)
+{
+    struct apm__channel *channel;
+    apm_error error = apm__channel_lock(socket.bits, &channel);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    apm__channel_unlock(channel);
+    return APM_ERROR_ARGUMENT;
+}
+
 apm_error apm_socket_get_socket_option_linger(apm_socket socket, apm_socket_option_level option_level,
                                               apm_socket_option_name option_name, apm_linger_option *option_value)
 {
     if (!option_value)
         return APM_ERROR_ARGUMENT_NULL;
     *option_value = (apm_linger_option){0};
-    return is_linger(option_level, option_name) ? apm_socket_linger_state(socket, option_value) : APM_ERROR_ARGUMENT;
+    return is_linger(option_level, option_name) ? apm_socket_linger_state(socket, option_value) : refuse_option(socket);
 }
 
 apm_error apm_socket_set_socket_option_linger(apm_socket socket, apm_socket_option_level option_level,
                                               apm_socket_option_name option_name, apm_linger_option option_value)
 {
     if (!is_linger(option_level, option_name))
-        return APM_ERROR_ARGUMENT;
+        return refuse_option(socket);
     apm_error error = apm_socket_set_linger_state(socket, option_value);
     return error == APM_ERROR_ARGUMENT_OUT_OF_RANGE ? APM_ERROR_ARGUMENT : error;
 }
@@ -250,7 +261,7 @@ apm_error apm_socket_set_socket_option_linger(apm_socket socket, apm_socket_opti
 apm_error apm_socket_get_raw_socket_option(apm_socket socket, int option_level, int option_name, void *option_value,
                                            size_t *option_size)
 {
-    if (!option_size)
+    if (!option_value || !option_size)
         return APM_ERROR_ARGUMENT_NULL;
     size_t room = *option_size;
     *option_size = 0;
@@ -258,10 +269,7 @@ apm_error apm_socket_get_raw_socket_option(apm_socket socket, int option_level, 
     apm_error error = apm__channel_lock(socket.bits, &channel);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    if (!option_value && room > 0)
-        error = APM_ERROR_FAULT;
-    else
-        error = apm__os_socket_raw_option(channel->descriptor, option_level, option_name, option_value, &room);
+    error = apm__os_socket_raw_option(channel->descriptor, option_level, option_name, option_value, &room);
     apm__channel_unlock(channel);
     *option_size = error == APM_ERROR_SUCCESS ? room : 0;
     return error;
@@ -270,15 +278,13 @@ apm_error apm_socket_get_raw_socket_option(apm_socket socket, int option_level, 
 apm_error apm_socket_set_raw_socket_option(apm_socket socket, int option_level, int option_name,
                                            const void *option_value, size_t option_size)
 {
+    if (!option_value)
+        return APM_ERROR_ARGUMENT_NULL;
     struct apm__channel *channel;
     apm_error error = apm__channel_lock(socket.bits, &channel);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    if (!option_value)
-        error = APM_ERROR_FAULT;
-    else
-        error = apm__os_socket_set_raw_option(channel->descriptor, option_level, option_name, option_value,
-                                              option_size);
+    error = apm__os_socket_set_raw_option(channel->descriptor, option_level, option_name, option_value, option_size);
     if (error == APM_ERROR_SUCCESS)
         apm__option_refresh_locked(channel);
     apm__channel_unlock(channel);

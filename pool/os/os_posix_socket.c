@@ -32,8 +32,8 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
     if (type != APM_SOCKET_TYPE_STREAM)
         return apm__os_translate(ESOCKTNOSUPPORT);
     int descriptor = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-    if (descriptor < 0)
-        return apm__os_translate(errno);
+    if (descriptor < 0) /* a number that cannot be one of a protocol is invalid to Linux, and to .NET as any other */
+        return apm__os_translate(errno == EINVAL ? EPROTONOSUPPORT : errno);
     *created = descriptor;
     return APM_ERROR_SUCCESS;
 }

@@ -1,0 +1,106 @@
+/*
+ * What the generated tests of arguments share: see tools/argument_tests.py, which writes a `subject` for every public
+ * function, and a test that runs it.
+ *
+ * A subject makes good arguments, changes one of them, makes the call, and knows what the documentation says of the
+ * outcome. All objects that arguments name are kept in one list, which belongs to the test's thread, and are closed
+ * after each call.
+ */
+#ifndef APM_TESTS_ARGUMENTS_H
+#define APM_TESTS_ARGUMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "support.h"
+
+enum {
+    ARGUMENTS_MEMORY_SIZE = 4096,
+    ARGUMENTS_ARRAY_SIZE = 100, /* more than any function takes at once */
+    ARGUMENTS_GOOD_SIZE = 256
+};
+
+/* What a function may make of an argument. */
+enum arguments_outcome {
+    ARGUMENTS_EXACTLY, /* `expected` and nothing else */
+    ARGUMENTS_REFUSED, /* one of the errors that the documentation names */
+    ARGUMENTS_ALLOWED, /* the same, or success */
+    ARGUMENTS_NEVER    /* anything that is allowed but `expected`: the value is within the range that is documented */
+};
+
+enum arguments_result { ARGUMENTS_ERROR, ARGUMENTS_BOOL, ARGUMENTS_NOTHING };
+
+/* A change of one argument. The first of a subject's variants changes nothing. */
+struct arguments_variant {
+    const char *what;
+    enum arguments_outcome outcome;
+    int expected;
+};
+
+struct arguments_subject {
+    const char *name;
+    void (*make)(int way);
+    void (*vary)(int variant);
+    int (*call)(void);
+    void (*finish)(int outcome); /* ends what a call has begun; closes what it has made; NULL if there is nothing */
+    enum arguments_result result;
+    int ways;      /* in how many ways the arguments can be made: the states of a socket, and the like */
+    bool may_wait; /* the call may wait for a peer, so somebody has to close the socket after a while */
+    const struct arguments_variant *variants;
+    size_t variant_count;
+    size_t handle_variant_count; /* those about handles come first, counted with the one that changes nothing */
+    const apm_error *documented;
+    size_t documented_count;
+};
+
+void arguments_run(const struct arguments_subject *subject);
+
+/* -- Good arguments ---------------------------------------------------------------------------------------------- */
+
+/* The states of a socket in which a call is tried: the ways to make arguments where one of them is a socket. */
+enum arguments_state {
+    ARGUMENTS_STATE_CONNECTED, /* with data that can be received */
+    ARGUMENTS_STATE_LISTENING, /* with a connection that waits */
+    ARGUMENTS_STATE_FRESH,
+    ARGUMENTS_STATE_FRESH_IPV6,
+    ARGUMENTS_STATE_BOUND,
+    ARGUMENTS_STATE_PEER_CLOSED,
+    ARGUMENTS_STATE_PEER_RESET,
+    ARGUMENTS_STATE_SHUT_DOWN,
+    ARGUMENTS_STATE_DISCONNECTED,
+    ARGUMENTS_STATE_CONNECT_FAILED,
+    ARGUMENTS_STATE_COUNT
+};
+
+apm_socket arguments_socket(enum arguments_state state);
+
+/* An endpoint at which connections are accepted by the system, and its port. */
+apm_endpoint arguments_endpoint(void);
+int arguments_port(void);
+
+/* Has the object closed after the call. Those that were kept last are closed first. */
+void arguments_keep(uint64_t bits, void (*close)(uint64_t bits));
+
+/* Closes what is kept. */
+void arguments_close_all(void);
+
+/* Bits that were never issued: another value for each number. */
+uint64_t arguments_random_bits(void);
+
+/* Bits of a live object of another kind than any argument but those of its own type: a socket's, and a barrier's. */
+uint64_t arguments_bits_of_a_socket(void);
+uint64_t arguments_bits_of_a_barrier(void);
+
+/* A result that is pending, and one that has been ended; each of a receive. */
+apm_async_result arguments_pending_result(void);
+apm_async_result arguments_ended_result(void);
+
+/* The callback of every Begin: says which result it was given. */
+void arguments_on_completion(apm_async_result result);
+apm_async_result arguments_await_completion(void);
+
+/* Fails the test unless the outcome of an End is success or one of the errors that its documentation names. */
+void arguments_check_end(const char *name, apm_error error, const apm_error *documented, size_t count);
+
+#endif

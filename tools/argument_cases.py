@@ -1,0 +1,286 @@
+"""Which arguments the tests of tools/argument_tests.py try, and what has to come out of each."""
+
+import collections
+import os
+import re
+
+from argument_rules import Documentation, range_of
+from public_headers import FOLDER, read, read_headers
+
+# Where no function is meant.
+NO_FUNCTION = collections.namedtuple("NoFunction", "name")("")
+
+# Good arguments that neither the name nor the type tells: (function, parameter) or (parameter) or (type) -> expression.
+# A function may stand for all whose name begins so.
+GOOD = {
+    ("apm_ip_address_from_bytes", "size"): "4",
+    ("apm_socket_bind", "local"): "loopback_endpoint(0)",
+    ("apm_barrier_create", "participant_count"): "1",
+    "timeout_ms": "5",
+    "due_time_ms": "1000000",
+    "period_ms": "-1",
+    "port": "arguments_port()",
+    "size": "ARGUMENTS_GOOD_SIZE",
+    "count": "1",
+    "how": "APM_SOCKET_SHUTDOWN_BOTH",
+    "scope_id": "0",
+    "initial_state": "true",
+    "initially_owned": "true",
+    "maximum_count": "2",
+    "min_threads": "0",
+    "max_threads": "0",
+    "linger_state": "(apm_linger_option){true, 1}",
+    "apm_address_family": "APM_ADDRESS_FAMILY_INTER_NETWORK",
+    "apm_socket_type": "APM_SOCKET_TYPE_STREAM",
+    "apm_protocol_type": "APM_PROTOCOL_TYPE_TCP",
+    "apm_endpoint": "arguments_endpoint()",
+    "apm_ip_address": "apm_ip_address_loopback()",
+    "const char *": '"127.0.0.1"',
+    "int": "1",
+    "int32_t": "1",
+    "int64_t": "1",
+    "uint32_t": "1",
+    "uint64_t": "1",
+    "uint16_t": "1",
+    "size_t": "1",
+    "bool": "false",
+    "apm_error": "APM_ERROR_SUCCESS",
+    "apm_thread_pool_work_item *": "good_work_item()",
+}
+
+# Handles for which H2 does not hold as it stands: (function or "", type, parameter or "", case) -> outcome, and why.
+HANDLES = {
+    ("", "apm_thread_pool", "", "null"): ("ALLOWED", "the null handle is the default pool"),
+    ("apm_thread_pool_destroy", "apm_thread_pool", "", "null"): ("APM_ERROR_ARGUMENT_NULL", "it cannot be destroyed"),
+    ("apm_registered_wait_handle_unregister", "apm_wait_handle", "", "null"): ("SUCCESS", "no event is wanted"),
+    ("apm_socket_close_and_wait", "apm_socket", "", "stale"): ("SUCCESS", "it may follow a close"),
+    ("apm_async_result_is_completed", "apm_async_result", "", ""): ("TRUE", "nothing is left to wait for"),
+}
+
+# Functions that are not called, and why.
+NOT_CALLED = {
+    "apm_socket_duplicate_handle": "the descriptor is the caller's to close; tests/contract_descriptor.c has it",
+    "apm_socket_release_handle": "the descriptor is the caller's to close; tests/contract_descriptor.c has it",
+}
+
+INTEGERS = {
+    "int": ("INT_MIN", "INT_MAX"),
+    "int32_t": ("INT32_MIN", "INT32_MAX"),
+    "int64_t": ("INT64_MIN", "INT64_MAX"),
+    "size_t": ("0", "SIZE_MAX"),
+    "uint16_t": ("0", "UINT16_MAX"),
+    "uint32_t": ("0", "UINT32_MAX"),
+    "uint64_t": ("0", "UINT64_MAX"),
+}
+
+# Handles that have the bits of a socket, so that a socket is no foreign one.
+SOCKETS = ("apm_socket", "apm_udp_client")
+
+# The names of functions whose last parameter is a handle that they make.
+MAKER = re.compile(r"_create|_get_stream|_register_")
+
+PASSED_ON = ("state", "argument")
+
+
+class Cases:
+    """What is tried of each function, and what has to come out."""
+
+    def __init__(self, root):
+        self.headers = read_headers(root)
+        self.documentation = Documentation(self.headers)
+        self.functions = self.headers.functions
+        self.handles = self.headers.handles
+        code = "".join(read(os.path.join(root, FOLDER, h)) for h in sorted(self.headers.head))
+        code = re.sub(r"/\*.*?\*/", "", code, flags=re.DOTALL)
+        # Function types: name -> (result, parameters). All that is no enum and no handle either is a struct.
+        types = re.findall(r"typedef ([\w ]+?[ *]+)(apm_\w+)\(([^()]*)\);", code)
+        self.callbacks = {name: (result.strip(), parameters) for result, name, parameters in types}
+        self.enums = set(re.findall(r"\benum \w* ?\{[^{}]*\} ?(apm_\w+);", code))
+        self.makers = {handle: self.makers_of(handle) for handle in self.handles}
+
+    # -- What belongs to a handle's type -----------------------------------------------------------------------------
+
+    def makers_of(self, handle):
+        """The functions that make a handle of the type, the plainest first."""
+        found = [
+            f
+            for f in self.functions.values()
+            if f.parameters and f.parameters[-1][0] == handle + " *" and MAKER.search(f.name)
+        ]
+        return sorted(found, key=lambda f: (f.name != handle + "_create", len(f.name)))
+
+    def closer_of(self, handle):
+        for verb, rest in (("_close", ""), ("_destroy", ", -1"), ("_unregister", ", no_event")):
+            if handle + verb in self.functions:
+                return handle + verb, rest
+        return None, ""
+
+    def is_made(self, handle):
+        return bool(self.makers[handle]) and handle not in ("apm_socket", "apm_async_result", "apm_wait_handle")
+
+    # -- Good arguments ----------------------------------------------------------------------------------------------
+
+    def good(self, function, kind, name, nested=False):
+        """The expression of a good argument, or None if there is to be room for an answer."""
+        if re.search(r"_free(_|$)", function.name):
+            return "NULL"
+        if kind == "apm_socket":
+            if nested:
+                return "arguments_socket(ARGUMENTS_STATE_CONNECTED)"
+            return "arguments_socket((enum arguments_state)(way % ARGUMENTS_STATE_COUNT))"
+        if kind == "apm_async_result":
+            return "arguments_pending_result()"
+        if kind == "apm_wait_handle":
+            return "good_wait_handle()"
+        if kind in self.handles:
+            # The default pool is as good as any, and need not be made.
+            if kind == "apm_thread_pool" and function.name != "apm_thread_pool_destroy":
+                return "(apm_thread_pool)APM_NULL_HANDLE"
+            return f"good_{kind}({0 if nested else 'way'})"
+        for key in ((function.name, name), name, kind):
+            # What a name tells is about values, not about where an answer goes.
+            if key in GOOD and not (key == name and kind.endswith("*")):
+                return GOOD[key]
+        if kind == "void *" and name in PASSED_ON:
+            return "NULL"
+        if kind.rstrip(" *") in self.callbacks and kind.endswith("*"):
+            return "stub_" + kind.rstrip(" *")
+        if kind in self.enums:
+            return f"({kind})0"
+        if re.fullmatch(r"(const )?(void|char|uint8_t) \*", kind):
+            return "memory"
+        if kind.startswith("const ") and kind.endswith(" *"):
+            return "good_array_" + kind.removeprefix("const ").rstrip(" *")
+        return None if kind.endswith("*") else f"({kind}){{0}}"
+
+    def stored(self, kind):
+        """The type of the room for an answer that a parameter points to."""
+        return kind.removesuffix("*").strip()
+
+    # -- What is wrong with arguments --------------------------------------------------------------------------------
+
+    def handle_variants(self, function, kind, name):
+        if function.name.startswith(kind + "_") and re.search(r"_(close|unregister)$", function.name):
+            stale = "SUCCESS" if function.name.endswith("_close") else "APM_ERROR_OBJECT_DISPOSED"
+        elif kind == "apm_async_result":
+            stale = "APM_ERROR_INVALID_OPERATION"
+        else:
+            stale = "APM_ERROR_OBJECT_DISPOSED"
+        foreign = "arguments_bits_of_a_barrier()" if kind in SOCKETS else "arguments_bits_of_a_socket()"
+        ended = "arguments_ended_result().bits" if kind == "apm_async_result" else f"stale_{kind}()"
+        cases = [
+            ("null", "0", "APM_ERROR_ARGUMENT_NULL"),
+            ("random", "arguments_random_bits()", "APM_ERROR_ARGUMENT"),
+            ("random", "arguments_random_bits() >> 8", "APM_ERROR_ARGUMENT"),
+            ("random", "arguments_random_bits() >> 40", "APM_ERROR_ARGUMENT"),
+            ("stale", ended, stale),
+            ("foreign", foreign, "APM_ERROR_ARGUMENT"),
+        ]
+        for case, bits, expected in cases:
+            for key in ((function.name, kind, n, c) for n in (name, "") for c in (case, "")):
+                if key in HANDLES:
+                    expected = HANDLES[key][0]
+            if ("", kind, "", case) in HANDLES and (function.name, kind, "", case) not in HANDLES:
+                expected = HANDLES[("", kind, "", case)][0]
+            if function.result == "bool" and expected != "TRUE":
+                expected = "FALSE"
+            yield f"`{name}` is a {case} handle", f"{{p}}.bits = {bits};", expected
+
+    def end_variants(self, function, name):
+        """What is wrong with the result that is handed to an End."""
+        yield from (
+            ("`result` is the null handle", "{p}.bits = 0;", "APM_ERROR_ARGUMENT_NULL"),
+            ("`result` has random bits", "{p}.bits = arguments_random_bits();", "APM_ERROR_ARGUMENT"),
+            ("`result` has been ended", "(void){call}(); {close}();", "APM_ERROR_INVALID_OPERATION"),
+            ("`result` is a socket", "{p}.bits = arguments_bits_of_a_socket();", "APM_ERROR_ARGUMENT"),
+            ("`result` is that of another operation", "{p} = arguments_pending_result();", "APM_ERROR_ARGUMENT"),
+        )
+
+    def number_variants(self, function, kind, name):
+        smallest, largest = INTEGERS[kind]
+        low, high = range_of(self.documentation.condition(function, "APM_ERROR_ARGUMENT_OUT_OF_RANGE"), name)
+        if name.endswith("_ms") and low is None and not kind.startswith("u"):
+            low = "-1"
+        exact = "APM_ERROR_ARGUMENT_OUT_OF_RANGE"
+        if low is not None and smallest != "0":
+            yield f"`{name}` is below {low}", f"{{p}} = {low} - 1;", exact
+            yield f"`{name}` is the smallest", f"{{p}} = {smallest};", exact
+            if name != "timeout_ms":
+                yield f"`{name}` is {low}", f"{{p}} = {low};", "NEVER " + exact
+        elif smallest != "0":
+            yield f"`{name}` is -1", "{p} = -1;", "ALLOWED"
+            yield f"`{name}` is the smallest", f"{{p}} = {smallest};", "ALLOWED"
+        if high is not None:
+            yield f"`{name}` is above {high}", f"{{p}} = ({kind}){high} + 1;", exact
+            yield f"`{name}` is the largest", f"{{p}} = {largest};", exact
+        elif name == "timeout_ms":
+            pass  # there is time for a wait that ends
+        elif not (name == "count" and any("const" in k for k, _ in function.parameters)):
+            yield f"`{name}` is the largest", f"{{p}} = {largest};", "ALLOWED"
+        else:
+            yield f"`{name}` is many", "{p} = ARGUMENTS_ARRAY_SIZE;", "ALLOWED"
+        yield f"`{name}` is 0", "{p} = 0;", "ALLOWED"
+
+    def pointer_variants(self, function, kind, name):
+        if name == "callback" and kind == "apm_async_callback *":
+            yield "`callback` is NULL", "{p} = NULL;", "SUCCESS"
+            yield "`callback` and `result` are NULL", "{p} = NULL; {a}->result = NULL;", "APM_ERROR_ARGUMENT_NULL"
+            return
+        if name == "result" and kind == "apm_async_result *":
+            yield "`result` is NULL", "{p} = NULL;", "SUCCESS"
+            return
+        if kind == "void *" and name in PASSED_ON:
+            return
+        expected = {True: "ALLOWED", False: "APM_ERROR_ARGUMENT_NULL", None: "REFUSED"}
+        yield f"`{name}` is NULL", "{p} = NULL;", expected[self.documentation.may_be_null(function, name)]
+        if kind == "const char *":
+            yield f"`{name}` is empty", '{p} = "";', "ALLOWED"
+            yield f"`{name}` is long", "{p} = long_text();", "ALLOWED"
+            yield f"`{name}` is no text", '{p} = "\\xff\\xfe%\\x01";', "ALLOWED"
+
+    def variants(self, function):
+        """Gives what is changed, how, and what is expected; those about handles first."""
+        handles = []
+        others = []
+        for kind, name in function.parameters:
+            if self.begin_of(function) and kind == "apm_async_result":
+                found = handles, self.end_variants(function, name)
+            elif self.begin_of(function) and kind in self.handles:
+                found = handles, [v for v in self.handle_variants(function, kind, name) if "stale" not in v[0]]
+            elif kind in self.handles:
+                found = handles, self.handle_variants(function, kind, name)
+            elif kind in INTEGERS:
+                found = others, self.number_variants(function, kind, name)
+            elif kind.endswith("*"):
+                found = others, self.pointer_variants(function, kind, name)
+            elif kind in self.enums:
+                values = ("-2", "77", "INT_MAX")
+                found = others, [(f"`{name}` is {v}", f"{{p}} = ({kind}){v};", "ALLOWED") for v in values]
+            elif kind != "bool":
+                garbage = "memset(&{p}, 0xee, sizeof {p});"
+                found = others, [
+                    (f"`{name}` is all zero", "memset(&{p}, 0, sizeof {p});", "ALLOWED"),
+                    (f"`{name}` is garbage", garbage, "ALLOWED"),
+                ]
+            else:
+                found = others, [(f"`{name}` is true", "{p} = true;", "ALLOWED")]
+            found[0].extend(found[1])
+        return handles, others
+
+    # -- Begin and End -----------------------------------------------------------------------------------------------
+
+    def begin_of(self, function):
+        """The plainest Begin whose operations the function ends, or None."""
+        if "_end_" not in function.name or not any(k == "apm_async_result" for k, _ in function.parameters):
+            return None
+        stem = function.name.replace("_end_", "_begin_", 1)
+        found = [f for n, f in self.functions.items() if n == stem or n.startswith(stem + "_")]
+        return min(found, key=lambda f: len(f.name)) if found else None
+
+    def end_of(self, function):
+        """The End of a Begin: the one with the longest name that the Begin's name begins with."""
+        if "_begin_" not in function.name or not any(k == "apm_async_result *" for k, _ in function.parameters):
+            return None
+        stem = function.name.replace("_begin_", "_end_", 1)
+        found = [f for n, f in self.functions.items() if "_end_" in n and (stem == n or stem.startswith(n + "_"))]
+        return max(found, key=lambda f: len(f.name)) if found else None
