@@ -40,7 +40,7 @@ static void check_unconnected_and_close(apm_socket socket)
 TEST(a_closed_port_refuses_con_001_con_003)
 {
     apm_endpoint closed = closed_endpoint();
-    apm_endpoint six = {apm_ip_address_ipv6_loopback(), closed.port};
+    apm_endpoint six = {.address = apm_ip_address_ipv6_loopback(), .port = closed.port};
     apm_socket four_socket = tcp_create();
     apm_socket six_socket = ipv6_create();
 
@@ -173,11 +173,12 @@ TEST(special_addresses_behave_as_the_system_has_it_con_029)
     enter_private_network();
     listener = raw_listen(4, &local);
     socket = tcp_create();
-    CHECK_SUCCESS(connect_to(socket, (apm_endpoint){apm_ip_address_any(), local.port}));
+    CHECK_SUCCESS(connect_to(socket, (apm_endpoint){.address = apm_ip_address_any(), .port = local.port}));
     CHECK_SUCCESS(apm_socket_close(socket));
     socket = tcp_create();
     CHECK_ERROR(connect_to(socket, loopback_endpoint(0)), APM_ERROR_CONNECTION_REFUSED);
-    CHECK_ERROR(connect_to(socket, (apm_endpoint){apm_ip_address_broadcast(), 80}), APM_ERROR_NETWORK_UNREACHABLE);
+    CHECK_ERROR(connect_to(socket, (apm_endpoint){.address = apm_ip_address_broadcast(), .port = 80}),
+                APM_ERROR_NETWORK_UNREACHABLE);
     check_unconnected_and_close(socket);
     raw_close(listener);
 }

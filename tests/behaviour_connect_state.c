@@ -81,7 +81,7 @@ TEST(begin_connect_checks_its_arguments_con_025)
 {
     apm_socket socket = tcp_create();
     apm_ip_address loopback = apm_ip_address_loopback();
-    apm_endpoint none = {{APM_ADDRESS_FAMILY_UNSPECIFIED, 0, {0}}, 80};
+    apm_endpoint none = {.port = 80};
     struct operation connect;
     char name[258];
 

@@ -68,7 +68,7 @@ static void check_local_address(apm_socket socket, apm_ip_address expected)
 
 TEST(the_local_endpoint_is_known_from_bind_and_settled_by_connect_opt_005)
 {
-    apm_endpoint any = {apm_ip_address_any(), 0};
+    apm_endpoint any = {.address = apm_ip_address_any()};
     apm_endpoint remote;
     int raw_listener = raw_listen(4, &remote);
     apm_socket listener = tcp_create();

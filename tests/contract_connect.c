@@ -141,7 +141,7 @@ CONTRACT_TEST(connect_to_a_list_of_addresses_passes_over_those_that_refuse_and_t
 
 CONTRACT_TEST(connect_to_a_list_of_endpoints_uses_the_port_of_each)
 {
-    apm_endpoint endpoints[2] = {closed_endpoint(), {{APM_ADDRESS_FAMILY_UNSPECIFIED, 0, {0}}, 0}};
+    apm_endpoint endpoints[2] = {closed_endpoint(), {.port = 0}};
     apm_endpoint local;
     apm_endpoint remote;
     int listener = raw_listen(4, &local);

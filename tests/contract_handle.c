@@ -39,7 +39,7 @@ static void try_as_socket_to_begin(uint64_t bits)
 {
     apm_socket socket = {bits};
     apm_ip_address address = apm_ip_address_loopback();
-    apm_endpoint endpoint = {address, 1};
+    apm_endpoint endpoint = {.address = address, .port = 1};
     apm_async_result result;
     uint8_t buffer[4];
     size_t count;
@@ -66,7 +66,7 @@ static void try_as_socket_to_begin(uint64_t bits)
 static void try_as_socket(uint64_t bits)
 {
     apm_socket socket = {bits};
-    apm_endpoint endpoint = {apm_ip_address_loopback(), 0};
+    apm_endpoint endpoint = {.address = apm_ip_address_loopback()};
     apm_address_family family;
     apm_socket_type type;
     apm_protocol_type protocol;

@@ -192,6 +192,26 @@ CONTRACT_TEST(connections_count_as_their_listeners_in_either_phase_and_into_a_so
     raw_close(peer);
 }
 
+CONTRACT_TEST(a_listener_that_was_made_of_a_descriptor_counts_its_connections_and_can_be_drained)
+{
+    apm_endpoint local;
+    int descriptor = raw_listen(4, &local);
+    apm_socket listener;
+    apm_socket accepted;
+    struct operation accept;
+
+    CHECK_SUCCESS(apm_socket_create_from_handle(descriptor, &listener));
+    CHECK_EQ(connection_count(listener), 0);
+    CHECK_SUCCESS(apm_socket_begin_accept_receive(listener, NULL, 0, ON_COMPLETION(&accept)));
+    int peer = raw_connect(local);
+    CHECK_SUCCESS(finish(listener, &accept, &accepted, NULL));
+    CHECK_EQ(connection_count(listener), 1);
+    CHECK_SUCCESS(apm_socket_close(accepted));
+    CHECK_SUCCESS(apm_socket_drain(listener, PATIENCE_MS, NULL));
+    CHECK_SUCCESS(apm_socket_close(listener));
+    raw_close(peer);
+}
+
 CONTRACT_TEST(a_socket_that_is_closed_before_its_connection_comes_does_not_count)
 {
     apm_endpoint local;

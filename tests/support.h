@@ -187,6 +187,21 @@ void send_all(apm_socket socket, const void *buffer, size_t size);
 /* As many zeros as no pair of system buffers takes, so that a send of them waits for a reader; to be freed. */
 uint8_t *big_block_create(void);
 
+/* -- Unix domain sockets ----------------------------------------------------------------------------------------- */
+
+/* A path in a directory of the test's own, which is removed when the test ends in order. */
+apm_endpoint unix_endpoint(const char *name);
+
+/* An abstract name that no other test has. */
+apm_endpoint unix_abstract_endpoint(void);
+
+/* Whether the endpoint's file exists. */
+bool unix_file_exists(apm_endpoint endpoint);
+
+apm_socket unix_create(void);
+apm_socket unix_listen(apm_endpoint local, int backlog);
+socket_pair unix_pair_create(void);
+
 /* -- Raw peers --------------------------------------------------------------------------------------------------- */
 
 int raw_connect(apm_endpoint remote);

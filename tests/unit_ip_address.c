@@ -280,9 +280,10 @@ TEST(value_of_an_unknown_family_is_no_address)
     CHECK_ERROR(apm_ip_address_format(address, text, sizeof text), APM_ERROR_ARGUMENT);
     CHECK_STR(text, "");
     memcpy(text, "left over", sizeof "left over");
-    CHECK_ERROR(apm_endpoint_format((apm_endpoint){address, 80}, text, sizeof text), APM_ERROR_ARGUMENT);
+    apm_endpoint endpoint = {.address = address, .port = 80};
+    CHECK_ERROR(apm_endpoint_format(endpoint, text, sizeof text), APM_ERROR_ARGUMENT);
     CHECK_STR(text, "");
-    apm_endpoint endpoint = leftover_endpoint();
+    endpoint = leftover_endpoint();
     CHECK_ERROR(apm_endpoint_create(address, 80, &endpoint), APM_ERROR_ARGUMENT_NULL);
     CHECK(same_endpoint_bits(endpoint, no_endpoint));
     CHECK(!apm_ip_address_is_loopback(address) && !apm_ip_address_is_ipv6_multicast(address));

@@ -46,6 +46,9 @@ DONE = (
     "TcpListener",
     "NetworkStream",
     "Streams/delegates",
+    "Options/state",
+    "Poll/Select/timeouts",
+    "Unix domain",
 )
 # The areas of which the tests are being written. An area moves from here up when they are there.
 PENDING = ()

@@ -1,5 +1,5 @@
 /*
- * IP addresses and endpoints: plain values, copied on every call.
+ * IP addresses and endpoints, those of unix domain sockets included: plain values, copied on every call.
  */
 #ifndef APM_IP_ADDRESS_H
 #define APM_IP_ADDRESS_H
@@ -16,6 +16,7 @@ APM_BEGIN_DECLARATIONS
 /* .NET's AddressFamily, with its numbers. */
 typedef enum apm_address_family {
     APM_ADDRESS_FAMILY_UNSPECIFIED = 0,
+    APM_ADDRESS_FAMILY_UNIX = 1,
     APM_ADDRESS_FAMILY_INTER_NETWORK = 2,
     APM_ADDRESS_FAMILY_INTER_NETWORK_V6 = 23
 } apm_address_family;
@@ -32,15 +33,27 @@ typedef struct apm_ip_address {
     uint8_t bytes[16];
 } apm_ip_address;
 
-/* An address and a port in host order: System.Net.IPEndPoint. All zero is no endpoint, where .NET has null. */
+/* The longest path or name of a unix domain socket, in bytes; a path is one shorter, for its terminating zero. */
+#define APM_UNIX_DOMAIN_SOCKET_PATH_SIZE 108
+
+/*
+ * An address and a port in host order, System.Net.IPEndPoint; or, where the address's family is
+ * APM_ADDRESS_FAMILY_UNIX, the path or the abstract name of a unix domain socket, UnixDomainSocketEndPoint. All zero is
+ * no endpoint, where .NET has null.
+ *
+ * `path` is `path_size` bytes; an abstract name begins with a zero and may contain others. A size of 0 is a unix domain
+ * socket without a name. Both are 0 for IP.
+ */
 typedef struct apm_endpoint {
     apm_ip_address address;
     uint16_t port;
+    uint8_t path_size;
+    char path[APM_UNIX_DOMAIN_SOCKET_PATH_SIZE];
 } apm_endpoint;
 
 /* Room for any address, and for any endpoint, as text with its terminating zero. */
 #define APM_IP_ADDRESS_TEXT_SIZE 66
-#define APM_ENDPOINT_TEXT_SIZE 74
+#define APM_ENDPOINT_TEXT_SIZE 109
 
 /* IPEndPoint.MinPort and IPEndPoint.MaxPort */
 #define APM_ENDPOINT_MIN_PORT 0
@@ -219,6 +232,30 @@ APM_API APM_MUST_CHECK apm_error apm_endpoint_create(apm_ip_address address, int
 APM_API APM_MUST_CHECK apm_error apm_endpoint_from_number(int64_t address, int port, apm_endpoint *endpoint);
 
 /*
+ * Makes the endpoint of a unix domain socket from the path of its file, which bind creates and connect looks for.
+ *
+ * Failure  *endpoint is no endpoint.
+ * Threads  any.
+ * Errors   APM_ERROR_ARGUMENT_NULL `path` or `endpoint` is NULL; APM_ERROR_ARGUMENT_OUT_OF_RANGE the path is empty or
+ *          has more than 107 bytes.
+ * .NET     UnixDomainSocketEndPoint(string)
+ */
+APM_API APM_MUST_CHECK apm_error apm_unix_domain_socket_endpoint_create(const char *path, apm_endpoint *endpoint);
+
+/*
+ * The same from `size` bytes. If the first one is zero this is an abstract name, which has no file, ends with the last
+ * socket bound to it, and is any 1 to 108 bytes; otherwise it is a path, without its terminating zero.
+ *
+ * Failure  *endpoint is no endpoint.
+ * Threads  any.
+ * Errors   APM_ERROR_ARGUMENT_NULL `bytes` or `endpoint` is NULL; APM_ERROR_ARGUMENT_OUT_OF_RANGE `size` is 0, or more
+ *          than 107 for a path and 108 for a name; APM_ERROR_ARGUMENT a path contains a zero.
+ * .NET     UnixDomainSocketEndPoint(string), with a string that begins with a zero
+ */
+APM_API APM_MUST_CHECK apm_error apm_unix_domain_socket_endpoint_from_bytes(const void *bytes, size_t size,
+                                                                            apm_endpoint *endpoint);
+
+/*
  * Reads "address", "address:port", "[IPv6]:port" or an IPv6 address without a port; without a port it is 0.
  *
  * Failure  *endpoint is no endpoint.
@@ -236,24 +273,25 @@ APM_API bool apm_endpoint_try_parse(const char *text, apm_endpoint *endpoint);
 APM_API bool apm_endpoint_try_parse_span(const char *text, size_t length, apm_endpoint *endpoint);
 
 /*
- * Writes the endpoint as text, with its terminating zero: "127.0.0.1:80", "[::1]:80".
+ * Writes the endpoint as text, with its terminating zero: "127.0.0.1:80", "[::1]:80", the path of a unix domain
+ * socket, "@" and the rest of an abstract name, the zeros in it as "@", too.
  * APM_ENDPOINT_TEXT_SIZE bytes are always enough.
  *
  * Failure  buffer[0] is zero if there is any room.
  * Threads  any.
  * Errors   APM_ERROR_ARGUMENT_NULL `buffer` is NULL; APM_ERROR_ARGUMENT the value is no endpoint;
  *          APM_ERROR_ARGUMENT_OUT_OF_RANGE the text does not fit.
- * .NET     IPEndPoint.ToString()
+ * .NET     IPEndPoint.ToString(), UnixDomainSocketEndPoint.ToString()
  */
 APM_API APM_MUST_CHECK apm_error apm_endpoint_format(apm_endpoint endpoint, char *buffer, size_t size);
 
 /* A number that is the same for equal endpoints, in every process. .NET: IPEndPoint.GetHashCode() */
 APM_API uint32_t apm_endpoint_get_hash_code(apm_endpoint endpoint);
 
-/* Whether two endpoints have equal addresses and ports. .NET: IPEndPoint.Equals */
+/* Whether two endpoints have equal addresses and ports, or equal paths. .NET: EndPoint.Equals */
 APM_API bool apm_endpoint_equals(apm_endpoint left, apm_endpoint right);
 
-/* Orders endpoints by address, then by port: negative, 0 or positive. No .NET counterpart. */
+/* Orders endpoints by address, then by port, or by path: negative, 0 or positive. No .NET counterpart. */
 APM_API int apm_endpoint_compare(apm_endpoint left, apm_endpoint right);
 
 /* Whether the value is no endpoint, where .NET has null: an unbound socket's local endpoint. */

@@ -140,7 +140,8 @@ APM_API apm_error apm_socket_close_timeout(apm_socket socket, int timeout_ms);
 APM_API APM_MUST_CHECK apm_error apm_socket_close_and_wait(apm_socket socket, int timeout_ms);
 
 /*
- * Binds the socket to a local endpoint; port 0 lets the system choose. An address in TIME_WAIT may be bound again.
+ * Binds the socket to a local endpoint; port 0 lets the system choose. An address in TIME_WAIT may be bound again. The
+ * file that binding a unix domain socket to a path makes is removed when the socket is closed.
  *
  * Errors   APM_ERROR_ARGUMENT_NULL the endpoint is none; APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED its family is not the
  *          socket's; APM_ERROR_ADDRESS_ALREADY_IN_USE; APM_ERROR_ADDRESS_NOT_AVAILABLE; APM_ERROR_ACCESS_DENIED;
@@ -371,6 +372,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_connect_endpoints(apm_socket s
  *          and others of the network, of the last address of the list; APM_ERROR_HOST_NOT_FOUND, APM_ERROR_TRY_AGAIN of
  *          the name look-up; APM_ERROR_NO_DATA the name has no address of the socket's family; APM_ERROR_ARGUMENT a DNS
  *          endpoint that is 0.0.0.0 or ::; APM_ERROR_ALREADY_IN_PROGRESS another connect of the socket was pending;
+ *          APM_ERROR_ADDRESS_NOT_AVAILABLE there is no such path; APM_ERROR_WOULD_BLOCK the backlog of a unix domain
+ *          socket is full;
  *          APM_ERROR_IS_CONNECTED the system still has a connection whose both directions have been shut down.
  * .NET     Socket.EndConnect(IAsyncResult)
  */

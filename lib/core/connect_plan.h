@@ -48,6 +48,7 @@ struct apm__connect_plan {
     size_t count;
     size_t next;                    /* one after another: the endpoint that is being tried */
     bool issued;                    /* the kernel has been asked to connect the channel's own descriptor */
+    bool unattended;                /* its End gives the outcome to nobody, so the channel keeps the error */
     bool unresolved;                /* the name look-up has not answered yet: there is nothing to try */
     struct apm__connect_race *race; /* in this block; NULL: one after another */
     apm_endpoint endpoints[];

@@ -1,5 +1,6 @@
 /*
- * Owns endpoints: an address with a port, as .NET's IPEndPoint makes, compares, reads and writes them.
+ * Owns endpoints: an address with a port, or the path of a unix domain socket, as .NET's IPEndPoint and
+ * UnixDomainSocketEndPoint make, compare, read and write them.
  *
  * No state and no locks; any thread. Knows nothing of an address's text but how a port stands behind it.
  */
@@ -41,6 +42,80 @@ apm_error apm_endpoint_from_number(int64_t address, int port, apm_endpoint *endp
     apm_error error = apm_ip_address_from_number(address, &made);
     return error == APM_ERROR_SUCCESS ? apm_endpoint_create(made, port, endpoint) : error;
 }
+
+/* -- Unix domain sockets ------------------------------------------------------------------------------------------- */
+
+static bool is_unix(apm_endpoint endpoint)
+{
+    return endpoint.address.family == APM_ADDRESS_FAMILY_UNIX;
+}
+
+apm_error apm_unix_domain_socket_endpoint_create(const char *path, apm_endpoint *endpoint)
+{
+    if (path == NULL && endpoint != NULL) {
+        *endpoint = (apm_endpoint){.port = 0};
+    }
+    if (path == NULL || endpoint == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    return apm_unix_domain_socket_endpoint_from_bytes(path, strlen(path), endpoint);
+}
+
+apm_error apm_unix_domain_socket_endpoint_from_bytes(const void *bytes, size_t size, apm_endpoint *endpoint)
+{
+    if (endpoint == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    *endpoint = (apm_endpoint){.port = 0};
+    if (bytes == NULL) {
+        return APM_ERROR_ARGUMENT_NULL;
+    }
+    if (size == 0) {
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    }
+    bool is_abstract = *(const char *)bytes == '\0';
+    size_t room = is_abstract ? APM_UNIX_DOMAIN_SOCKET_PATH_SIZE : APM_UNIX_DOMAIN_SOCKET_PATH_SIZE - 1;
+    if (size > room) {
+        return APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    }
+    if (!is_abstract && memchr(bytes, '\0', size) != NULL) {
+        return APM_ERROR_ARGUMENT;
+    }
+    endpoint->address.family = APM_ADDRESS_FAMILY_UNIX;
+    endpoint->path_size = (uint8_t)size;
+    memcpy(endpoint->path, bytes, size);
+    return APM_ERROR_SUCCESS;
+}
+
+/* The path, of at most as many bytes as there are, whatever the caller's value says. */
+static size_t path_size(const apm_endpoint *endpoint)
+{
+    return endpoint->path_size < sizeof endpoint->path ? endpoint->path_size : sizeof endpoint->path;
+}
+
+static apm_error format_path(const apm_endpoint *endpoint, char *buffer, size_t size)
+{
+    char text[APM_ENDPOINT_TEXT_SIZE];
+    size_t length = path_size(endpoint);
+    for (size_t i = 0; i < length; i++) {
+        text[i] = endpoint->path[i] == '\0' ? '@' : endpoint->path[i];
+    }
+    text[length] = '\0';
+    return apm__text_deliver(text, length, buffer, size);
+}
+
+static int compare_paths(const apm_endpoint *left, const apm_endpoint *right)
+{
+    size_t left_size = path_size(left);
+    size_t right_size = path_size(right);
+    int order = memcmp(left->path, right->path, left_size < right_size ? left_size : right_size);
+    if (order != 0 || left_size == right_size) {
+        return order;
+    }
+    return left_size < right_size ? -1 : 1;
+}
+
+/* -- Text ---------------------------------------------------------------------------------------------------------- */
 
 /*
  * Returns the length of the address in front of the last colon, or of the whole text if that colon belongs to the
@@ -110,6 +185,9 @@ apm_error apm_endpoint_format(apm_endpoint endpoint, char *buffer, size_t size)
     if (size > 0) {
         buffer[0] = '\0';
     }
+    if (is_unix(endpoint)) {
+        return format_path(&endpoint, buffer, size);
+    }
     char address[APM_IP_ADDRESS_TEXT_SIZE];
     apm_error error = apm_ip_address_format(endpoint.address, address, sizeof address);
     if (error != APM_ERROR_SUCCESS) {
@@ -125,8 +203,14 @@ apm_error apm_endpoint_format(apm_endpoint endpoint, char *buffer, size_t size)
 int apm_endpoint_compare(apm_endpoint left, apm_endpoint right)
 {
     int order = apm_ip_address_compare(left.address, right.address);
-    if (order != 0 || left.port == right.port) {
+    if (order != 0) {
         return order;
+    }
+    if (is_unix(left)) {
+        return compare_paths(&left, &right);
+    }
+    if (left.port == right.port) {
+        return 0;
     }
     return left.port < right.port ? -1 : 1;
 }

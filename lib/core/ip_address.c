@@ -22,6 +22,7 @@ static size_t size_of_family(apm_address_family family)
     switch (family) {
     case APM_ADDRESS_FAMILY_INTER_NETWORK: return IPV4_SIZE;
     case APM_ADDRESS_FAMILY_INTER_NETWORK_V6: return IPV6_SIZE;
+    case APM_ADDRESS_FAMILY_UNIX:
     case APM_ADDRESS_FAMILY_UNSPECIFIED: break;
     }
     return 0;

@@ -190,9 +190,9 @@ apm_error apm__operation_end_within(apm_async_result result, enum apm__operation
     /* Acquire pairs with the release of the completion: the outcome is written. */
     if (apm__atomic_load(&slot->control, APM__ACQUIRE) & APM__SLOT_SIGNALLED)
         return APM_ERROR_SUCCESS;
-    int64_t timeout_ns = timeout_ms > 0 ? (int64_t)timeout_ms * 1000000 : -1;
+    int64_t timeout_ns = timeout_ms > 0 ? (int64_t)timeout_ms * 1000000 : timeout_ms < 0 ? 0 : -1;
     if (apm__wait_one(&found->slot, timeout_ns) == APM_ERROR_WAIT_TIMEOUT) {
-        found->cancel(found, APM_ERROR_TIMED_OUT);
+        found->cancel(found, timeout_ms < 0 ? APM_ERROR_WOULD_BLOCK : APM_ERROR_TIMED_OUT);
         apm_error waited = apm__wait_one(&found->slot, -1); /* the cancel, or a completion that came first */
         APM__CHECK(waited == APM_ERROR_SUCCESS);
     }

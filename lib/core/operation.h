@@ -189,7 +189,12 @@ void apm__operation_release(struct apm__operation *operation);
 apm_error apm__operation_end(apm_async_result result, enum apm__operation_kind kind, uint64_t owner,
                              struct apm__operation **operation);
 
-/* The same for a synchronous call, which waits no longer than `timeout_ms` (0: no limit) and then cancels. */
+enum { APM__DO_NOT_WAIT = -1 };
+
+/*
+ * The same for a synchronous call, which waits no longer than `timeout_ms` (0: no limit) and then cancels. With
+ * APM__DO_NOT_WAIT it cancels at once, and the outcome is WOULD_BLOCK.
+ */
 apm_error apm__operation_end_within(apm_async_result result, enum apm__operation_kind kind, uint64_t owner,
                                     int timeout_ms, struct apm__operation **operation);
 

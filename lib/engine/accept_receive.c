@@ -6,6 +6,7 @@
 #include "check.h"
 #include "engine.h"
 #include "outcome.h"
+#include "select.h"
 #include "serving.h"
 
 static struct apm__accept_request *request_of(const struct apm__operation *operation)
@@ -104,16 +105,16 @@ void apm__accept_receive_unreserve(struct apm__channel *into)
 /* The connection's descriptor takes the place of the reserved socket's; on failure it is closed. */
 static apm_error replace_descriptor_locked(struct apm__channel *into, struct apm__operation *operation)
 {
-    apm_error error = APM_ERROR_OPERATION_ABORTED;
-    if (!into->closed) { /* else the connection that it was to become is, too */
-        apm__outcome_unwatch_locked(into);
-        /* The number stays: a thread may be in a system call with it. */
-        error = apm__os_socket_replace(into->descriptor, operation->descriptor);
-        if (error != APM_ERROR_SUCCESS)
-            operation->native_error = apm__os_native_error();
-    }
-    if (error != APM_ERROR_SUCCESS)
+    if (into->closed) { /* and so is the connection that it was to become */
         apm__os_socket_close(operation->descriptor);
+        return APM_ERROR_OPERATION_ABORTED;
+    }
+    apm__outcome_unwatch_locked(into);
+    /* The number stays: a thread may be in a system call with it. */
+    apm_error error = apm__os_socket_replace(into->descriptor, operation->descriptor);
+    if (error != APM_ERROR_SUCCESS)
+        operation->native_error = apm__os_native_error();
+    apm__select_wake_locked(into);
     return error;
 }
 
@@ -138,6 +139,7 @@ static apm_error adopt(struct apm__operation *operation)
     into->listening = false;
     into->lingers = request->lingers;
     into->dual_mode = request->dual_mode;
+    into->non_blocking = request->non_blocking;
     into->cut_short = false;
     into->send_ended = false;
     into->receive_ended = false;
@@ -147,6 +149,7 @@ static apm_error adopt(struct apm__operation *operation)
     into->receive_timeout_ms = 0;
     into->send_timeout_ms = 0;
     into->unread_error = APM_ERROR_SUCCESS;
+    into->connect_error = APM_ERROR_SUCCESS;
     into->out.drained = false;
     apm__serving_opened_and_unlock(into);
     return APM_ERROR_SUCCESS;
@@ -190,6 +193,7 @@ void apm__accept_receive_settle_locked(struct apm__channel *channel, struct apm_
     if (operation->error == APM_ERROR_SUCCESS) {
         request->lingers = channel->lingers; /* the kernel hands the option on */
         request->dual_mode = channel->dual_mode;
+        request->non_blocking = channel->non_blocking; /* as .NET does, though not the kernel */
         request->group = channel->serving->group;
         apm__group_join_locked(request->group);
         request->waits = request->size > 0 && !channel->closed && operation->wish == APM_ERROR_SUCCESS;
@@ -214,6 +218,7 @@ static apm_error open_connection(struct apm__operation *operation)
     operation->reserved = NULL;
     reserved->lingers = request->lingers; /* nobody has been shown it yet */
     reserved->dual_mode = request->dual_mode;
+    reserved->non_blocking = request->non_blocking;
     reserved->connected = true;
     reserved->has_peer = true;
     reserved->bound = true;

@@ -41,6 +41,7 @@ struct apm__accept_request {
     bool waits;                      /* for data, once the connection is taken */
     bool lingers;                    /* what the connection has from its listener */
     bool dual_mode;
+    bool non_blocking;
 
     /* guarded by the listener's lock */
     bool receiving; /* in the second phase */

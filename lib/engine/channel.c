@@ -30,6 +30,10 @@ struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_fam
     channel->type = type;
     channel->protocol = protocol;
     channel->descriptor = APM__OS_NO_SOCKET;
+    channel->selects = NULL;
+    channel->file = NULL;
+    channel->non_blocking = false;
+    channel->connect_error = APM_ERROR_SUCCESS;
     channel->users = 0;
     channel->watched = 0;
     channel->in = (struct apm__direction){0};

@@ -50,25 +50,29 @@ struct apm__channel {
     apm__os_socket descriptor;
     uint32_t watched; /* APM__OS_READY_ bits that the poller watches the descriptor for; 0: it is not registered */
     uint32_t users;   /* threads that use the descriptor outside the lock */
+    struct apm__select_link *selects; /* threads that wait for readiness; see select.h */
+    struct apm__os_socket_file *file; /* of a bound unix domain socket, until it is closed; NULL: there is none */
     bool closed;
     bool connecting; /* a connect is queued: receives wait for its outcome */
     bool must_try;   /* an end, an error or urgent data has been reported: a short read does not show "drained" */
-    bool cut_short;  /* a send ended after some of its bytes: nothing may follow, and close resets */
     bool connected;
-    bool has_peer; /* connected once, even if the connection is broken by now */
-    bool renewing; /* a disconnect has ended the connection, and waits for the receiving direction to let go of it */
-    bool bound;
-    bool listening;
-    bool send_ended; /* by this side's shutdown */
-    bool receive_ended;
     bool dual_mode;
-    bool lingers; /* a linger time may be set: close must not wait for it */
     bool reuse_address;
-    bool receive_buffer_set; /* by the user: a descriptor that takes this one's place gets it, too */
-    bool send_buffer_set;
-    bool serialised;        /* operations that are begun from now on have their callbacks in turn: strand.h */
-    bool draining;          /* a listener that is, or was, drained: see serving.h */
-    bool drain_untold;      /* its group is being drained: the next receive that finds nothing says so */
+    bool cut_short : 1; /* a send ended after some of its bytes: nothing may follow, and close resets */
+    bool has_peer : 1;  /* connected once, even if the connection is broken by now */
+    bool
+        renewing : 1; /* a disconnect has ended the connection, and waits for the receiving direction to let go of it */
+    bool bound : 1;
+    bool listening : 1;
+    bool send_ended : 1; /* by this side's shutdown */
+    bool receive_ended : 1;
+    bool lingers : 1;            /* a linger time may be set: close must not wait for it */
+    bool receive_buffer_set : 1; /* by the user: a descriptor that takes this one's place gets it, too */
+    bool send_buffer_set : 1;
+    bool serialised : 1;    /* operations that are begun from now on have their callbacks in turn: strand.h */
+    bool draining : 1;      /* a listener that is, or was, drained: see serving.h */
+    bool drain_untold : 1;  /* its group is being drained: the next receive that finds nothing says so */
+    bool non_blocking : 1;  /* the synchronous calls do not wait; nothing else takes notice of it */
     uint32_t poller_place;  /* the poller's own */
     uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */
     int32_t receive_timeout_ms;
@@ -76,7 +80,8 @@ struct apm__channel {
     struct apm__serving *serving;     /* what only servers ask for; NULL before */
     struct apm__group *group;         /* that of the listener which has accepted it; NULL for others, and once closed */
     int32_t connect_attempt_delay_ms; /* -1: addresses are tried one after another */
-    apm_error unread_error; /* what an accept that receives has met on this connection, for the next receive */
+    apm_error unread_error;  /* what an accept that receives has met on this connection, for the next receive */
+    apm_error connect_error; /* of a connect that nobody ends, until the program has taken it */
 
     /* immutable from creation on */
     apm_address_family family;

@@ -29,6 +29,9 @@ void apm__engine_wait_locked(struct apm__channel *channel, struct apm__operation
 /* Asks for an early end, for `reason`. The caller holds a reference to the operation, and no lock. */
 void apm__engine_cancel(struct apm__operation *operation, apm_error reason);
 
+/* Makes sure that the next readiness of that kind (APM__OS_READY_IN, _OUT) is reported. The lock is held. */
+apm_error apm__engine_watch_locked(struct apm__channel *channel, uint32_t interest);
+
 /* Looks at a channel's pending operations as if its descriptor had become ready. The lock is held, and released. */
 void apm__engine_stir_and_unlock(struct apm__channel *channel);
 

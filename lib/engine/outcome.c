@@ -8,6 +8,7 @@
 #include "check.h"
 #include "connect_race.h"
 #include "engine.h"
+#include "select.h"
 #include "transfer.h"
 
 /* -- The descriptor ------------------------------------------------------------------------------------------------ */
@@ -66,6 +67,7 @@ static void copy_options_locked(const struct apm__channel *channel, apm__os_sock
         copy_option(from, to, APM__OS_OPTION_RECEIVE_BUFFER_SIZE, true);
     if (channel->send_buffer_set)
         copy_option(from, to, APM__OS_OPTION_SEND_BUFFER_SIZE, true);
+    apm__os_socket_copy_options(from, to);
 }
 
 apm_error apm__outcome_create_sibling_locked(struct apm__channel *channel, apm__os_socket *sibling)
@@ -76,13 +78,14 @@ apm_error apm__outcome_create_sibling_locked(struct apm__channel *channel, apm__
     return error;
 }
 
-/* What was found of the channel's descriptor says nothing about the one that takes its place. */
+/* What was found of the channel's descriptor says nothing about the one that has taken its place. */
 static void forget_findings_locked(struct apm__channel *channel)
 {
     channel->must_try = false;
     channel->unread_error = APM_ERROR_SUCCESS;
     channel->in.drained = false;
     channel->out.drained = false;
+    apm__select_wake_locked(channel);
 }
 
 apm_error apm__outcome_install_sibling_locked(struct apm__channel *channel, apm__os_socket sibling)
@@ -90,9 +93,7 @@ apm_error apm__outcome_install_sibling_locked(struct apm__channel *channel, apm_
     copy_options_locked(channel, sibling); /* they may have been changed since it was made */
     apm__outcome_unwatch_locked(channel);
     apm_error error = apm__os_socket_replace(channel->descriptor, sibling);
-    if (error != APM_ERROR_SUCCESS)
-        apm__os_socket_close(sibling);
-    else
+    if (error == APM_ERROR_SUCCESS)
         forget_findings_locked(channel);
     return error;
 }
@@ -109,13 +110,14 @@ apm_error apm__engine_renew_locked(struct apm__channel *channel, bool rebind)
     rebind = rebind && channel->bound && apm__os_socket_local_endpoint(old, &local) == APM_ERROR_SUCCESS;
     apm__outcome_unwatch_locked(channel);
     prepare_to_close_locked(channel, old);
-    apm__os_socket_close(old);
-    channel->descriptor = renewed;
+    error = apm__os_socket_replace(old, renewed);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
     channel->cut_short = false;
     channel->send_ended = false;
     channel->receive_ended = false;
     forget_findings_locked(channel);
-    return rebind ? apm__os_socket_bind(renewed, local) : APM_ERROR_SUCCESS;
+    return rebind ? apm__os_socket_bind(old, local) : APM_ERROR_SUCCESS;
 }
 
 static void remove_locked(struct apm__direction *direction, struct apm__operation *operation)
@@ -154,6 +156,11 @@ static void settle_connect_locked(struct apm__channel *channel, struct apm__oper
     channel->connecting = false;
     if (operation->plan->race)
         apm__connect_race_end_locked(channel, operation);
+    apm__select_wake_locked(channel);
+    if (operation->error == APM_ERROR_TRY_AGAIN && operation->plan->issued)
+        operation->error = APM_ERROR_WOULD_BLOCK; /* .NET's name for a full queue of a unix domain socket */
+    if (operation->plan->unattended)
+        channel->connect_error = operation->error;
     if (operation->error == APM_ERROR_SUCCESS) {
         channel->connected = true;
         channel->has_peer = true;
@@ -208,6 +215,7 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
             accepted->connected = true;
             accepted->has_peer = true;
             accepted->bound = true;
+            accepted->non_blocking = channel->non_blocking; /* as .NET does, though not the kernel */
             accepted->group = channel->serving ? channel->serving->group : NULL;
             if (accepted->group)
                 apm__group_join_locked(accepted->group);
@@ -217,12 +225,16 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
     case APM__OPERATION_CONNECT: settle_connect_locked(channel, operation, by_wish); return;
     case APM__OPERATION_DISCONNECT: settle_disconnect_locked(channel, operation); return;
     case APM__OPERATION_SEND:
-        if (error != APM_ERROR_SUCCESS && operation->transferred > 0)
+        if (by_wish && error == APM_ERROR_WOULD_BLOCK && operation->transferred > 0)
+            operation->error = APM_ERROR_SUCCESS; /* a send that does not wait has sent what there was room for */
+        else if (error != APM_ERROR_SUCCESS && operation->transferred > 0)
             channel->cut_short = true;
         break;
     case APM__OPERATION_ACCEPT_RECEIVE: apm__accept_receive_settle_locked(channel, operation, by_wish); break;
     case APM__OPERATION_SEND_FILE:
-        if (error != APM_ERROR_SUCCESS && operation->transferred > 0 && apm__transfer_is_unfinished(operation))
+        if (by_wish && error == APM_ERROR_WOULD_BLOCK && operation->transferred > 0)
+            operation->error = APM_ERROR_SUCCESS;
+        else if (error != APM_ERROR_SUCCESS && operation->transferred > 0 && apm__transfer_is_unfinished(operation))
             channel->cut_short = true;
         if (apm__outcome_disconnects(operation))
             settle_disconnect_locked(channel, operation);

@@ -155,7 +155,8 @@ static size_t copy_table(struct poll_watcher *self)
         const struct entry *entry = &self->entries[(self->first + i) % self->count];
         if (entry->interest == 0)
             continue;
-        self->polled[used] = (apm__os_poll_entry){.socket = entry->descriptor, .interest = entry->interest};
+        uint32_t urgent = entry->interest & APM__OS_READY_IN ? APM__OS_READY_URGENT : 0u;
+        self->polled[used] = (apm__os_poll_entry){.socket = entry->descriptor, .interest = entry->interest | urgent};
         self->keys[used++] = entry->key;
     }
     self->first++;

@@ -18,6 +18,7 @@
 #include "engine.h"
 #include "outcome.h"
 #include "perform.h"
+#include "select.h"
 #include "transfer.h"
 
 static struct apm__channel *channel_of(const struct apm__operation *operation)
@@ -39,19 +40,24 @@ static void append_locked(struct apm__direction *direction, struct apm__operatio
     operation->place = APM__PLACE_QUEUED;
 }
 
-/* Makes sure that the next readiness of the direction is reported. */
-static apm_error watch_locked(struct apm__channel *channel, struct apm__direction *direction)
+apm_error apm__engine_watch_locked(struct apm__channel *channel, uint32_t interest)
 {
     struct apm__watcher *watcher = apm__watcher_of(channel);
-    uint32_t interest = direction == &channel->in ? APM__OS_READY_IN : APM__OS_READY_OUT;
-    if (channel->connecting)
-        interest |= APM__OS_READY_IN; /* it will be wanted, and registering once is cheaper */
     if (watcher->keeps_watching && (channel->watched & interest) == interest)
         return APM_ERROR_SUCCESS;
     apm_error error = watcher->watch_locked(watcher, channel, interest);
     if (error == APM_ERROR_SUCCESS)
         channel->watched |= interest;
     return error;
+}
+
+/* Makes sure that the next readiness of the direction is reported. */
+static apm_error watch_locked(struct apm__channel *channel, struct apm__direction *direction)
+{
+    uint32_t interest = direction == &channel->in ? APM__OS_READY_IN : APM__OS_READY_OUT;
+    if (channel->connecting)
+        interest |= APM__OS_READY_IN; /* it will be wanted, and registering once is cheaper */
+    return apm__engine_watch_locked(channel, interest);
 }
 
 /*
@@ -247,6 +253,7 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
 /* Looks at the directions for which something has changed. The lock is held, and released. */
 static void stir_and_unlock(struct apm__channel *channel, bool in, bool out)
 {
+    apm__select_wake_locked(channel);
     if (in) {
         channel->in.edges++;
         channel->in.drained = false;
@@ -440,12 +447,16 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
     taken = take_queue_locked(channel, &channel->in, taken);
     taken = reverse(take_queue_locked(channel, &channel->out, taken));
     apm__outcome_unwatch_locked(channel);
+    apm__select_wake_locked(channel);
     apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
     bool receiving = channel->serving && channel->serving->receiving; /* a closed listener gets no more of them */
     struct apm__group *group = channel->group;
+    struct apm__os_socket_file *file = channel->file;
     channel->group = NULL;
+    channel->file = NULL;
     apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
+    apm__os_socket_file_remove(file);
     apm__outcome_complete_list(taken);
     if (receiving)
         apm__accept_receive_end_all(channel);

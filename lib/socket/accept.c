@@ -49,14 +49,15 @@ apm_error apm__begin_accept_for(uint64_t owner, apm_socket socket, apm_async_cal
     return APM_ERROR_SUCCESS;
 }
 
-/* Ends an accept, with `closed` in the place of OPERATION_ABORTED. */
-static apm_error end_accept(apm_socket socket, apm_async_result result, apm_error closed, apm_socket *accepted)
+/* Ends an accept, with `closed` in the place of OPERATION_ABORTED; `timeout_ms` as for a synchronous call. */
+static apm_error end_accept(apm_socket socket, apm_async_result result, int timeout_ms, apm_error closed,
+                            apm_socket *accepted)
 {
     if (!accepted)
         return APM_ERROR_ARGUMENT_NULL;
     *accepted = (apm_socket)APM_NULL_HANDLE;
     struct apm__operation *operation;
-    apm_error error = apm__operation_end(result, APM__OPERATION_ACCEPT, socket.bits, &operation);
+    apm_error error = apm__operation_end_within(result, APM__OPERATION_ACCEPT, socket.bits, timeout_ms, &operation);
     if (error != APM_ERROR_SUCCESS)
         return apm__end_refusal(socket.bits, error);
     error = operation->error;
@@ -70,7 +71,7 @@ static apm_error end_accept(apm_socket socket, apm_async_result result, apm_erro
 
 apm_error apm_socket_end_accept(apm_socket socket, apm_async_result result, apm_socket *accepted)
 {
-    return end_accept(socket, result, APM_ERROR_OPERATION_ABORTED, accepted);
+    return end_accept(socket, result, 0, APM_ERROR_OPERATION_ABORTED, accepted);
 }
 
 apm_error apm_socket_accept(apm_socket socket, apm_socket *accepted)
@@ -79,8 +80,12 @@ apm_error apm_socket_accept(apm_socket socket, apm_socket *accepted)
         return APM_ERROR_ARGUMENT_NULL;
     *accepted = (apm_socket)APM_NULL_HANDLE;
     apm_async_result result;
-    apm_error error = apm_socket_begin_accept(socket, NULL, NULL, &result);
+    int timeout_ms;
+    apm_error error = apm__begin_synchronous(socket, APM__WAY_IN, &timeout_ms);
+    if (error == APM_ERROR_SUCCESS)
+        error = apm_socket_begin_accept(socket, NULL, NULL, &result);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    return end_accept(socket, result, APM_ERROR_INTERRUPTED, accepted);
+    /* The receive time-out does not hold for an accept. */
+    return end_accept(socket, result, timeout_ms < 0 ? timeout_ms : 0, APM_ERROR_INTERRUPTED, accepted);
 }

@@ -43,6 +43,23 @@ apm_error apm__begin_discard_and_unlock(struct apm__channel *channel, struct apm
     return error;
 }
 
+apm_error apm__begin_synchronous(apm_socket socket, enum apm__way way, int *timeout_ms)
+{
+    struct apm__channel *channel;
+    *timeout_ms = 0;
+    apm_error error = apm__channel_lock(socket.bits, &channel);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    if (channel->non_blocking) {
+        *timeout_ms = APM__DO_NOT_WAIT;
+        (way == APM__WAY_IN ? &channel->in : &channel->out)->drained = false;
+    } else {
+        *timeout_ms = way == APM__WAY_IN ? channel->receive_timeout_ms : channel->send_timeout_ms;
+    }
+    apm__channel_unlock(channel);
+    return APM_ERROR_SUCCESS;
+}
+
 apm_error apm__end_refusal(uint64_t owner, apm_error error)
 {
     return error == APM_ERROR_ARGUMENT && owner == 0 ? APM_ERROR_ARGUMENT_NULL : error;

@@ -35,6 +35,15 @@ apm_error apm__begin_accept_for(uint64_t owner, apm_socket socket, apm_async_cal
 apm_error apm__begin_discard_and_unlock(struct apm__channel *channel, struct apm__operation *operation,
                                         apm_async_result *result, apm_error error);
 
+enum apm__way { APM__WAY_IN, APM__WAY_OUT };
+
+/*
+ * How long a synchronous call may wait: the receive or send time-out, 0 for no limit, or APM__DO_NOT_WAIT where the
+ * socket does not block. In that case the next operation of the direction is attempted whatever was seen before, for
+ * the program may know better, from apm_socket_poll. The errors of a handle.
+ */
+apm_error apm__begin_synchronous(apm_socket socket, enum apm__way way, int *timeout_ms);
+
 /*
  * The error of an End that has not got the result. The bits of the socket, stream, client or listener are only
  * compared, so that End works after close; where they are no handle at all, that is what is wrong.

@@ -94,7 +94,7 @@ apm_error apm_socket_receive_buffers(apm_socket socket, const apm_array_segment 
     int timeout_ms;
     if (received)
         *received = 0;
-    apm_error error = apm_socket_receive_timeout(socket, &timeout_ms);
+    apm_error error = apm__begin_synchronous(socket, APM__WAY_IN, &timeout_ms);
     if (error == APM_ERROR_SUCCESS)
         error = apm_socket_begin_receive_buffers(socket, buffers, count, flags, NULL, NULL, &result);
     if (error != APM_ERROR_SUCCESS)
@@ -110,7 +110,7 @@ apm_error apm_socket_send_buffers(apm_socket socket, const apm_array_segment *bu
     int timeout_ms;
     if (sent)
         *sent = 0;
-    apm_error error = apm_socket_send_timeout(socket, &timeout_ms);
+    apm_error error = apm__begin_synchronous(socket, APM__WAY_OUT, &timeout_ms);
     if (error == APM_ERROR_SUCCESS)
         error = begin(socket, APM__OPERATION_SEND, buffers, count, flags, NULL, NULL, true, &result);
     if (error != APM_ERROR_SUCCESS)

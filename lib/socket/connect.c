@@ -81,6 +81,12 @@ static apm_error begin_connect(apm_socket socket, const struct apm__connect_targ
         error = apm__connect_make_plan_locked(channel, targets, &operation->plan);
     if (error != APM_ERROR_SUCCESS)
         return apm__begin_discard_and_unlock(channel, operation, result, error);
+    if (targets->unattended) {
+        channel->connect_error = APM_ERROR_SUCCESS;
+        operation->plan->unattended = true;
+        apm__slot_retain(&operation->slot);
+        *targets->unattended = operation;
+    }
     apm__connect_start_and_unlock(channel, operation);
     return APM_ERROR_SUCCESS;
 }
@@ -125,11 +131,46 @@ static apm_error finish(apm_socket socket, apm_error begun, apm_async_result res
     return apm__end_within(socket, result, APM__OPERATION_CONNECT, timeout_ms, APM_ERROR_NOT_SOCKET);
 }
 
+static void end_unattended(apm_async_result result)
+{
+    apm_error ignored = apm_socket_end_connect(apm_async_result_socket(result), result);
+    (void)ignored; /* the socket has been told */
+}
+
+/* Connects without waiting: what has not ended by now ends itself. */
+static apm_error connect_unattended(apm_socket socket, apm_endpoint remote)
+{
+    struct apm__operation *operation = NULL;
+    struct apm__connect_targets targets = {.endpoints = apm_endpoint_is_null(remote) ? NULL : &remote,
+                              .count = 1,
+                              .misfit = APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED,
+                              .unattended = &operation};
+    apm_error error = begin_connect(socket, &targets, end_unattended, NULL, NULL);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    error = APM_ERROR_WOULD_BLOCK;
+    /* Acquire pairs with the release of the completion: the outcome is written. */
+    bool ended = apm__atomic_load(&operation->slot.control, APM__ACQUIRE) & APM__SLOT_SIGNALLED;
+    if (ended) {
+        error = operation->error;
+        apm__os_set_native_error(operation->native_error);
+    }
+    apm__operation_release(operation);
+    struct apm__channel *channel;
+    if (ended && apm__channel_lock(socket.bits, &channel) == APM_ERROR_SUCCESS) {
+        channel->connect_error = APM_ERROR_SUCCESS; /* the caller has it now */
+        apm__channel_unlock(channel);
+    }
+    return error;
+}
+
 apm_error apm_socket_connect(apm_socket socket, apm_endpoint remote)
 {
     apm_async_result result = APM_NULL_HANDLE;
     int timeout_ms;
-    apm_error error = apm_socket_send_timeout(socket, &timeout_ms);
+    apm_error error = apm__begin_synchronous(socket, APM__WAY_OUT, &timeout_ms);
+    if (error == APM_ERROR_SUCCESS && timeout_ms < 0)
+        return connect_unattended(socket, remote);
     if (error == APM_ERROR_SUCCESS)
         error = apm_socket_begin_connect(socket, remote, NULL, NULL, &result);
     return finish(socket, error, result, timeout_ms);

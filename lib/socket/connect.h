@@ -19,6 +19,7 @@ struct apm__connect_targets {
     int port;         /* for addresses */
     bool may_race;    /* whether the plan has room for a race */
     apm_error misfit; /* what it is if none is of the socket's family */
+    struct apm__operation **unattended; /* if not NULL, gets the operation, with a reference, which nobody waits for */
 };
 
 bool apm__connect_is_port(int port);

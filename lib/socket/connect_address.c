@@ -23,12 +23,12 @@ static apm_error wait_for(apm_socket socket, apm_async_result result, int timeou
 
 apm_error apm_socket_connect_address(apm_socket socket, apm_ip_address address, int port)
 {
-    apm_async_result result;
-    int timeout_ms;
-    apm_error error = apm_socket_send_timeout(socket, &timeout_ms);
-    if (error == APM_ERROR_SUCCESS)
-        error = apm_socket_begin_connect_address(socket, address, port, NULL, NULL, &result);
-    return error == APM_ERROR_SUCCESS ? wait_for(socket, result, timeout_ms) : error;
+    apm_endpoint remote = {.address = address};
+    if (port < APM_ENDPOINT_MIN_PORT || port > APM_ENDPOINT_MAX_PORT)
+        return apm_socket_connect_addresses(socket, &address, 1, port); /* which says what is wrong, in its order */
+    remote.port = (uint16_t)port;
+    apm_error error = apm_socket_connect(socket, remote);
+    return error == APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED ? APM_ERROR_NOT_SUPPORTED : error;
 }
 
 apm_error apm_socket_connect_endpoints(apm_socket socket, const apm_endpoint *endpoints, size_t count)

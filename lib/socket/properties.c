@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "apm/socket.h"
+#include "apm/socket_options.h"
 #include "channel.h"
 
 /* -- Endpoints and state -- */
@@ -251,17 +252,8 @@ apm_error apm_socket_set_linger_state(apm_socket socket, apm_linger_option linge
 
 apm_error apm_socket_set_reuse_address(apm_socket socket, bool reuse_address)
 {
-    struct apm__channel *channel;
-    apm_error error = apm__channel_lock(socket.bits, &channel);
-    if (error != APM_ERROR_SUCCESS)
-        return error;
-    error = apm__os_socket_set_option(channel->descriptor, APM__OS_OPTION_REUSE_ADDRESS, reuse_address);
-    if (error == APM_ERROR_SUCCESS)
-        error = apm__os_socket_set_option(channel->descriptor, APM__OS_OPTION_REUSE_PORT, reuse_address);
-    if (error == APM_ERROR_SUCCESS)
-        channel->reuse_address = reuse_address;
-    apm__channel_unlock(channel);
-    return error;
+    return apm_socket_set_socket_option(socket, APM_SOCKET_OPTION_LEVEL_SOCKET, APM_SOCKET_OPTION_NAME_REUSE_ADDRESS,
+                                        reuse_address);
 }
 
 apm_error apm_socket_set_dual_mode(apm_socket socket, bool dual_mode)

@@ -35,7 +35,7 @@ apm_error apm_socket_receive(apm_socket socket, void *buffer, size_t size, apm_s
     int timeout_ms;
     if (received)
         *received = 0;
-    apm_error error = apm_socket_receive_timeout(socket, &timeout_ms);
+    apm_error error = apm__begin_synchronous(socket, APM__WAY_IN, &timeout_ms);
     if (error == APM_ERROR_SUCCESS)
         error = apm_socket_begin_receive(socket, buffer, size, flags, NULL, NULL, &result);
     if (error != APM_ERROR_SUCCESS)

@@ -45,7 +45,7 @@ apm_error apm_socket_send(apm_socket socket, const void *buffer, size_t size, ap
     int timeout_ms;
     if (sent)
         *sent = 0;
-    apm_error error = apm_socket_send_timeout(socket, &timeout_ms);
+    apm_error error = apm__begin_synchronous(socket, APM__WAY_OUT, &timeout_ms);
     if (error == APM_ERROR_SUCCESS)
         error = begin_send(socket, buffer, size, flags, NULL, NULL, true, &result);
     if (error != APM_ERROR_SUCCESS)

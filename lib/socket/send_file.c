@@ -192,7 +192,7 @@ static apm_error send_and_wait(apm_socket socket, const struct request *request,
     int timeout_ms;
     if (sent)
         *sent = 0;
-    apm_error error = apm_socket_send_timeout(socket, &timeout_ms);
+    apm_error error = apm__begin_synchronous(socket, APM__WAY_OUT, &timeout_ms);
     if (error == APM_ERROR_SUCCESS)
         error = begin(socket, request, NULL, NULL, &result);
     if (error != APM_ERROR_SUCCESS)

@@ -122,6 +122,7 @@ apm_error apm_socket_close_and_wait(apm_socket socket, int timeout_ms)
 
 apm_error apm_socket_bind(apm_socket socket, apm_endpoint local)
 {
+    struct apm__os_socket_file *replaced = NULL;
     struct apm__channel *channel;
     apm_error error = apm__channel_lock(socket.bits, &channel);
     if (error != APM_ERROR_SUCCESS)
@@ -137,13 +138,19 @@ apm_error apm_socket_bind(apm_socket socket, apm_endpoint local)
         goto unlock;
     }
     /* As .NET does: a server that is started again does not wait for TIME_WAIT. */
-    error = apm__os_socket_set_option(channel->descriptor, APM__OS_OPTION_REUSE_ADDRESS, 1);
+    if (channel->family != APM_ADDRESS_FAMILY_UNIX)
+        error = apm__os_socket_set_option(channel->descriptor, APM__OS_OPTION_REUSE_ADDRESS, 1);
+    struct apm__os_socket_file *made = NULL;
     if (error == APM_ERROR_SUCCESS)
-        error = apm__os_socket_bind(channel->descriptor, local);
-    if (error == APM_ERROR_SUCCESS)
+        error = apm__os_socket_bind_file(channel->descriptor, local, &made);
+    if (error == APM_ERROR_SUCCESS) {
+        replaced = channel->file; /* bound before it was disconnected */
+        channel->file = made;
         channel->bound = true;
+    }
 unlock:
     apm__channel_unlock(channel);
+    apm__os_socket_file_remove(replaced);
     return error;
 }
 

@@ -171,6 +171,9 @@ void apm__os_spin_pause(void);
 uint64_t apm__os_monotonic_ns(void);
 uint64_t apm__os_monotonic_coarse_ns(void);
 
+/* This process's number. */
+uint64_t apm__os_process_id(void);
+
 /* The environment variable, or NULL; the string is the environment's. */
 const char *apm__os_environment(const char *name);
 
@@ -183,19 +186,27 @@ typedef int apm__os_socket;
 /* Sockets do not block (a call that would gives APM_ERROR_WOULD_BLOCK) and are not inherited by a program executed. */
 apm_error apm__os_socket_create(apm_address_family family, int type, int protocol, apm__os_socket *created);
 /*
- * Puts what `from` stands for in the place of what `to` does, in one step, so that a call on `to` meets the one or the
- * other; the old one is closed, and `from` is gone. On failure both are as they were.
+ * Closes the old socket and gives its number to the other one, in one step, so that a call with the number meets the
+ * one or the other. The other one's own number is closed, also on failure, which leaves the old socket as it was.
  */
-apm_error apm__os_socket_replace(apm__os_socket to, apm__os_socket from);
+apm_error apm__os_socket_replace(apm__os_socket old, apm__os_socket renewed);
 void apm__os_socket_close(apm__os_socket socket); /* blocks if a linger time above 0 is set and data is unsent */
 apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local);
+
+/* Binds, and says which file that has made, if any: NULL for what is no path of a unix domain socket. */
+struct apm__os_socket_file;
+apm_error apm__os_socket_bind_file(apm__os_socket socket, apm_endpoint local, struct apm__os_socket_file **file);
+/* Removes the file, if it is still the one that bind has made, and frees the note of it; NULL is none. */
+void apm__os_socket_file_remove(struct apm__os_socket_file *file);
+
 apm_error apm__os_socket_listen(apm__os_socket socket, int backlog);
 apm_error apm__os_socket_accept(apm__os_socket socket, apm__os_socket *accepted);
 apm_error apm__os_socket_shutdown(apm__os_socket socket, int how);
 
 /*
  * Starts or continues a connect: called again after WOULD_BLOCK, once the socket is writable, it gives the outcome.
- * An IPv4 endpoint is mapped to IPv6 if `map_to_ipv6`.
+ * An IPv4 endpoint is mapped to IPv6 if `map_to_ipv6`. APM_ERROR_TRY_AGAIN: nothing has been started, and nothing will
+ * report when it could be.
  */
 apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, bool map_to_ipv6);
 
@@ -212,6 +223,28 @@ apm_error apm__os_socket_receive_segments(apm__os_socket socket, const apm_array
                                           int flags, size_t *received);
 apm_error apm__os_socket_send_segments(apm__os_socket socket, const apm_array_segment *segments, size_t count,
                                        int flags, size_t *sent);
+
+/* What a descriptor from elsewhere is. `type` and `protocol` are the system's numbers, which are .NET's, too. */
+typedef struct apm__os_description {
+    apm_address_family family;
+    int type;
+    int protocol;
+    bool bound;
+    bool connected;
+    bool listening;
+} apm__os_description;
+
+/* NOT_SOCKET if it is none; ADDRESS_FAMILY_NOT_SUPPORTED for a family that the library does not have. */
+apm_error apm__os_socket_describe(apm__os_socket socket, apm__os_description *description);
+
+/* Makes a descriptor from elsewhere as those that the library creates: non-blocking, close-on-exec. */
+apm_error apm__os_socket_prepare(apm__os_socket socket);
+
+apm_error apm__os_socket_duplicate(apm__os_socket socket, apm__os_socket *duplicate);
+
+/* A descriptor beside one byte of a unix domain socket's stream; none received is APM__OS_NO_SOCKET. */
+apm_error apm__os_socket_send_descriptor(apm__os_socket over, apm__os_socket descriptor);
+apm_error apm__os_socket_receive_descriptor(apm__os_socket over, apm__os_socket *descriptor, bool *ended);
 
 /* Whether a receive would not wait: APM_ERROR_SUCCESS, APM_ERROR_WOULD_BLOCK, or the socket's pending error. */
 apm_error apm__os_socket_readable(apm__os_socket socket);
@@ -248,6 +281,25 @@ size_t apm__os_address_size(apm_address_family family);
 void apm__os_address_write(uint8_t *bytes, apm_endpoint endpoint);
 void apm__os_address_read(const uint8_t *bytes, apm_endpoint *endpoint);
 
+/* The system's numbers of an option of .NET's; false if it has none, with the native error that says so. */
+bool apm__os_option_of(int level, int name, int *system_level, int *system_name);
+
+/* Any option by the system's numbers; *size is the room, and then what was written. */
+apm_error apm__os_socket_raw_option(apm__os_socket socket, int level, int name, void *value, size_t *size);
+apm_error apm__os_socket_set_raw_option(apm__os_socket socket, int level, int name, const void *value, size_t size);
+
+apm_error apm__os_socket_dont_fragment(apm__os_socket socket, bool *dont_fragment);
+apm_error apm__os_socket_set_dont_fragment(apm__os_socket socket, bool dont_fragment);
+
+/* Takes the socket's pending error; success is none. */
+apm_error apm__os_socket_take_error(apm__os_socket socket, apm_error *pending);
+
+/* Whether the next byte of the stream is the one behind the urgent one. */
+apm_error apm__os_socket_at_mark(apm__os_socket socket, bool *at_mark);
+
+/* Gives a new socket the options that the user may have set on an old one by number. */
+void apm__os_socket_copy_options(apm__os_socket from, apm__os_socket to);
+
 /* -- Readiness ---------------------------------------------------------------------------------------------------- */
 
 /* What a socket is ready for, or is watched for. HANG_UP and FAILURE come unasked. */
@@ -279,7 +331,11 @@ typedef struct apm__os_poll_entry {
     uint32_t ready;
 } apm__os_poll_entry;
 
-/* Level-triggered readiness of the sockets listed. Blocks as apm__os_epoll_wait; the number of ready entries. */
+/*
+ * Level-triggered readiness of the sockets listed. Blocks as apm__os_epoll_wait; the number of ready entries. Without
+ * memory for all of them the first function fails, and the second leaves out those at the end.
+ */
+apm_error apm__os_poll_all(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns, size_t *ready);
 size_t apm__os_poll(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns);
 
 /* A descriptor that becomes readable when it is rung, by any thread, and silent when it is cleared. */

@@ -14,49 +14,10 @@
 #include <unistd.h>
 
 #include "apm/socket.h"
+#include "os_posix_address.h"
 #include "os_posix_error.h"
 #include "os_posix_flags.h"
 #include "os_posix_system_call.h"
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-/* -- Endpoints -- */
-
-static socklen_t to_system(apm_endpoint endpoint, union address *address)
-{
-    memset(address, 0, sizeof *address);
-    if (endpoint.address.family == APM_ADDRESS_FAMILY_INTER_NETWORK) {
-        address->v4.sin_family = AF_INET;
-        address->v4.sin_port = htons(endpoint.port);
-        memcpy(&address->v4.sin_addr, endpoint.address.bytes, 4);
-        return sizeof address->v4;
-    }
-    address->v6.sin6_family = AF_INET6;
-    address->v6.sin6_port = htons(endpoint.port);
-    address->v6.sin6_scope_id = endpoint.address.scope_id;
-    memcpy(&address->v6.sin6_addr, endpoint.address.bytes, 16);
-    return sizeof address->v6;
-}
-
-static apm_endpoint from_system(const union address *address)
-{
-    apm_endpoint endpoint = {0};
-    if (address->any.sa_family == AF_INET) {
-        endpoint.address.family = APM_ADDRESS_FAMILY_INTER_NETWORK;
-        endpoint.port = ntohs(address->v4.sin_port);
-        memcpy(endpoint.address.bytes, &address->v4.sin_addr, 4);
-    } else if (address->any.sa_family == AF_INET6) {
-        endpoint.address.family = APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
-        endpoint.port = ntohs(address->v6.sin6_port);
-        endpoint.address.scope_id = address->v6.sin6_scope_id;
-        memcpy(endpoint.address.bytes, &address->v6.sin6_addr, 16);
-    }
-    return endpoint;
-}
 
 /* -- Life -- */
 
@@ -64,6 +25,7 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
 {
     int domain = family == APM_ADDRESS_FAMILY_INTER_NETWORK      ? AF_INET
                  : family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6 ? AF_INET6
+                 : family == APM_ADDRESS_FAMILY_UNIX             ? AF_UNIX
                                                                  : -1;
     *created = APM__OS_NO_SOCKET;
     if (domain < 0)
@@ -77,24 +39,26 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
     return APM_ERROR_SUCCESS;
 }
 
-apm_error apm__os_socket_replace(apm__os_socket to, apm__os_socket from)
-{
-    while (dup3(from, to, O_CLOEXEC) < 0)
-        if (errno != EINTR && errno != EBUSY) /* another thread is in open, which has the place for a moment */
-            return apm__os_translate(errno);
-    system_close(from);
-    return APM_ERROR_SUCCESS;
-}
-
 void apm__os_socket_close(apm__os_socket socket)
 {
     system_close(socket);
 }
 
+apm_error apm__os_socket_replace(apm__os_socket old, apm__os_socket renewed)
+{
+    int replaced;
+    do
+        replaced = dup3(renewed, old, O_CLOEXEC);
+    while (replaced < 0 && (errno == EINTR || errno == EBUSY));
+    apm_error error = apm__os_outcome(replaced < 0);
+    system_close(renewed);
+    return error;
+}
+
 apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local)
 {
-    union address address;
-    socklen_t size = to_system(local, &address);
+    union apm__os_address address;
+    socklen_t size = apm__os_address_of(&local, &address);
     return apm__os_outcome(bind(socket, &address.any, size));
 }
 
@@ -128,12 +92,16 @@ apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, boo
 {
     if (map_to_ipv6)
         remote.address = apm_ip_address_map_to_ipv6(remote.address);
-    union address address;
-    socklen_t size = to_system(remote, &address);
+    union apm__os_address address;
+    socklen_t size = apm__os_address_of(&remote, &address);
     if (connect(socket, &address.any, size) == 0)
         return APM_ERROR_SUCCESS;
     if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR)
         return APM_ERROR_WOULD_BLOCK;
+    if (errno == EAGAIN) { /* the queue of a listening unix domain socket is full: nothing is under way */
+        apm__os_set_native_error(EAGAIN);
+        return APM_ERROR_TRY_AGAIN;
+    }
     apm_error error = apm__os_translate(errno);
     /* EPIPE: by now the peer has taken the connection, ended it and reset it. */
     return error == APM_ERROR_SHUTDOWN ? APM_ERROR_CONNECTION_RESET : error;
@@ -195,21 +163,21 @@ apm_error apm__os_socket_readable(apm__os_socket socket)
 
 apm_error apm__os_socket_local_endpoint(apm__os_socket socket, apm_endpoint *endpoint)
 {
-    union address address;
+    union apm__os_address address;
     socklen_t size = sizeof address;
     memset(&address, 0, sizeof address);
     apm_error error = apm__os_outcome(getsockname(socket, &address.any, &size));
-    *endpoint = from_system(&address);
+    *endpoint = apm__os_endpoint_of(&address, size);
     return error;
 }
 
 apm_error apm__os_socket_remote_endpoint(apm__os_socket socket, apm_endpoint *endpoint)
 {
-    union address address;
+    union apm__os_address address;
     socklen_t size = sizeof address;
     memset(&address, 0, sizeof address);
     apm_error error = apm__os_outcome(getpeername(socket, &address.any, &size));
-    *endpoint = from_system(&address);
+    *endpoint = apm__os_endpoint_of(&address, size);
     return error;
 }
 
@@ -269,35 +237,52 @@ apm_error apm__os_socket_set_option(apm__os_socket socket, apm__os_option option
 
 /* -- poll -- */
 
-size_t apm__os_poll(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns)
+static uint32_t to_ready(short events)
+{
+    return (events & POLLIN ? APM__OS_READY_IN : 0u) | (events & POLLOUT ? APM__OS_READY_OUT : 0u) |
+           (events & POLLHUP ? APM__OS_READY_HANG_UP : 0u) |
+           (events & (POLLERR | POLLNVAL) ? APM__OS_READY_FAILURE : 0u) |
+           (events & POLLPRI ? APM__OS_READY_URGENT : 0u);
+}
+
+apm_error apm__os_poll_all(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns, size_t *ready)
 {
     enum { ON_STACK = 256 };
     struct pollfd few[ON_STACK];
     struct pollfd *polled = few;
+    *ready = 0;
     if (count > ON_STACK) {
         polled = apm__os_allocate(count * sizeof *polled);
-        if (!polled) { /* poll the first ones: slower, but nothing is lost, since the caller rotates its list */
-            polled = few;
-            count = ON_STACK;
-        }
+        if (!polled)
+            return APM_ERROR_OUT_OF_MEMORY;
     }
     for (size_t i = 0; i < count; i++) {
         uint32_t interest = entries[i].interest;
         polled[i] = (struct pollfd){.fd = entries[i].socket,
-                                    .events = (short)((interest & APM__OS_READY_IN ? POLLIN | POLLPRI : 0) |
+                                    .events = (short)((interest & APM__OS_READY_IN ? POLLIN : 0) |
+                                                      (interest & APM__OS_READY_URGENT ? POLLPRI : 0) |
                                                       (interest & APM__OS_READY_OUT ? POLLOUT : 0))};
         entries[i].ready = 0;
     }
     int64_t timeout_ms = timeout_ns < 0 ? -1 : (timeout_ns + 999999) / 1000000;
-    int ready = poll(polled, (nfds_t)count, timeout_ms > 2147483647 ? 2147483647 : (int)timeout_ms);
-    for (size_t i = 0; ready > 0 && i < count; i++) {
-        short events = polled[i].revents;
-        entries[i].ready = (events & POLLIN ? APM__OS_READY_IN : 0u) | (events & POLLOUT ? APM__OS_READY_OUT : 0u) |
-                           (events & POLLHUP ? APM__OS_READY_HANG_UP : 0u) |
-                           (events & (POLLERR | POLLNVAL) ? APM__OS_READY_FAILURE : 0u) |
-                           (events & POLLPRI ? APM__OS_READY_URGENT : 0u);
-    }
+    int found = poll(polled, (nfds_t)count, timeout_ms > 2147483647 ? 2147483647 : (int)timeout_ms);
+    for (size_t i = 0; found > 0 && i < count; i++)
+        entries[i].ready = to_ready(polled[i].revents);
     if (polled != few)
         apm__os_free(polled);
-    return ready > 0 ? (size_t)ready : 0;
+    *ready = found > 0 ? (size_t)found : 0;
+    return APM_ERROR_SUCCESS;
+}
+
+size_t apm__os_poll(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns)
+{
+    enum { WITHOUT_MEMORY = 256 };
+    size_t ready;
+    if (apm__os_poll_all(entries, count, timeout_ns, &ready) == APM_ERROR_SUCCESS)
+        return ready;
+    /* The first ones are polled: slower, but nothing is lost, since the caller rotates its list. */
+    for (size_t i = WITHOUT_MEMORY; i < count; i++)
+        entries[i].ready = 0;
+    apm_error error = apm__os_poll_all(entries, WITHOUT_MEMORY, timeout_ns, &ready);
+    return error == APM_ERROR_SUCCESS ? ready : 0;
 }

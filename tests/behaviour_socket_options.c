@@ -1,0 +1,551 @@
+/*
+ * Options by number, and the properties that stand for options, as in .NET: cases opt-* of its recorded behaviour, and
+ * what its GetSocketOption gave for each name.
+ */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "support.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static apm_socket create(apm_address_family family)
+{
+    apm_socket socket;
+    apm_protocol_type protocol = family == APM_ADDRESS_FAMILY_UNIX ? APM_PROTOCOL_TYPE_UNSPECIFIED
+                                                                   : APM_PROTOCOL_TYPE_TCP;
+
+    CHECK_SUCCESS(apm_socket_create(family, APM_SOCKET_TYPE_STREAM, protocol, &socket));
+    return socket;
+}
+
+static int option_of(apm_socket socket, apm_socket_option_level level, apm_socket_option_name name)
+{
+    int value = -7;
+
+    CHECK_SUCCESS(apm_socket_get_socket_option(socket, level, name, &value));
+    return value;
+}
+
+static int raw_option_of(apm_socket socket, int level, int name)
+{
+    int value = -7;
+    size_t size = sizeof value;
+
+    CHECK_SUCCESS(apm_socket_get_raw_socket_option(socket, level, name, &value, &size));
+    CHECK_EQ(size, sizeof value);
+    return value;
+}
+
+/* -- Properties -------------------------------------------------------------------------------------------------- */
+
+TEST(a_unix_domain_socket_has_the_properties_that_net_gives_it_opt_004)
+{
+    apm_socket socket = unix_create();
+    apm_protocol_type protocol;
+    apm_endpoint endpoint;
+    apm_linger_option linger;
+    size_t available;
+    bool flag;
+    int number;
+
+    CHECK_SUCCESS(apm_socket_protocol_type(socket, &protocol));
+    CHECK_EQ(protocol, APM_PROTOCOL_TYPE_UNSPECIFIED);
+    CHECK_SUCCESS(apm_socket_available(socket, &available));
+    CHECK_EQ(available, 0);
+    CHECK_SUCCESS(apm_socket_blocking(socket, &flag));
+    CHECK(flag);
+    CHECK(!apm_socket_connected(socket) && !apm_socket_is_bound(socket));
+    CHECK_ERROR(apm_socket_dont_fragment(socket, &flag), APM_ERROR_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_set_dont_fragment(socket, true), APM_ERROR_NOT_SUPPORTED);
+    CHECK_SUCCESS(apm_socket_dual_mode(socket, &flag));
+    CHECK(!flag);
+    CHECK_SUCCESS(apm_socket_enable_broadcast(socket, &flag));
+    CHECK(!flag);
+    CHECK_SUCCESS(apm_socket_exclusive_address_use(socket, &flag));
+    CHECK(flag);
+    CHECK_SUCCESS(apm_socket_linger_state(socket, &linger));
+    CHECK(!linger.enabled && linger.linger_time == 0);
+    CHECK_SUCCESS(apm_socket_local_endpoint(socket, &endpoint));
+    CHECK(apm_endpoint_is_null(endpoint));
+    CHECK_SUCCESS(apm_socket_remote_endpoint(socket, &endpoint));
+    CHECK(apm_endpoint_is_null(endpoint));
+    CHECK_ERROR(apm_socket_multicast_loopback(socket, &flag), APM_ERROR_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_set_multicast_loopback(socket, true), APM_ERROR_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_no_delay(socket, &flag), APM_ERROR_OPERATION_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_ttl(socket, &number), APM_ERROR_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_set_ttl(socket, 7), APM_ERROR_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_set_ttl(socket, 300), APM_ERROR_ARGUMENT_OUT_OF_RANGE);
+    CHECK_SUCCESS(apm_socket_receive_buffer_size(socket, &number));
+    CHECK(number > 0);
+    CHECK_ERROR(apm_socket_set_exclusive_address_use(socket, false), APM_ERROR_OPERATION_NOT_SUPPORTED);
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+static void check_ttl(apm_socket socket, int set, apm_error expected, int expected_ttl)
+{
+    int ttl = -7;
+
+    CHECK_ERROR(apm_socket_set_ttl(socket, set), expected);
+    CHECK_SUCCESS(apm_socket_ttl(socket, &ttl));
+    CHECK_EQ(ttl, expected_ttl);
+}
+
+TEST(ttl_is_from_1_to_255_and_is_the_hop_limit_of_ipv6_opt_016)
+{
+    apm_socket four = create(APM_ADDRESS_FAMILY_INTER_NETWORK);
+    apm_socket six = create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6);
+    int ttl;
+
+    CHECK_SUCCESS(apm_socket_ttl(four, &ttl));
+    CHECK_EQ(ttl, 64);
+    check_ttl(four, 1, APM_ERROR_SUCCESS, 1);
+    check_ttl(four, 255, APM_ERROR_SUCCESS, 255);
+    check_ttl(four, 256, APM_ERROR_ARGUMENT_OUT_OF_RANGE, 255);
+    check_ttl(four, 0, APM_ERROR_INVALID_ARGUMENT, 255);
+    check_ttl(four, -1, APM_ERROR_ARGUMENT_OUT_OF_RANGE, 255);
+    CHECK_SUCCESS(apm_socket_ttl(six, &ttl));
+    CHECK_EQ(ttl, 64);
+    check_ttl(six, 7, APM_ERROR_SUCCESS, 7);
+    check_ttl(six, 0, APM_ERROR_SUCCESS, 0);
+    CHECK_ERROR(apm_socket_ttl(four, NULL), APM_ERROR_ARGUMENT_NULL);
+    CHECK_SUCCESS(apm_socket_close(four));
+    CHECK_SUCCESS(apm_socket_close(six));
+    CHECK_ERROR(apm_socket_ttl(four, &ttl), APM_ERROR_OBJECT_DISPOSED);
+    CHECK_EQ(ttl, 0);
+}
+
+TEST(switches_are_set_and_read_and_refused_by_the_wrong_kind_of_socket_opt_017)
+{
+    apm_socket four = create(APM_ADDRESS_FAMILY_INTER_NETWORK);
+    apm_socket six = create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6);
+    bool flag = true;
+
+    CHECK_SUCCESS(apm_socket_dont_fragment(four, &flag));
+    CHECK(!flag);
+    CHECK_SUCCESS(apm_socket_set_dont_fragment(four, true));
+    CHECK_SUCCESS(apm_socket_dont_fragment(four, &flag));
+    CHECK(flag);
+    CHECK_EQ(option_of(four, APM_SOCKET_OPTION_LEVEL_IP, APM_SOCKET_OPTION_NAME_DONT_FRAGMENT), 1);
+    CHECK_EQ(raw_option_of(four, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_DO);
+    CHECK_SUCCESS(apm_socket_set_dont_fragment(four, false));
+    CHECK_EQ(raw_option_of(four, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_DONT);
+    CHECK_ERROR(apm_socket_dont_fragment(six, &flag), APM_ERROR_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_set_dont_fragment(six, true), APM_ERROR_NOT_SUPPORTED);
+
+    CHECK_SUCCESS(apm_socket_set_enable_broadcast(four, true));
+    CHECK_SUCCESS(apm_socket_enable_broadcast(four, &flag));
+    CHECK(!flag); /* a stream has nothing to broadcast */
+
+    for (int i = 0; i < 2; i++) {
+        apm_socket socket = i == 0 ? four : six;
+        CHECK_SUCCESS(apm_socket_multicast_loopback(socket, &flag));
+        CHECK(flag);
+        CHECK_SUCCESS(apm_socket_set_multicast_loopback(socket, false));
+        CHECK_SUCCESS(apm_socket_multicast_loopback(socket, &flag));
+        CHECK(!flag);
+        CHECK_SUCCESS(apm_socket_close(socket));
+    }
+}
+
+TEST(exclusive_address_use_is_the_opposite_of_reuse_address_and_set_before_bind_opt_019)
+{
+    apm_socket first = create(APM_ADDRESS_FAMILY_INTER_NETWORK);
+    apm_socket second = create(APM_ADDRESS_FAMILY_INTER_NETWORK);
+    apm_endpoint local;
+    bool flag = false;
+
+    CHECK_SUCCESS(apm_socket_exclusive_address_use(first, &flag));
+    CHECK(flag);
+    CHECK_SUCCESS(apm_socket_set_exclusive_address_use(first, false));
+    CHECK_SUCCESS(apm_socket_exclusive_address_use(first, &flag));
+    CHECK(!flag);
+    CHECK_EQ(option_of(first, APM_SOCKET_OPTION_LEVEL_SOCKET, APM_SOCKET_OPTION_NAME_REUSE_ADDRESS), 1);
+    CHECK_EQ(raw_option_of(first, SOL_SOCKET, SO_REUSEPORT), 1);
+    CHECK_SUCCESS(apm_socket_set_socket_option(second, APM_SOCKET_OPTION_LEVEL_SOCKET,
+                                               APM_SOCKET_OPTION_NAME_EXCLUSIVE_ADDRESS_USE, 0));
+    CHECK_SUCCESS(apm_socket_bind(first, loopback_endpoint(0)));
+    CHECK_SUCCESS(apm_socket_local_endpoint(first, &local));
+    CHECK_SUCCESS(apm_socket_bind(second, local));
+    CHECK_SUCCESS(apm_socket_listen(first, 4));
+    CHECK_SUCCESS(apm_socket_listen(second, 4));
+    CHECK_ERROR(apm_socket_set_exclusive_address_use(first, true), APM_ERROR_INVALID_OPERATION);
+    CHECK_SUCCESS(apm_socket_close(first));
+    CHECK_SUCCESS(apm_socket_close(second));
+}
+
+TEST(bind_sets_half_of_what_reuse_address_stands_for_opt_030)
+{
+    apm_socket socket = create(APM_ADDRESS_FAMILY_INTER_NETWORK);
+
+    CHECK_EQ(raw_option_of(socket, SOL_SOCKET, SO_REUSEADDR), 0);
+    CHECK_SUCCESS(apm_socket_bind(socket, loopback_endpoint(0)));
+    CHECK_EQ(raw_option_of(socket, SOL_SOCKET, SO_REUSEADDR), 1);
+    CHECK_EQ(raw_option_of(socket, SOL_SOCKET, SO_REUSEPORT), 0);
+    CHECK_EQ(option_of(socket, APM_SOCKET_OPTION_LEVEL_SOCKET, APM_SOCKET_OPTION_NAME_REUSE_ADDRESS), 0);
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+TEST(the_system_supports_all_three_families)
+{
+    CHECK(apm_socket_os_supports_ipv4());
+    CHECK(apm_socket_os_supports_ipv6());
+    CHECK(apm_socket_os_supports_unix_domain_sockets());
+}
+
+/* -- Options by number --------------------------------------------------------------------------------------------- */
+
+TEST(keep_alive_and_its_timers_are_set_and_read_opt_018)
+{
+    static const struct {
+        apm_socket_option_name name;
+        int at_first;
+        int set;
+    } timers[] = {{APM_SOCKET_OPTION_NAME_TCP_KEEP_ALIVE_TIME, 7200, 20},
+                  {APM_SOCKET_OPTION_NAME_TCP_KEEP_ALIVE_INTERVAL, 75, 5},
+                  {APM_SOCKET_OPTION_NAME_TCP_KEEP_ALIVE_RETRY_COUNT, 9, 4}};
+    apm_socket socket;
+
+    enter_private_network(); /* where the defaults are the kernel's own */
+    socket = create(APM_ADDRESS_FAMILY_INTER_NETWORK);
+    CHECK_EQ(option_of(socket, APM_SOCKET_OPTION_LEVEL_SOCKET, APM_SOCKET_OPTION_NAME_KEEP_ALIVE), 0);
+    CHECK_SUCCESS(
+        apm_socket_set_socket_option(socket, APM_SOCKET_OPTION_LEVEL_SOCKET, APM_SOCKET_OPTION_NAME_KEEP_ALIVE, 1));
+    CHECK_EQ(option_of(socket, APM_SOCKET_OPTION_LEVEL_SOCKET, APM_SOCKET_OPTION_NAME_KEEP_ALIVE), 1);
+    for (size_t i = 0; i < COUNT_OF(timers); i++) {
+        CHECK_EQ(option_of(socket, APM_SOCKET_OPTION_LEVEL_TCP, timers[i].name), timers[i].at_first);
+        CHECK_SUCCESS(apm_socket_set_socket_option(socket, APM_SOCKET_OPTION_LEVEL_TCP, timers[i].name, timers[i].set));
+        CHECK_EQ(option_of(socket, APM_SOCKET_OPTION_LEVEL_TCP, timers[i].name), timers[i].set);
+        CHECK_ERROR(apm_socket_set_socket_option(socket, APM_SOCKET_OPTION_LEVEL_TCP, timers[i].name, 0),
+                    APM_ERROR_INVALID_ARGUMENT);
+    }
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+/* What .NET's GetSocketOption gave for a fresh stream socket, and SetSocketOption for the same value. */
+struct recorded {
+    apm_socket_option_level level;
+    apm_socket_option_name name;
+    apm_error get;
+    int value; /* -1: not compared */
+    apm_error set;
+};
+
+static void check_recorded(apm_socket socket, const struct recorded *recorded)
+{
+    int value = -7;
+
+    CHECK_ERROR(apm_socket_get_socket_option(socket, recorded->level, recorded->name, &value), recorded->get);
+    if (recorded->get != APM_ERROR_SUCCESS) {
+        CHECK_EQ(value, 0);
+        return;
+    }
+    if (recorded->value >= 0) {
+        CHECK_EQ(value, recorded->value);
+    }
+    CHECK_ERROR(apm_socket_set_socket_option(socket, recorded->level, recorded->name, value), recorded->set);
+}
+
+#define OF_SOCKET(name) APM_SOCKET_OPTION_LEVEL_SOCKET, APM_SOCKET_OPTION_NAME_##name
+#define OF_IP(name) APM_SOCKET_OPTION_LEVEL_IP, APM_SOCKET_OPTION_NAME_##name
+#define OF_IPV6(name) APM_SOCKET_OPTION_LEVEL_IPV6, APM_SOCKET_OPTION_NAME_##name
+#define OF_TCP(name) APM_SOCKET_OPTION_LEVEL_TCP, APM_SOCKET_OPTION_NAME_##name
+#define NO APM_ERROR_PROTOCOL_OPTION
+#define NONE APM_ERROR_OPERATION_NOT_SUPPORTED
+#define OK APM_ERROR_SUCCESS
+
+TEST(every_option_name_gives_what_net_gives_on_a_tcp_socket)
+{
+    static const struct recorded options[] = {
+        {OF_SOCKET(ACCEPT_CONNECTION), OK, 0, NO},
+        {OF_SOCKET(REUSE_ADDRESS), OK, 0, OK},
+        {OF_SOCKET(KEEP_ALIVE), OK, 0, OK},
+        {OF_SOCKET(DONT_ROUTE), OK, 0, OK},
+        {OF_SOCKET(BROADCAST), OK, 0, OK},
+        {OF_SOCKET(USE_LOOPBACK), NONE, 0, OK},
+        {OF_SOCKET(OUT_OF_BAND_INLINE), OK, 0, OK},
+        {OF_SOCKET(DONT_LINGER), NONE, 0, OK},
+        {OF_SOCKET(EXCLUSIVE_ADDRESS_USE), OK, 1, OK},
+        {OF_SOCKET(SEND_BUFFER), OK, -1, OK},
+        {OF_SOCKET(RECEIVE_BUFFER), OK, -1, OK},
+        {OF_SOCKET(SEND_LOW_WATER), OK, 1, NO},
+        {OF_SOCKET(RECEIVE_LOW_WATER), OK, 1, OK},
+        {OF_SOCKET(SEND_TIMEOUT), OK, 0, OK},
+        {OF_SOCKET(RECEIVE_TIMEOUT), OK, 0, OK},
+        {OF_SOCKET(ERROR), OK, 0, NO},
+        {OF_SOCKET(TYPE), OK, APM_SOCKET_TYPE_STREAM, NO},
+        {OF_SOCKET(REUSE_UNICAST_PORT), NONE, 0, OK},
+        {OF_SOCKET(UPDATE_ACCEPT_CONTEXT), NONE, 0, OK},
+        {OF_SOCKET(UPDATE_CONNECT_CONTEXT), NONE, 0, OK},
+        {OF_SOCKET(MAX_CONNECTIONS), NONE, 0, OK},
+        {OF_IP(IP_OPTIONS), OK, 0, OK},
+        {OF_IP(HEADER_INCLUDED), OK, 0, NO},
+        {OF_IP(TYPE_OF_SERVICE), OK, 0, OK},
+        {OF_IP(IP_TIME_TO_LIVE), OK, 64, OK},
+        {OF_IP(MULTICAST_INTERFACE), OK, 0, APM_ERROR_INVALID_ARGUMENT},
+        {OF_IP(MULTICAST_TIME_TO_LIVE), OK, 1, APM_ERROR_INVALID_ARGUMENT},
+        {OF_IP(MULTICAST_LOOPBACK), OK, 1, OK},
+        {OF_IP(ADD_MEMBERSHIP), NO, 0, OK},
+        {OF_IP(DROP_MEMBERSHIP), NO, 0, OK},
+        {OF_IP(DONT_FRAGMENT), OK, 0, OK},
+        {OF_IP(ADD_SOURCE_MEMBERSHIP), NO, 0, OK},
+        {OF_IP(DROP_SOURCE_MEMBERSHIP), NO, 0, OK},
+        {OF_IP(BLOCK_SOURCE), NO, 0, OK},
+        {OF_IP(UNBLOCK_SOURCE), NO, 0, OK},
+        {OF_IP(PACKET_INFORMATION), OK, 0, OK},
+        {OF_TCP(NO_DELAY), OK, 0, OK},
+        {OF_TCP(BSD_URGENT), NONE, 0, OK},
+        {OF_TCP(FAST_OPEN), OK, 0, OK},
+        {(apm_socket_option_level)99, APM_SOCKET_OPTION_NAME_DEBUG, NONE, 0, OK},
+    };
+    apm_socket socket = create(APM_ADDRESS_FAMILY_INTER_NETWORK);
+
+    for (size_t i = 0; i < COUNT_OF(options); i++)
+        check_recorded(socket, &options[i]);
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+TEST(every_option_name_of_ipv6_gives_what_net_gives)
+{
+    static const struct recorded options[] = {
+        {OF_IPV6(HOP_LIMIT), NO, 0, OK},
+        {OF_IPV6(IP_PROTECTION_LEVEL), NONE, 0, OK},
+        {OF_IPV6(IPV6_ONLY), OK, 1, OK},
+        {OF_IPV6(IP_TIME_TO_LIVE), OK, 64, OK},
+        {OF_IPV6(MULTICAST_INTERFACE), OK, 0, APM_ERROR_PROTOCOL_OPTION},
+        {OF_IPV6(MULTICAST_TIME_TO_LIVE), OK, 1, APM_ERROR_PROTOCOL_OPTION},
+        {OF_IPV6(MULTICAST_LOOPBACK), OK, 1, OK},
+        {OF_IPV6(PACKET_INFORMATION), OK, 0, OK},
+        {OF_IPV6(TYPE_OF_SERVICE), NONE, 0, OK},
+        {OF_IPV6(ADD_MEMBERSHIP), NO, 0, OK},
+        {OF_IPV6(DROP_MEMBERSHIP), NO, 0, OK},
+        {OF_IP(IP_TIME_TO_LIVE), OK, 64, OK},
+        {OF_IP(TYPE_OF_SERVICE), OK, 0, OK},
+    };
+    apm_socket socket = create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6);
+
+    for (size_t i = 0; i < COUNT_OF(options); i++)
+        check_recorded(socket, &options[i]);
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+TEST(options_with_a_number_of_their_own_are_set_and_read_back)
+{
+    static const struct recorded options[] = {
+        {OF_SOCKET(DONT_ROUTE), OK, 1, OK},
+        {OF_SOCKET(OUT_OF_BAND_INLINE), OK, 1, OK},
+        {OF_SOCKET(RECEIVE_LOW_WATER), OK, 5, OK},
+        {OF_SOCKET(REUSE_ADDRESS), OK, 1, OK},
+        {OF_SOCKET(RECEIVE_TIMEOUT), OK, 700, OK},
+        {OF_SOCKET(SEND_TIMEOUT), OK, 800, OK},
+        {OF_IP(TYPE_OF_SERVICE), OK, 16, OK},
+        {OF_IP(PACKET_INFORMATION), OK, 1, OK},
+        {OF_IP(DONT_FRAGMENT), OK, 1, OK},
+        {OF_IP(IP_TIME_TO_LIVE), OK, 9, OK},
+        {OF_TCP(FAST_OPEN), OK, 5, OK},
+        {OF_TCP(NO_DELAY), OK, 1, OK},
+    };
+    apm_socket socket = create(APM_ADDRESS_FAMILY_INTER_NETWORK);
+    bool flag;
+    int number;
+
+    for (size_t i = 0; i < COUNT_OF(options); i++) {
+        CHECK_SUCCESS(apm_socket_set_socket_option(socket, options[i].level, options[i].name, options[i].value));
+        CHECK_EQ(option_of(socket, options[i].level, options[i].name), options[i].value);
+    }
+    /* The same as the properties. */
+    CHECK_SUCCESS(apm_socket_receive_timeout(socket, &number));
+    CHECK_EQ(number, 700);
+    CHECK_SUCCESS(apm_socket_send_timeout(socket, &number));
+    CHECK_EQ(number, 800);
+    CHECK_SUCCESS(apm_socket_reuse_address(socket, &flag));
+    CHECK(flag);
+    CHECK_ERROR(apm_socket_set_socket_option(socket, OF_SOCKET(RECEIVE_TIMEOUT), -1), APM_ERROR_INVALID_ARGUMENT);
+    CHECK_ERROR(apm_socket_set_socket_option(socket, OF_SOCKET(LINGER), 1), APM_ERROR_INVALID_ARGUMENT);
+    CHECK_ERROR(apm_socket_get_socket_option(socket, OF_SOCKET(LINGER), NULL), APM_ERROR_ARGUMENT_NULL);
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+TEST(ipv6_only_and_dual_mode_are_one)
+{
+    apm_socket socket = create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6);
+    int value = 0;
+    bool dual_mode = false;
+
+    CHECK_SUCCESS(apm_socket_set_socket_option(socket, OF_IPV6(IPV6_ONLY), 0));
+    CHECK_SUCCESS(apm_socket_dual_mode(socket, &dual_mode));
+    CHECK(dual_mode);
+    CHECK_SUCCESS(apm_socket_set_dual_mode(socket, false));
+    CHECK_EQ(option_of(socket, OF_IPV6(IPV6_ONLY)), 1);
+    CHECK_SUCCESS(apm_socket_set_raw_socket_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, &value, sizeof value));
+    CHECK_SUCCESS(apm_socket_dual_mode(socket, &dual_mode));
+    CHECK(dual_mode);
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+TEST(options_as_bytes_and_as_linger)
+{
+    apm_socket socket = create(APM_ADDRESS_FAMILY_INTER_NETWORK);
+    apm_linger_option linger = {.enabled = true, .linger_time = 5};
+    int bytes[2] = {1, 5};
+    size_t size = sizeof bytes;
+    unsigned char byte = 99;
+    bool flag = false;
+
+    CHECK_SUCCESS(apm_socket_set_socket_option_linger(socket, OF_SOCKET(LINGER), linger));
+    linger = (apm_linger_option){0};
+    CHECK_SUCCESS(apm_socket_get_socket_option_linger(socket, OF_SOCKET(LINGER), &linger));
+    CHECK(linger.enabled && linger.linger_time == 5);
+    CHECK_ERROR(apm_socket_set_socket_option_linger(socket, OF_SOCKET(KEEP_ALIVE), linger), APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_socket_get_socket_option_linger(socket, OF_SOCKET(KEEP_ALIVE), &linger), APM_ERROR_ARGUMENT);
+    linger = (apm_linger_option){.enabled = true, .linger_time = 70000};
+    CHECK_ERROR(apm_socket_set_socket_option_linger(socket, OF_SOCKET(LINGER), linger), APM_ERROR_ARGUMENT);
+
+    CHECK_SUCCESS(apm_socket_get_socket_option_bytes(socket, OF_SOCKET(LINGER), bytes, &size));
+    CHECK_EQ(size, sizeof bytes);
+    CHECK(bytes[0] == 1 && bytes[1] == 5);
+    bytes[1] = 6;
+    CHECK_SUCCESS(apm_socket_set_socket_option_bytes(socket, OF_SOCKET(LINGER), bytes, sizeof bytes));
+    CHECK_SUCCESS(apm_socket_linger_state(socket, &linger));
+    CHECK_EQ(linger.linger_time, 6);
+    CHECK_ERROR(apm_socket_set_socket_option_bytes(socket, OF_SOCKET(LINGER), bytes, 4), APM_ERROR_INVALID_ARGUMENT);
+
+    size = 1;
+    CHECK_SUCCESS(apm_socket_get_socket_option_bytes(socket, OF_TCP(NO_DELAY), &byte, &size));
+    CHECK(size == 1 && byte == 0);
+    CHECK_ERROR(apm_socket_set_socket_option_bytes(socket, OF_TCP(NO_DELAY), &byte, 1), APM_ERROR_INVALID_ARGUMENT);
+    CHECK_SUCCESS(apm_socket_set_socket_option_bytes(socket, OF_TCP(NO_DELAY), bytes, 4));
+    CHECK_SUCCESS(apm_socket_no_delay(socket, &flag));
+    CHECK(flag);
+    size = 2;
+    CHECK_ERROR(apm_socket_get_socket_option_bytes(socket, OF_SOCKET(REUSE_ADDRESS), bytes, &size),
+                APM_ERROR_INVALID_ARGUMENT);
+    CHECK_EQ(size, 0);
+    CHECK_ERROR(apm_socket_set_socket_option_bytes(socket, OF_SOCKET(REUSE_ADDRESS), bytes, 2),
+                APM_ERROR_INVALID_ARGUMENT);
+    CHECK_ERROR(apm_socket_set_socket_option_bytes(socket, OF_SOCKET(DONT_LINGER), bytes, 4), NONE);
+    CHECK_ERROR(apm_socket_set_socket_option_bytes(socket, OF_SOCKET(LINGER), NULL, 8), APM_ERROR_ARGUMENT_NULL);
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+TEST(raw_options_are_the_systems_opt_033)
+{
+    apm_socket socket = create(APM_ADDRESS_FAMILY_INTER_NETWORK);
+    int one = 1;
+    int value = 5;
+    size_t size = sizeof value;
+    unsigned char bytes[8] = {9, 9};
+
+    CHECK_SUCCESS(apm_socket_set_raw_socket_option(socket, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one));
+    CHECK_EQ(raw_option_of(socket, SOL_SOCKET, SO_KEEPALIVE), 1);
+    CHECK_ERROR(apm_socket_get_raw_socket_option(socket, SOL_SOCKET, 9999, &value, &size), APM_ERROR_PROTOCOL_OPTION);
+    CHECK_EQ(size, 0);
+    CHECK_SUCCESS(apm_socket_set_raw_socket_option(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, &value, sizeof value));
+    CHECK(raw_option_of(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT) >= 5); /* the kernel rounds it to its retries */
+    size = sizeof bytes;
+    CHECK_SUCCESS(apm_socket_get_raw_socket_option(socket, SOL_SOCKET, SO_TYPE, bytes, &size));
+    CHECK_EQ(size, 4);
+    size = 2;
+    CHECK_SUCCESS(apm_socket_get_raw_socket_option(socket, SOL_SOCKET, SO_TYPE, bytes, &size));
+    CHECK_EQ(size, 2);
+    CHECK_ERROR(apm_socket_get_raw_socket_option(socket, SOL_SOCKET, SO_TYPE, NULL, &size), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_socket_get_raw_socket_option(socket, SOL_SOCKET, SO_TYPE, bytes, NULL), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_socket_set_raw_socket_option(socket, SOL_SOCKET, SO_KEEPALIVE, NULL, 0), APM_ERROR_ARGUMENT_NULL);
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+TEST(options_stay_with_a_socket_that_is_disconnected_for_reuse)
+{
+    peered_socket pair = peered_socket_create();
+    intptr_t before;
+    intptr_t after;
+    int ttl;
+
+    CHECK_SUCCESS(apm_socket_set_ttl(pair.socket, 33));
+    CHECK_SUCCESS(apm_socket_set_socket_option(pair.socket, OF_SOCKET(KEEP_ALIVE), 1));
+    CHECK_SUCCESS(apm_socket_set_socket_option(pair.socket, OF_TCP(TCP_KEEP_ALIVE_TIME), 44));
+    CHECK_SUCCESS(apm_socket_handle(pair.socket, &before));
+    CHECK_SUCCESS(apm_socket_disconnect(pair.socket, true));
+    CHECK_SUCCESS(apm_socket_handle(pair.socket, &after));
+    CHECK_EQ(before, after);
+    CHECK_SUCCESS(apm_socket_ttl(pair.socket, &ttl));
+    CHECK_EQ(ttl, 33);
+    CHECK_EQ(option_of(pair.socket, OF_SOCKET(KEEP_ALIVE)), 1);
+    CHECK_EQ(option_of(pair.socket, OF_TCP(TCP_KEEP_ALIVE_TIME)), 44);
+    peered_socket_close(pair);
+}
+
+/* -- Control codes, the descriptor --------------------------------------------------------------------------------- */
+
+static apm_error control(apm_socket socket, apm_io_control_code code, int *answer)
+{
+    size_t written = 99;
+    apm_error error = apm_socket_io_control(socket, code, NULL, 0, answer, sizeof *answer, &written);
+
+    CHECK_EQ(written, error == APM_ERROR_SUCCESS ? sizeof *answer : 0);
+    return error;
+}
+
+TEST(control_codes_ask_for_data_and_the_mark_and_others_are_not_supported_opt_034)
+{
+    peered_socket pair = peered_socket_create();
+    const uint32_t keep_alive[3] = {1, 20000, 1500};
+    int answer = 99;
+
+    CHECK_SUCCESS(control(pair.socket, APM_IO_CONTROL_CODE_OOB_DATA_READ, &answer));
+    CHECK_EQ(answer, 0);
+    raw_write(pair.peer, "0123456789", 10);
+    await_available(pair.socket, 10);
+    CHECK_SUCCESS(control(pair.socket, APM_IO_CONTROL_CODE_DATA_TO_READ, &answer));
+    CHECK_EQ(answer, 10);
+    CHECK_ERROR(control(pair.socket, APM_IO_CONTROL_CODE_NON_BLOCKING_IO, &answer), APM_ERROR_INVALID_OPERATION);
+    CHECK_ERROR(control(pair.socket, (apm_io_control_code)0x5421, &answer), APM_ERROR_NOT_SUPPORTED);
+    CHECK_ERROR(control(pair.socket, (apm_io_control_code)0x541b, &answer), APM_ERROR_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_io_control(pair.socket, APM_IO_CONTROL_CODE_DATA_TO_READ, NULL, 0, &answer, 2, NULL),
+                APM_ERROR_FAULT);
+    CHECK_ERROR(apm_socket_io_control(pair.socket, APM_IO_CONTROL_CODE_DATA_TO_READ, NULL, 0, NULL, 4, NULL),
+                APM_ERROR_FAULT);
+    CHECK_SUCCESS(apm_socket_io_control(pair.socket, APM_IO_CONTROL_CODE_KEEP_ALIVE_VALUES, keep_alive,
+                                        sizeof keep_alive, NULL, 0, NULL));
+    CHECK_EQ(option_of(pair.socket, OF_SOCKET(KEEP_ALIVE)), 1);
+    CHECK_EQ(option_of(pair.socket, OF_TCP(TCP_KEEP_ALIVE_TIME)), 20);
+    CHECK_EQ(option_of(pair.socket, OF_TCP(TCP_KEEP_ALIVE_INTERVAL)), 2);
+    peered_socket_close(pair);
+}
+
+TEST(the_mark_of_urgent_data_is_seen)
+{
+    peered_socket pair = peered_socket_create();
+    int answer = 0;
+
+    CHECK_EQ(send(pair.peer, "!", 1, MSG_OOB), 1);
+    for (bool ready = false; !ready;)
+        CHECK_SUCCESS(apm_socket_poll(pair.socket, 1000000, APM_SELECT_MODE_SELECT_ERROR, &ready));
+    CHECK_SUCCESS(control(pair.socket, APM_IO_CONTROL_CODE_OOB_DATA_READ, &answer));
+    CHECK_EQ(answer, 1);
+    peered_socket_close(pair);
+}
+
+TEST(the_descriptor_is_close_on_exec_and_what_the_socket_is_opt_031)
+{
+    apm_socket six = create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6);
+    apm_socket dual;
+    intptr_t handle = -1;
+    int value;
+    socklen_t size = sizeof value;
+
+    CHECK_SUCCESS(apm_socket_handle(six, &handle));
+    CHECK(handle >= 0);
+    CHECK_EQ(getsockopt((int)handle, IPPROTO_IPV6, IPV6_V6ONLY, &value, &size), 0);
+    CHECK_EQ(value, 1);
+    CHECK_SUCCESS(apm_socket_create_dual_mode(APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &dual));
+    CHECK_EQ(raw_option_of(dual, IPPROTO_IPV6, IPV6_V6ONLY), 0);
+    CHECK_SUCCESS(apm_socket_close(dual));
+    CHECK_SUCCESS(apm_socket_close(six));
+    CHECK_ERROR(apm_socket_handle(six, &handle), APM_ERROR_OBJECT_DISPOSED);
+    CHECK_EQ(handle, -1);
+}
+
+LIBRARY_TEST_MAIN()
