@@ -27,7 +27,7 @@ CONTRACT_TEST(a_read_of_a_stream_completes_when_its_method_has_something)
         CHECK_EQ(count, 3);
         CHECK_EQ(memcmp(buffer, "abc", 3), 0);
         CHECK_SUCCESS(apm_stream_close(stream));
-        CHECK_EQ(latch_count(&pipe.closed), 1);
+        LATCH_AWAIT(&pipe.closed, 1);
     }
 }
 
@@ -46,7 +46,7 @@ CONTRACT_TEST(reads_of_a_stream_are_served_one_at_a_time_in_the_order_begun_and_
             CHECK_SUCCESS(apm_stream_begin_read(stream, &bytes[i], 1, ON_COMPLETION(&reads[i])));
         }
         for (size_t i = 0; i < 4; i++) {
-            CHECK_SUCCESS(apm_stream_begin_write(stream, "wxyz" + i, 1, ON_COMPLETION(&writes[i])));
+            CHECK_SUCCESS(apm_stream_begin_write(stream, &"wxyz"[i], 1, ON_COMPLETION(&writes[i])));
         }
         for (size_t i = 0; i < 4; i++) {
             size_t count;
@@ -278,7 +278,7 @@ TEST(close_breaks_off_a_synchronous_read_by_calling_cancel_for_no_operation)
     thread_join(&thread);
     CHECK_ERROR(blocked.error, APM_ERROR_OPERATION_ABORTED);
     CHECK_EQ(PIPE_LOOK(&pipe, cancelled.bits), 0);
-    CHECK_EQ(latch_count(&pipe.closed), 1);
+    LATCH_AWAIT(&pipe.closed, 1);
 }
 
 static apm_stream to_be_closed;
