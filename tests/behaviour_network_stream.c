@@ -257,7 +257,7 @@ TEST(two_reads_and_two_writes_may_be_pending_and_are_served_in_order_nst_010)
 
     for (size_t i = 0; i < 2; i++) {
         CHECK_SUCCESS(apm_stream_begin_read(pair.stream, buffers[i], 2, ON_CALLBACK(&reads[i])));
-        CHECK_SUCCESS(apm_stream_begin_write(pair.stream, "abcd" + 2 * i, 2, ON_CALLBACK(&writes[i])));
+        CHECK_SUCCESS(apm_stream_begin_write(pair.stream, &"abcd"[2 * i], 2, ON_CALLBACK(&writes[i])));
     }
     raw_write(pair.peer, "12", 2);
     CHECK_SUCCESS(finish_read(pair.stream, &reads[0], &count));

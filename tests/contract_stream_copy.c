@@ -79,7 +79,7 @@ CONTRACT_TEST(reads_and_writes_of_memory_come_one_after_another_in_the_order_beg
 
     CHECK_SUCCESS(apm_memory_stream_create(1, &stream));
     for (size_t i = 0; i < 3; i++) {
-        CHECK_SUCCESS(apm_stream_begin_write(stream, "abcdef" + 2 * i, 2, ON_COMPLETION(&writes[i])));
+        CHECK_SUCCESS(apm_stream_begin_write(stream, &"abcdef"[2 * i], 2, ON_COMPLETION(&writes[i])));
     }
     CHECK_SUCCESS(apm_stream_begin_read(stream, bytes, 8, ON_COMPLETION(&read)));
     for (size_t i = 0; i < 3; i++) {

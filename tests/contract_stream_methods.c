@@ -46,7 +46,7 @@ CONTRACT_TEST(reads_of_a_stream_are_served_one_at_a_time_in_the_order_begun_and_
             CHECK_SUCCESS(apm_stream_begin_read(stream, &bytes[i], 1, ON_COMPLETION(&reads[i])));
         }
         for (size_t i = 0; i < 4; i++) {
-            CHECK_SUCCESS(apm_stream_begin_write(stream, "wxyz" + i, 1, ON_COMPLETION(&writes[i])));
+            CHECK_SUCCESS(apm_stream_begin_write(stream, &"wxyz"[i], 1, ON_COMPLETION(&writes[i])));
         }
         for (size_t i = 0; i < 4; i++) {
             size_t count;
