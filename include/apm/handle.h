@@ -44,5 +44,6 @@ APM_DECLARE_HANDLE(apm_barrier);
 APM_DECLARE_HANDLE(apm_thread_pool);
 APM_DECLARE_HANDLE(apm_timer);
 APM_DECLARE_HANDLE(apm_registered_wait_handle);
+APM_DECLARE_HANDLE(apm_udp_client);
 
 #endif

@@ -35,7 +35,11 @@ enum apm__operation_kind {
     APM__OPERATION_SEND,
     APM__OPERATION_GET_HOST_ENTRY,
     APM__OPERATION_GET_HOST_ADDRESSES,
-    APM__OPERATION_INVOKE
+    APM__OPERATION_INVOKE,
+    APM__OPERATION_RECEIVE_FROM,
+    APM__OPERATION_RECEIVE_MESSAGE_FROM,
+    APM__OPERATION_RECEIVE_DATAGRAM, /* into memory of the operation's own: UdpClient */
+    APM__OPERATION_SEND_TO
 };
 
 enum {
@@ -63,6 +67,15 @@ struct apm__connect_plan {
 };
 
 /*
+ * What the operations of datagrams need besides a buffer; it takes the place of what other kinds need, so that no slot
+ * is larger for it. Zero in a free slot.
+ */
+struct apm__datagram_request {
+    apm__os_address address; /* where a send goes to, immutable from Begin on; or the sender, part of the outcome */
+    apm__os_packet packet;   /* part of the outcome */
+};
+
+/*
  * Grouped by who may touch the fields, and within that so that what a receive or send needs lies in the first three
  * lines of the cache. What comes after `rare` is as in a free slot, NULL or zero, unless the kind of operation uses it.
  */
@@ -73,7 +86,7 @@ struct apm__operation {
     /* immutable from Begin on. `owner` and `kind` are read before the reader has made sure of the generation. */
     _Atomic uint64_t owner; /* bits of the socket, or of a delegate; 0 for none */
     _Atomic uint32_t kind;  /* enum apm__operation_kind */
-    int32_t flags;          /* of a receive or send */
+    int32_t flags;          /* of a receive or send; the outcome of RECEIVE_MESSAGE_FROM replaces them */
     void *state;
     apm_async_callback *callback;
     struct apm__pool *pool;
@@ -88,6 +101,8 @@ struct apm__operation {
     uint8_t place;  /* enum apm__operation_place */
 
     bool reuse_socket; /* disconnect; immutable once admitted */
+    bool dissolves;    /* disconnect, of datagrams: the peer is forgotten, and nothing ends; immutable once admitted */
+    bool more_follow;  /* receive: others completed with it, whose callbacks come after its own; part of the outcome */
 
     /* the outcome: written by whoever owns the operation, read after SIGNALLED */
     apm_error error;
@@ -106,12 +121,17 @@ struct apm__operation {
 #endif
 
     /* rare: guarded by the lock of the place until the operation is detached, then its owner's */
-    struct apm__connect_plan *plan;     /* connect */
-    void *reserved;                     /* accept: the channel that the connection gets; NULL once it has got it */
-    uint64_t accepted;                  /* accept: bits of the new socket */
-    struct apm__invocation *invocation; /* delegates */
-    struct apm_host_entry *entry;       /* name look-ups: the answer, until End takes it */
-    apm__os_socket descriptor;          /* accept: the connection, between the system call and the channel */
+    union {
+        struct {
+            struct apm__connect_plan *plan;     /* connect */
+            void *reserved;                     /* accept: the connection's channel; NULL once it has got it */
+            uint64_t accepted;                  /* accept: bits of the new socket */
+            struct apm__invocation *invocation; /* delegates */
+            struct apm_host_entry *entry;       /* name look-ups: the answer, until End takes it */
+            apm__os_socket descriptor;          /* accept: the connection, between the system call and the channel */
+        };
+        struct apm__datagram_request datagram; /* those of datagrams; apm__operation_is_of_datagrams */
+    };
 
     /* guarded by the pool's deadline heap */
     struct apm__deadline deadline;
@@ -161,6 +181,12 @@ apm_error apm__operation_end(apm_async_result result, enum apm__operation_kind k
 /* The same for a synchronous call, which waits no longer than `timeout_ms` (0: no limit) and then cancels. */
 apm_error apm__operation_end_within(apm_async_result result, enum apm__operation_kind kind, uint64_t owner,
                                     int timeout_ms, struct apm__operation **operation);
+
+/* Whether the operation's kind is one that has `datagram`, instead of what shares its place. */
+static inline bool apm__operation_is_of_datagrams(const struct apm__operation *operation)
+{
+    return apm__atomic_load(&operation->kind, APM__RELAXED) >= APM__OPERATION_RECEIVE_FROM;
+}
 
 /* The operation whose callback the calling thread runs, or NULL. */
 struct apm__operation *apm__operation_current(void);

@@ -37,6 +37,7 @@ struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_fam
     channel->send_timeout_ms = 0;
     channel->close_waiters = 0;
     channel->closed = false;
+    channel->wants_packets = false;
     channel->renewing = false;
     channel->bound = false;
     channel->listening = false;

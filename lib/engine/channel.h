@@ -32,6 +32,7 @@ struct apm__direction {
     struct apm__operation *tail;
     uint32_t edges; /* goes up with each report of readiness, so that one during an attempt is not missed */
     bool running;   /* a thread performs the head, or is about to; it will look again before it stops */
+    bool deferred;  /* `running`, but by no thread yet: see apm__engine_flush_deferred */
     bool drained;   /* the last attempt showed that there is nothing to do before the next report */
 };
 
@@ -41,6 +42,7 @@ struct apm__channel {
     apm__os_mutex lock;    /* initialised once for the slot */
 
     /* guarded by lock */
+    bool wants_packets; /* the system has been asked for packet information */
     uint64_t key; /* the handle's bits, while open; 0 otherwise */
     struct apm__direction in;
     struct apm__direction out;

@@ -100,6 +100,8 @@ static void remove_locked(struct apm__direction *direction, struct apm__operatio
 /* Whether the outcome shows that the connection is broken. */
 static bool breaks_connection(const struct apm__channel *channel, apm_error error)
 {
+    if (channel->type != APM_SOCKET_TYPE_STREAM)
+        return false; /* what is only recorded does not break */
     switch (error) {
     case APM_ERROR_CONNECTION_RESET:
     case APM_ERROR_CONNECTION_ABORTED:
@@ -138,6 +140,8 @@ static void settle_disconnect_locked(struct apm__channel *channel, struct apm__o
     channel->connected = false;
     channel->has_peer = false;
     channel->listening = false;
+    if (operation->dissolves)
+        return;
     channel->send_ended = true;
     channel->receive_ended = true;
     if (!operation->reuse_socket || channel->closed)
@@ -166,8 +170,11 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
     case APM__OPERATION_CONNECT: settle_connect_locked(channel, operation, by_wish); return;
     case APM__OPERATION_DISCONNECT: settle_disconnect_locked(channel, operation); return;
     case APM__OPERATION_SEND:
+    case APM__OPERATION_SEND_TO:
         if (error != APM_ERROR_SUCCESS && operation->transferred > 0)
             channel->cut_short = true;
+        else if (error == APM_ERROR_SUCCESS && channel->type != APM_SOCKET_TYPE_STREAM)
+            channel->bound = true; /* the system binds a socket that sends */
         break;
     default: break;
     }
@@ -178,6 +185,10 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
 /* Completes a settled operation, outside the lock; an accept opens the channel of its connection first. */
 void apm__outcome_complete(struct apm__operation *operation)
 {
+    if (apm__kind_of(operation) != APM__OPERATION_ACCEPT) {
+        apm__operation_complete(operation);
+        return;
+    }
     struct apm__channel *accepted = operation->reserved;
     operation->reserved = NULL;
     if (accepted && operation->error == APM_ERROR_SUCCESS) {

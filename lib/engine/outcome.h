@@ -22,9 +22,14 @@ static inline enum apm__operation_kind apm__kind_of(const struct apm__operation 
 static inline struct apm__direction *apm__direction_of(struct apm__channel *channel,
                                                        const struct apm__operation *operation)
 {
-    enum apm__operation_kind kind = apm__kind_of(operation);
-    bool in = kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_RECEIVE;
-    return in ? &channel->in : &channel->out;
+    switch (apm__kind_of(operation)) {
+    case APM__OPERATION_ACCEPT:
+    case APM__OPERATION_RECEIVE:
+    case APM__OPERATION_RECEIVE_FROM:
+    case APM__OPERATION_RECEIVE_MESSAGE_FROM:
+    case APM__OPERATION_RECEIVE_DATAGRAM: return &channel->in;
+    default: return &channel->out;
+    }
 }
 
 /*

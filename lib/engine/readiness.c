@@ -65,7 +65,7 @@ static bool shall_perform_locked(const struct apm__channel *channel, const struc
     const struct apm__operation *head = direction->head;
     if (!head || channel->closed)
         return false;
-    if (head->plan && head->plan->unresolved)
+    if (apm__kind_of(head) == APM__OPERATION_CONNECT && head->plan && head->plan->unresolved)
         return false; /* the answer to the look-up stirs the channel */
     if (direction == &channel->in && channel->connecting)
         return false; /* the outcome of the connect does */
@@ -89,8 +89,16 @@ static bool must_wait_to_renew_locked(struct apm__channel *channel, const struct
 {
     if (apm__kind_of(operation) != APM__OPERATION_DISCONNECT || operation->wish != APM_ERROR_SUCCESS)
         return false;
+    if (channel->type != APM_SOCKET_TYPE_STREAM)
+        return false; /* it is not renewed */
     channel->renewing = has_receives_locked(channel) && !channel->closed;
     return channel->renewing;
+}
+
+static bool is_send(const struct apm__operation *operation)
+{
+    enum apm__operation_kind kind = apm__kind_of(operation);
+    return kind == APM__OPERATION_SEND || kind == APM__OPERATION_SEND_TO;
 }
 
 /* One attempt at the head, outside the lock. False if it has to wait for a report. Otherwise *error is its outcome. */
@@ -100,7 +108,7 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
     struct apm__operation *operation = direction->head;
     *by_wish = false;
     for (;;) {
-        if (apm__kind_of(operation) == APM__OPERATION_SEND && channel->cut_short) {
+        if (channel->cut_short && is_send(operation)) {
             apm__os_set_native_error(0);
             *error = APM_ERROR_SHUTDOWN;
             return true;
@@ -117,7 +125,8 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
             return false;
         }
         if (*error != APM_ERROR_WOULD_BLOCK) {
-            direction->drained = direction->edges == edges && !channel->must_try && apm__perform_was_short(operation);
+            direction->drained = direction->edges == edges && !channel->must_try &&
+                                 channel->type == APM_SOCKET_TYPE_STREAM && apm__perform_was_short(operation);
             return true;
         }
         if (operation->wish != APM_ERROR_SUCCESS) {
@@ -134,21 +143,131 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
     }
 }
 
+/* Operations that have been settled, linked by `next` in the order begun: completed when the lock is released anyway. */
+struct settled {
+    struct apm__operation *first;
+    struct apm__operation *last;
+};
+
+static void add_settled(struct settled *settled, struct apm__operation *operation)
+{
+    operation->next = NULL;
+    if (settled->last)
+        settled->last->next = operation;
+    else
+        settled->first = operation;
+    settled->last = operation;
+}
+
+static void complete_settled(struct settled *settled)
+{
+    struct apm__operation *operation = settled->first;
+    *settled = (struct settled){0};
+    while (operation) {
+        struct apm__operation *next = operation->next;
+        apm__outcome_complete(operation);
+        operation = next;
+    }
+}
+
+/* Takes out every operation of the direction that is not being performed; those that are get the wish. */
+static void take_queue_locked(struct apm__channel *channel, struct apm__direction *direction, struct settled *taken)
+{
+    struct apm__operation *operation = direction->head;
+    while (operation) {
+        struct apm__operation *next = operation->next;
+        if (operation->place == APM__PLACE_RUNNING) {
+            if (operation->wish == APM_ERROR_SUCCESS)
+                operation->wish = APM_ERROR_OPERATION_ABORTED;
+        } else {
+            apm__outcome_settle_locked(channel, operation, APM_ERROR_OPERATION_ABORTED, true);
+            add_settled(taken, operation);
+        }
+        operation = next;
+    }
+}
+
+/* Whether the head and others behind it go into one system call: they are of datagrams, and ask for nothing special. */
+static bool may_batch_locked(const struct apm__channel *channel, const struct apm__direction *direction)
+{
+    return channel->type == APM_SOCKET_TYPE_DGRAM && direction->head->next && apm__perform_may_batch(direction->head) &&
+           apm__perform_may_batch(direction->head->next);
+}
+
+/* What an attempt at several has brought: `done` of them have succeeded, or else the first has failed. */
+static void settle_batch_locked(struct apm__channel *channel, struct apm__operation *const *batch, size_t count,
+                                size_t done, apm_error error, struct settled *settled)
+{
+    bool failed = done == 0 && error != APM_ERROR_WOULD_BLOCK;
+    for (size_t i = 0; i < count; i++) {
+        struct apm__operation *operation = batch[i];
+        if (i < done || (i == 0 && failed)) {
+            operation->more_follow = i + 1 < done;
+            apm__outcome_settle_locked(channel, operation, failed ? error : APM_ERROR_SUCCESS, false);
+            add_settled(settled, operation);
+        } else if (operation->wish != APM_ERROR_SUCCESS) { /* it has not been served, so the wish is its outcome */
+            apm__outcome_settle_locked(channel, operation, operation->wish, true);
+            add_settled(settled, operation);
+        } else {
+            operation->place = APM__PLACE_QUEUED;
+        }
+    }
+}
+
+/* One attempt at the head and those behind it, in one system call. False if what is left has to wait for a report. */
+static bool attempt_batch_locked(struct apm__channel *channel, struct apm__direction *direction,
+                                 struct settled *settled)
+{
+    struct apm__operation *batch[APM__PERFORM_BATCH];
+    size_t count = 0;
+    for (struct apm__operation *operation = direction->head;
+         operation && count < APM__PERFORM_BATCH && apm__perform_may_batch(operation); operation = operation->next) {
+        operation->place = APM__PLACE_RUNNING;
+        batch[count++] = operation;
+    }
+    apm__os_socket descriptor = channel->descriptor;
+    uint32_t edges = direction->edges;
+    size_t done;
+    apm__channel_unlock(channel);
+    apm_error error = apm__perform_batch(batch, count, descriptor, &done);
+    apm__os_mutex_lock(&channel->lock);
+    settle_batch_locked(channel, batch, count, done, error, settled);
+    bool emptied = done > 0 && done < count && direction == &channel->in && !channel->must_try;
+    if (error != APM_ERROR_WOULD_BLOCK && !emptied)
+        return true;
+    if (direction->edges != edges)
+        return true; /* it became ready during the attempt */
+    direction->drained = true;
+    if (!direction->head)
+        return true;
+    error = watch_locked(channel, direction);
+    if (error == APM_ERROR_SUCCESS)
+        return false;
+    struct apm__operation *head = direction->head;
+    apm__outcome_settle_locked(channel, head, error, false);
+    add_settled(settled, head);
+    return true;
+}
+
 /* Performs the direction until nothing is left to do now. The caller is its performer; the lock is released. */
 static void perform_and_unlock(struct apm__channel *channel, struct apm__direction *direction)
 {
-    struct apm__operation *settled = NULL; /* completed outside the lock, when that is released anyway */
+    struct settled settled = {0};
     bool connect_settled = false;
     bool held = false; /* a reference of our own, once we come back to the channel after a completion */
     while (shall_perform_locked(channel, direction)) {
-        if (settled) {
+        if (settled.first) {
             if (!held)
                 apm__slot_retain(&channel->slot);
             held = true;
             apm__channel_unlock(channel);
-            apm__outcome_complete(settled);
-            settled = NULL;
+            complete_settled(&settled);
             apm__os_mutex_lock(&channel->lock);
+            continue;
+        }
+        if (may_batch_locked(channel, direction)) {
+            if (!attempt_batch_locked(channel, direction, &settled))
+                break;
             continue;
         }
         apm_error error;
@@ -158,7 +277,10 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
             break;
         connect_settled = connect_settled || apm__kind_of(operation) == APM__OPERATION_CONNECT;
         apm__outcome_settle_locked(channel, operation, error, by_wish);
-        settled = operation;
+        add_settled(&settled, operation);
+        /* No end of a stream tells those that wait for datagrams of the peer. */
+        if (apm__kind_of(operation) == APM__OPERATION_DISCONNECT && channel->type != APM_SOCKET_TYPE_STREAM)
+            take_queue_locked(channel, &channel->in, &settled);
     }
     direction->running = false;
     channel->users--;
@@ -170,8 +292,7 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
     else
         apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
-    if (settled)
-        apm__outcome_complete(settled);
+    complete_settled(&settled);
     if (held)
         apm__channel_release(channel);
 }
@@ -224,9 +345,14 @@ static void admit_locked(struct apm__channel *channel, struct apm__operation *op
 static bool depends_on_stream(const struct apm__operation *operation)
 {
     enum apm__operation_kind kind = apm__kind_of(operation);
-    if (kind == APM__OPERATION_RECEIVE)
-        return !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND);
-    return kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_SEND;
+    switch (kind) {
+    case APM__OPERATION_RECEIVE:
+    case APM__OPERATION_RECEIVE_FROM:
+    case APM__OPERATION_RECEIVE_MESSAGE_FROM: return !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND);
+    case APM__OPERATION_CONNECT:
+    case APM__OPERATION_DISCONNECT: return false;
+    default: return true;
+    }
 }
 
 void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation)
@@ -296,55 +422,20 @@ void apm__engine_resolved_and_unlock(struct apm__channel *channel, struct apm__o
     apm__outcome_complete(operation);
 }
 
-/* Takes out every operation that is not being performed; one that is gets the wish. Linked by `next`. */
-static struct apm__operation *take_queue_locked(struct apm__channel *channel, struct apm__direction *direction,
-                                                struct apm__operation *taken)
-{
-    struct apm__operation *operation = direction->head;
-    while (operation) {
-        struct apm__operation *next = operation->next;
-        if (operation->place == APM__PLACE_RUNNING) {
-            if (operation->wish == APM_ERROR_SUCCESS)
-                operation->wish = APM_ERROR_OPERATION_ABORTED;
-        } else {
-            apm__outcome_settle_locked(channel, operation, APM_ERROR_OPERATION_ABORTED, true);
-            operation->next = taken;
-            taken = operation;
-        }
-        operation = next;
-    }
-    return taken;
-}
-
-static struct apm__operation *reverse(struct apm__operation *list)
-{
-    struct apm__operation *reversed = NULL;
-    while (list) {
-        struct apm__operation *next = list->next;
-        list->next = reversed;
-        reversed = list;
-        list = next;
-    }
-    return reversed;
-}
-
 void apm__engine_close_and_unlock(struct apm__channel *channel)
 {
     APM__ASSERT(!channel->closed);
     channel->closed = true;
     channel->key = 0;
     apm__atomic_or(&channel->slot.control, APM__SLOT_CLOSED, APM__ACQ_REL);
-    struct apm__operation *taken = take_queue_locked(channel, &channel->in, NULL);
-    taken = reverse(take_queue_locked(channel, &channel->out, taken));
+    struct settled taken = {0};
+    take_queue_locked(channel, &channel->in, &taken);
+    take_queue_locked(channel, &channel->out, &taken);
     apm__outcome_unwatch_locked(channel);
     apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
     apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
-    while (taken) {
-        struct apm__operation *next = taken->next;
-        apm__outcome_complete(taken);
-        taken = next;
-    }
+    complete_settled(&taken);
     apm__channel_release(channel);
 }
 

@@ -27,8 +27,12 @@ static int64_t *count_of_kind(struct apm_thread_pool_statistics *statistics, uin
     case APM__OPERATION_ACCEPT: return &statistics->pending_accepts;
     case APM__OPERATION_CONNECT: return &statistics->pending_connects;
     case APM__OPERATION_DISCONNECT: return &statistics->pending_disconnects;
-    case APM__OPERATION_RECEIVE: return &statistics->pending_receives;
-    case APM__OPERATION_SEND: return &statistics->pending_sends;
+    case APM__OPERATION_RECEIVE:
+    case APM__OPERATION_RECEIVE_FROM:
+    case APM__OPERATION_RECEIVE_MESSAGE_FROM:
+    case APM__OPERATION_RECEIVE_DATAGRAM: return &statistics->pending_receives;
+    case APM__OPERATION_SEND:
+    case APM__OPERATION_SEND_TO: return &statistics->pending_sends;
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES: return &statistics->pending_look_ups;
     case APM__OPERATION_INVOKE: break;

@@ -17,6 +17,10 @@ static const char *const kind_names[] = {
     [APM__OPERATION_GET_HOST_ENTRY] = "get_host_entry",
     [APM__OPERATION_GET_HOST_ADDRESSES] = "get_host_addresses",
     [APM__OPERATION_INVOKE] = "invoke",
+    [APM__OPERATION_RECEIVE_FROM] = "receive_from",
+    [APM__OPERATION_RECEIVE_MESSAGE_FROM] = "receive_message_from",
+    [APM__OPERATION_RECEIVE_DATAGRAM] = "receive_datagram",
+    [APM__OPERATION_SEND_TO] = "send_to",
 };
 
 const struct apm__waitable_kind apm__waitable_kinds[APM__WAITABLE_KINDS] = {

@@ -30,7 +30,8 @@ static apm_error check_state_locked(const struct apm__channel *channel)
 {
     if (channel->listening)
         return APM_ERROR_INVALID_OPERATION;
-    return channel->connected ? APM_ERROR_IS_CONNECTED : APM_ERROR_SUCCESS;
+    /* A peer that is only recorded may be replaced. */
+    return channel->connected && channel->type == APM_SOCKET_TYPE_STREAM ? APM_ERROR_IS_CONNECTED : APM_ERROR_SUCCESS;
 }
 
 /* Starts the connect, or completes it if another one is pending; the lock is released. */

@@ -13,18 +13,13 @@
 #include <unistd.h>
 
 #include "apm/socket.h"
+#include "os_posix_address.h"
 #include "os_posix_error.h"
 #include "os_posix_system_call.h"
 
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
 /* -- Endpoints -- */
 
-static socklen_t to_system(apm_endpoint endpoint, union address *address)
+socklen_t apm__os_address_to_system(apm_endpoint endpoint, union apm__os_any_address *address)
 {
     memset(address, 0, sizeof *address);
     if (endpoint.address.family == APM_ADDRESS_FAMILY_INTER_NETWORK) {
@@ -40,7 +35,7 @@ static socklen_t to_system(apm_endpoint endpoint, union address *address)
     return sizeof address->v6;
 }
 
-static apm_endpoint from_system(const union address *address)
+apm_endpoint apm__os_address_from_system(const union apm__os_any_address *address)
 {
     apm_endpoint endpoint = {0};
     if (address->any.sa_family == AF_INET) {
@@ -58,6 +53,17 @@ static apm_endpoint from_system(const union address *address)
 
 /* -- Life -- */
 
+/* -1 for a type that is not known. */
+static int to_system_type(int type)
+{
+    switch (type) {
+    case APM_SOCKET_TYPE_STREAM: return SOCK_STREAM;
+    case APM_SOCKET_TYPE_DGRAM: return SOCK_DGRAM;
+    case APM_SOCKET_TYPE_RAW: return SOCK_RAW;
+    default: return -1;
+    }
+}
+
 apm_error apm__os_socket_create(apm_address_family family, int type, int protocol, apm__os_socket *created)
 {
     int domain = family == APM_ADDRESS_FAMILY_INTER_NETWORK      ? AF_INET
@@ -66,9 +72,10 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
     *created = APM__OS_NO_SOCKET;
     if (domain < 0)
         return apm__os_translate(EAFNOSUPPORT);
-    if (type != APM_SOCKET_TYPE_STREAM)
+    int system_type = to_system_type(type);
+    if (system_type < 0)
         return apm__os_translate(ESOCKTNOSUPPORT);
-    int descriptor = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    int descriptor = socket(domain, system_type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (descriptor < 0)
         return apm__os_translate(errno);
     *created = descriptor;
@@ -82,8 +89,8 @@ void apm__os_socket_close(apm__os_socket socket)
 
 apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local)
 {
-    union address address;
-    socklen_t size = to_system(local, &address);
+    union apm__os_any_address address;
+    socklen_t size = apm__os_address_to_system(local, &address);
     return apm__os_outcome(bind(socket, &address.any, size));
 }
 
@@ -117,8 +124,8 @@ apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, boo
 {
     if (map_to_ipv6)
         remote.address = apm_ip_address_map_to_ipv6(remote.address);
-    union address address;
-    socklen_t size = to_system(remote, &address);
+    union apm__os_any_address address;
+    socklen_t size = apm__os_address_to_system(remote, &address);
     if (connect(socket, &address.any, size) == 0)
         return APM_ERROR_SUCCESS;
     if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR)
@@ -131,7 +138,7 @@ apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, boo
 /* -- Data -- */
 
 /* Translates SocketFlags to the system's; false for those that it does not know. */
-static bool to_system_flags(int flags, int *system_flags)
+bool apm__os_flags_to_system(int flags, int *system_flags)
 {
     const int ignored = APM_SOCKET_FLAGS_TRUNCATED | APM_SOCKET_FLAGS_CONTROL_DATA_TRUNCATED;
     const int known = APM_SOCKET_FLAGS_OUT_OF_BAND | APM_SOCKET_FLAGS_PEEK | APM_SOCKET_FLAGS_DONT_ROUTE;
@@ -145,7 +152,7 @@ apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t siz
 {
     int system_flags = 0;
     *received = 0;
-    if (flags != 0 && !to_system_flags(flags, &system_flags))
+    if (flags != 0 && !apm__os_flags_to_system(flags, &system_flags))
         return apm__os_translate(EOPNOTSUPP);
     ssize_t count;
     do
@@ -161,7 +168,7 @@ apm_error apm__os_socket_send(apm__os_socket socket, const void *buffer, size_t 
 {
     int system_flags = 0;
     *sent = 0;
-    if (flags != 0 && !to_system_flags(flags, &system_flags))
+    if (flags != 0 && !apm__os_flags_to_system(flags, &system_flags))
         return apm__os_translate(EOPNOTSUPP);
     ssize_t count;
     do
@@ -184,21 +191,21 @@ apm_error apm__os_socket_readable(apm__os_socket socket)
 
 apm_error apm__os_socket_local_endpoint(apm__os_socket socket, apm_endpoint *endpoint)
 {
-    union address address;
+    union apm__os_any_address address;
     socklen_t size = sizeof address;
     memset(&address, 0, sizeof address);
     apm_error error = apm__os_outcome(getsockname(socket, &address.any, &size));
-    *endpoint = from_system(&address);
+    *endpoint = apm__os_address_from_system(&address);
     return error;
 }
 
 apm_error apm__os_socket_remote_endpoint(apm__os_socket socket, apm_endpoint *endpoint)
 {
-    union address address;
+    union apm__os_any_address address;
     socklen_t size = sizeof address;
     memset(&address, 0, sizeof address);
     apm_error error = apm__os_outcome(getpeername(socket, &address.any, &size));
-    *endpoint = from_system(&address);
+    *endpoint = apm__os_address_from_system(&address);
     return error;
 }
 
