@@ -84,7 +84,8 @@ apm_error apm__epoll_create(struct apm__poller **poller)
     if (error != APM_ERROR_SUCCESS)
         goto destroy_bell;
     self->watcher = (struct apm__watcher){
-        .poller = {.wait = wait, .wake = wake, .dispatch = apm__readiness_dispatch, .destroy = destroy},
+        .poller = {.wait = wait, .wake = wake, .dispatch = apm__readiness_dispatch,
+                   .catch_up = apm__readiness_catch_up, .destroy = destroy},
         .watch_locked = watch_locked,
         .unwatch_locked = unwatch_locked,
         .keeps_watching = true};

@@ -193,7 +193,8 @@ apm_error apm__poll_create(struct apm__poller **poller)
     }
     apm__os_mutex_initialise(&self->lock);
     self->watcher = (struct apm__watcher){
-        .poller = {.wait = wait, .wake = wake, .dispatch = apm__readiness_dispatch, .destroy = destroy},
+        .poller = {.wait = wait, .wake = wake, .dispatch = apm__readiness_dispatch,
+                   .catch_up = apm__readiness_catch_up, .destroy = destroy},
         .watch_locked = watch_locked,
         .unwatch_locked = unwatch_locked,
         .keeps_watching = false};

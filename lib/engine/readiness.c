@@ -323,6 +323,105 @@ static void stir_and_unlock(struct apm__channel *channel, bool in, bool out)
     }
 }
 
+/* -- Sends that are gathered --------------------------------------------------------------------------------------- */
+
+/*
+ * The callbacks of receives that have completed together often begin a send each. These are put off until the last of
+ * the callbacks, to go out in one system call. The direction is `running` and `deferred` meanwhile: it has a performer,
+ * a call that lies behind the callbacks, which holds a reference to the slot and is a user of the descriptor. Whoever
+ * finds `deferred` set, under the lock, may clear it, and is the performer from then on. That is the send of the last
+ * callback, or of anybody else; close, and shutdown; a worker that is about to wait; and at the latest the call. If the
+ * worker is stuck in a callback, another one takes the call, as it takes the callbacks.
+ */
+static APM__THREAD_LOCAL struct apm__channel *gathering; /* whose sends the thread has put off; holds nothing */
+static APM__THREAD_LOCAL size_t gathered;                /* how many */
+
+/* Performs what is put off, if it still is; the lock is held, and released. */
+static void catch_up_and_unlock(struct apm__channel *channel)
+{
+    if (!channel->out.deferred) {
+        apm__channel_unlock(channel);
+        return;
+    }
+    channel->out.deferred = false;
+    perform_and_unlock(channel, &channel->out);
+}
+
+/* The call behind the callbacks. */
+static void catch_up_behind(void *argument)
+{
+    struct apm__channel *channel = argument;
+    if (gathering == channel)
+        gathering = NULL;
+    apm__os_mutex_lock(&channel->lock);
+    catch_up_and_unlock(channel);
+    apm__channel_release(channel);
+}
+
+void apm__readiness_catch_up(struct apm__poller *poller)
+{
+    (void)poller;
+    struct apm__channel *channel = gathering;
+    if (!channel)
+        return;
+    gathering = NULL;
+    /* The slot may be another socket's by now, whose sends go out a little earlier then. */
+    apm__os_mutex_lock(&channel->lock);
+    bool deferred = channel->out.deferred;
+    if (deferred)
+        apm__slot_retain(&channel->slot);
+    catch_up_and_unlock(channel);
+    if (deferred)
+        apm__channel_release(channel);
+}
+
+bool apm__engine_catch_up_locked(struct apm__channel *channel)
+{
+    if (!channel->out.deferred)
+        return false;
+    apm__slot_retain(&channel->slot);
+    catch_up_and_unlock(channel);
+    apm__os_mutex_lock(&channel->lock);
+    return true;
+}
+
+/* Whether the send, begun on this thread just now, is to be gathered with others that are likely to follow. */
+static bool shall_gather_locked(const struct apm__channel *channel, const struct apm__operation *operation)
+{
+    const struct apm__operation *current = apm__operation_current();
+    if (!operation->callback)
+        return false; /* somebody waits for it, perhaps right now */
+    if (!current || !current->more_follow || channel->type != APM_SOCKET_TYPE_DGRAM || !channel->bound)
+        return false;
+    return is_send(operation) && apm__perform_may_batch(operation) && (!gathering || gathering == channel);
+}
+
+/* Puts the sends of the direction, which is at rest, off. False if that cannot be. */
+static bool put_off_locked(struct apm__channel *channel, const struct apm__operation *operation)
+{
+    if (!shall_gather_locked(channel, operation) ||
+        !apm__pool_call_behind(channel->pool, catch_up_behind, channel))
+        return false;
+    apm__slot_retain(&channel->slot);
+    channel->out.deferred = true;
+    gathering = channel;
+    gathered = 1;
+    return true;
+}
+
+/* The operation has joined sends that are put off: they go on waiting for others, or all go out now. */
+static void join_and_unlock(struct apm__channel *channel, const struct apm__operation *operation)
+{
+    if (shall_gather_locked(channel, operation) && gathered + 1 < APM__PERFORM_BATCH) {
+        gathered++;
+        apm__channel_unlock(channel);
+        return;
+    }
+    if (gathering == channel)
+        gathering = NULL;
+    catch_up_and_unlock(channel);
+}
+
 /* -- The contract -------------------------------------------------------------------------------------------------- */
 
 static void finished(struct apm__operation *operation)
@@ -359,6 +458,10 @@ void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__oper
 {
     struct apm__direction *direction = apm__direction_of(channel, operation);
     admit_locked(channel, operation);
+    if (direction->deferred) {
+        join_and_unlock(channel, operation);
+        return;
+    }
     if (direction->head != operation || direction->running || !shall_perform_locked(channel, direction)) {
         apm__channel_unlock(channel);
         return;
@@ -369,7 +472,10 @@ void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__oper
     }
     direction->running = true;
     channel->users++;
-    perform_and_unlock(channel, direction);
+    if (direction == &channel->out && put_off_locked(channel, operation))
+        apm__channel_unlock(channel);
+    else
+        perform_and_unlock(channel, direction);
 }
 
 void apm__engine_refuse_and_unlock(struct apm__channel *channel, struct apm__operation *operation, apm_error error)
@@ -425,6 +531,13 @@ void apm__engine_resolved_and_unlock(struct apm__channel *channel, struct apm__o
 void apm__engine_close_and_unlock(struct apm__channel *channel)
 {
     APM__ASSERT(!channel->closed);
+    uint64_t key = channel->key;
+    bool caught_up = apm__engine_catch_up_locked(channel); /* what was begun before is sent */
+    if (caught_up && channel->key != key) {                /* closed by somebody else meanwhile */
+        apm__channel_unlock(channel);
+        apm__channel_release(channel);
+        return;
+    }
     channel->closed = true;
     channel->key = 0;
     apm__atomic_or(&channel->slot.control, APM__SLOT_CLOSED, APM__ACQ_REL);
@@ -436,6 +549,8 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
     apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
     complete_settled(&taken);
+    if (caught_up)
+        apm__channel_release(channel);
     apm__channel_release(channel);
 }
 

@@ -145,6 +145,11 @@ apm_error apm_socket_shutdown(apm_socket socket, apm_socket_shutdown_how how)
         apm__channel_unlock(channel);
         return APM_ERROR_INVALID_ARGUMENT;
     }
+    if (apm__engine_catch_up_locked(channel)) { /* what was begun before is sent; then all once more */
+        apm__channel_unlock(channel);
+        apm__channel_release(channel);
+        return apm_socket_shutdown(socket, how);
+    }
     error = apm__os_socket_shutdown(channel->descriptor, (int)how);
     if (error == APM_ERROR_NOT_CONNECTED && channel->has_peer)
         error = APM_ERROR_SUCCESS; /* both sides have ended it already, or the peer has reset it */
