@@ -40,7 +40,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_drop_membership(apm_socket socket, a
  * The same for what one source sends to the group; several sources may be added.
  *
  * Errors   those of apm_socket_add_membership; APM_ERROR_ARGUMENT_NULL no source; APM_ERROR_ARGUMENT its family is not
- *          the group's.
+ *          the group's; APM_ERROR_INVALID_ARGUMENT no source of the group is joined;
+ *          APM_ERROR_ADDRESS_NOT_AVAILABLE others are.
  * .NET     SocketOptionName.AddSourceMembership, DropSourceMembership
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_add_source_membership(apm_socket socket, apm_multicast_option option,
