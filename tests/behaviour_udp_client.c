@@ -32,8 +32,8 @@ static apm_error end_send(apm_udp_client client, struct operation *send, size_t 
     return apm_udp_client_end_send(client, send->result, sent);
 }
 
-static apm_error end_receive(apm_udp_client client, struct operation *receive, apm_endpoint *remote,
-                             uint8_t **datagram, size_t *size)
+static apm_error end_receive(apm_udp_client client, struct operation *receive, apm_endpoint *remote, uint8_t **datagram,
+                             size_t *size)
 {
     AWAIT(receive);
     return apm_udp_client_end_receive(client, receive->result, remote, datagram, size);

@@ -39,14 +39,12 @@ TEST(arguments_of_datagrams_are_checked_by_begin_and_addresses_by_the_system_io_
     size_t too_much = (size_t)INT_MAX + 1;
     size_t sent = 99;
 
-    CHECK_ERROR(apm_socket_begin_send_to(socket, NULL, 10, 0, local, ON_CALLBACK(&operation)),
-                APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_socket_begin_send_to(socket, NULL, 10, 0, local, ON_CALLBACK(&operation)), APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_socket_begin_send_to(socket, buffer, 10, 0, none, ON_CALLBACK(&operation)),
                 APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_socket_begin_send_to(socket, buffer, too_much, 0, local, ON_CALLBACK(&operation)),
                 APM_ERROR_ARGUMENT_OUT_OF_RANGE);
-    CHECK_SUCCESS(
-        apm_socket_begin_send_to(socket, "x", 1, 0, endpoint_of("[::1]:9"), ON_CALLBACK(&operation)));
+    CHECK_SUCCESS(apm_socket_begin_send_to(socket, "x", 1, 0, endpoint_of("[::1]:9"), ON_CALLBACK(&operation)));
     CHECK_ERROR(finish_send_to(socket, &operation, &sent), APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED);
     CHECK_EQ(sent, 0);
     CHECK_SUCCESS(apm_socket_begin_send_to(socket, "x", 1, 0, loopback_endpoint(0), ON_CALLBACK(&operation)));
@@ -244,8 +242,7 @@ TEST(a_dual_mode_socket_shows_ipv4_as_mapped_and_takes_it_as_it_is_udp_018)
     CHECK_SUCCESS(apm_socket_bind(socket, any));
     CHECK_SUCCESS(apm_socket_local_endpoint(socket, &local));
     CHECK_SUCCESS(apm_socket_begin_receive_from(socket, buffer, 8, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&receive)));
-    CHECK_SUCCESS(
-        apm_socket_send_to(sender, "abc", 3, APM_SOCKET_FLAGS_NONE, loopback_endpoint(local.port), NULL));
+    CHECK_SUCCESS(apm_socket_send_to(sender, "abc", 3, APM_SOCKET_FLAGS_NONE, loopback_endpoint(local.port), NULL));
     CHECK_SUCCESS(finish_receive_from(socket, &receive, &remote, &count));
     CHECK_EQ(count, 3);
     CHECK(apm_endpoint_equals(remote, expected));

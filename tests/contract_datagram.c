@@ -201,8 +201,8 @@ static void check_ended(struct pending *pending, apm_error error)
     CHECK_EQ(received, 0);
     remote = loopback_endpoint(1);
     received = 99;
-    CHECK_ERROR(
-        finish_receive_message_from(pending->socket, &pending->message, &flags, &remote, &packet, &received), error);
+    CHECK_ERROR(finish_receive_message_from(pending->socket, &pending->message, &flags, &remote, &packet, &received),
+                error);
     CHECK(apm_endpoint_is_null(remote));
     CHECK_EQ(received, 0);
     CHECK_EQ(flags, APM_SOCKET_FLAGS_NONE);

@@ -88,8 +88,7 @@ static void receive_batch(void (*on_request)(struct server *server, size_t numbe
         CHECK_SUCCESS(apm_socket_begin_receive_from(server.socket, server.buffers[i], 8, APM_SOCKET_FLAGS_NONE,
                                                     on_received, NULL, NULL));
     }
-    CHECK_SUCCESS(
-        apm_socket_begin_receive_from(server.gate, &byte, 1, APM_SOCKET_FLAGS_NONE, on_gate, NULL, NULL));
+    CHECK_SUCCESS(apm_socket_begin_receive_from(server.gate, &byte, 1, APM_SOCKET_FLAGS_NONE, on_gate, NULL, NULL));
     send_text_to(server.gate_local, "x");
     LATCH_AWAIT(&server.held, 1);
     for (size_t i = 0; i < COUNT; i++) {
@@ -212,11 +211,10 @@ static void reply_and_end(struct server *self, size_t number)
     apm_async_result result;
 
     if (number == 0) {
-        CHECK_SUCCESS(apm_socket_begin_send_to(self->socket, "first", 5, APM_SOCKET_FLAGS_NONE, self->client_local, NULL,
-                                               NULL, &result));
+        CHECK_SUCCESS(apm_socket_begin_send_to(self->socket, "first", 5, APM_SOCKET_FLAGS_NONE, self->client_local,
+                                               NULL, NULL, &result));
         CHECK_SUCCESS(apm_socket_end_send_to(self->socket, result, NULL));
-        CHECK_SUCCESS(
-            apm_socket_send_to(self->socket, "second", 6, APM_SOCKET_FLAGS_NONE, self->client_local, NULL));
+        CHECK_SUCCESS(apm_socket_send_to(self->socket, "second", 6, APM_SOCKET_FLAGS_NONE, self->client_local, NULL));
     }
 }
 
@@ -299,7 +297,7 @@ TEST(a_reply_is_sent_although_its_callback_shuts_the_socket_down)
     end_server();
 }
 
-/* What one socket's callback sends by another one is gathered, too; and a thread that is not the pool's joins at once. */
+/* What one socket's callback sends by another one is gathered, too. */
 static apm_socket other;
 
 static void on_sent_by_other(apm_async_result result)

@@ -1,6 +1,6 @@
 /*
- * Datagrams between two networks: an echo over both families, and groups, by interface and by source, with what those who
- * send to them may choose. Nothing leaves the machine.
+ * Datagrams between two networks: an echo over both families, and groups, by interface and by source, with what those
+ * who send to them may choose. Nothing leaves the machine.
  */
 #include <net/if.h>
 #include <string.h>
@@ -198,8 +198,7 @@ static void check_group(const char *group, const char *source, const char *stran
     ask(&point, 'f');
     expect_nothing(socket);
     CHECK_SUCCESS(apm_socket_drop_source_membership(socket, option, address_of(stranger)));
-    CHECK_ERROR(apm_socket_drop_source_membership(socket, option, address_of(stranger)),
-                APM_ERROR_INVALID_ARGUMENT);
+    CHECK_ERROR(apm_socket_drop_source_membership(socket, option, address_of(stranger)), APM_ERROR_INVALID_ARGUMENT);
     CHECK_SUCCESS(apm_socket_close(socket));
     part(&point, child);
 }

@@ -71,8 +71,7 @@ static void receive_while(bool close)
         }
         race_clash(&race);
         for (uint32_t number = 1; number <= PENDING; number++) {
-            CHECK_SUCCESS(
-                apm_socket_send_to(sender, &number, 4, APM_SOCKET_FLAGS_NONE, receiver.local, NULL));
+            CHECK_SUCCESS(apm_socket_send_to(sender, &number, 4, APM_SOCKET_FLAGS_NONE, receiver.local, NULL));
         }
         race_settle(&race);
         received = end_receives(&receiver);
@@ -102,7 +101,7 @@ TEST(close_against_a_batch_of_datagrams)
     receive_while(true);
 }
 
-/* -- Sends that are gathered ---------------------------------------------------------------------------------------- */
+/* -- Sends that are gathered ------------------------------------------------------------------------------------- */
 
 struct echo {
     apm_socket socket;

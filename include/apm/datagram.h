@@ -6,10 +6,10 @@
  * only datagrams of its peer reach it; it may be connected again, to another peer.
  *
  * What is said of Begin and End in apm/socket.h holds here. Any number of receives and of sends may be pending on one
- * socket; datagrams go to the receives in the order in which they were begun, and sends leave in that order. Several that
- * are pending at once are served by one system call where the system can do that. Those that are begun in callbacks of
- * receives that have completed together go out together, at the latest when the last of these callbacks returns, or any
- * of them waits in the library, closes the socket or shuts it down.
+ * socket; datagrams go to the receives in the order in which they were begun, and sends leave in that order. Several
+ * that are pending at once are served by one system call where the system can do that. Those that are begun in
+ * callbacks of receives that have completed together go out together, at the latest when the last of these callbacks
+ * returns, or any of them waits in the library, closes the socket or shuts it down.
  *
  * A datagram that is larger than the buffer is cut to its size, and the rest is lost, without an error. A datagram may
  * be empty: 0 bytes are no end of anything.
@@ -24,8 +24,8 @@
 APM_BEGIN_DECLARATIONS
 
 /*
- * Where a datagram came in: System.Net.Sockets.IPPacketInformation. `address` is the one that it was sent to, no address
- * if the system does not say; `interface_index` is 0 then, and for a datagram that came before the first
+ * Where a datagram came in: System.Net.Sockets.IPPacketInformation. `address` is the one that it was sent to, no
+ * address if the system does not say; `interface_index` is 0 then, and for a datagram that came before the first
  * apm_socket_begin_receive_message_from of the socket.
  */
 typedef struct apm_ip_packet_information {
@@ -40,8 +40,8 @@ APM_API bool apm_ip_packet_information_equals(apm_ip_packet_information left, ap
 
 /*
  * Starts sending `size` bytes as one datagram. A socket that is not bound gets a port of the system's. An IPv6 socket
- * takes an IPv4 endpoint as ::ffff:a.b.c.d, which only a dual-mode socket can reach. A connected stream sends to its peer,
- * whatever the endpoint.
+ * takes an IPv4 endpoint as ::ffff:a.b.c.d, which only a dual-mode socket can reach. A connected stream sends to its
+ * peer, whatever the endpoint.
  *
  * Borrows  buffer, until the callback is invoked or a wait on the result returns.
  * Blocks   never.
@@ -61,8 +61,9 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_send_to(apm_socket socket, con
  *          APM_ERROR_ACCESS_DENIED a broadcast address, which apm_socket_set_enable_broadcast has not allowed;
  *          APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED an IPv6 endpoint on an IPv4 socket; APM_ERROR_INVALID_ARGUMENT port
  *          0; APM_ERROR_CONNECTION_REFUSED an earlier datagram of a connected socket found nobody;
- *          APM_ERROR_NETWORK_UNREACHABLE and others of the network; APM_ERROR_SHUTDOWN a stream that is not connected, or
- *          a socket whose sending direction has ended; APM_ERROR_OPERATION_NOT_SUPPORTED flags that a send does not know.
+ *          APM_ERROR_NETWORK_UNREACHABLE and others of the network; APM_ERROR_SHUTDOWN a stream that is not connected,
+ *          or a socket whose sending direction has ended; APM_ERROR_OPERATION_NOT_SUPPORTED flags that a send does not
+ *          know.
  * .NET     Socket.EndSendTo(IAsyncResult)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_end_send_to(apm_socket socket, apm_async_result result, size_t *sent);
@@ -93,8 +94,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_receive_from(apm_socket socket
                                                                void *state, apm_async_result *result);
 
 /*
- * Ends it: *remote is the sender, *received the number of bytes in the buffer. Where the system names no sender, as of a
- * stream, *remote is the family's any address with port 0. After a failure it is no endpoint.
+ * Ends it: *remote is the sender, *received the number of bytes in the buffer. Where the system names no sender, as of
+ * a stream, *remote is the family's any address with port 0. After a failure it is no endpoint.
  *
  * Errors   APM_ERROR_CONNECTION_REFUSED a datagram of a connected socket found nobody; APM_ERROR_NOT_CONNECTED a stream
  *          that is not connected; APM_ERROR_OPERATION_NOT_SUPPORTED flags that a receive does not know.
@@ -116,8 +117,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_receive_from(apm_socket socket, void
 /* -- Receiving with packet information --------------------------------------------------------------------------- */
 
 /*
- * Starts receiving one datagram with what is known of it: whether it was cut, its sender, and where it came in. A size of
- * 0 takes a datagram and loses all of it.
+ * Starts receiving one datagram with what is known of it: whether it was cut, its sender, and where it came in. A size
+ * of 0 takes a datagram and loses all of it.
  *
  * Borrows, blocks and errors as apm_socket_begin_receive_from.
  * .NET     Socket.BeginReceiveMessageFrom(byte[], int, int, SocketFlags, ref EndPoint, AsyncCallback, object)
@@ -134,13 +135,14 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_receive_message_from(apm_socke
  * Errors   those of apm_socket_end_receive_from.
  * .NET     Socket.EndReceiveMessageFrom(IAsyncResult, ref SocketFlags, ref EndPoint, out IPPacketInformation)
  */
-APM_API APM_MUST_CHECK apm_error apm_socket_end_receive_message_from(
-    apm_socket socket, apm_async_result result, apm_socket_flags *flags, apm_endpoint *remote,
-    apm_ip_packet_information *packet_information, size_t *received);
+APM_API APM_MUST_CHECK apm_error apm_socket_end_receive_message_from(apm_socket socket, apm_async_result result,
+                                                                     apm_socket_flags *flags, apm_endpoint *remote,
+                                                                     apm_ip_packet_information *packet_information,
+                                                                     size_t *received);
 
 /*
- * Receives so and waits for it, no longer than the receive time-out. *flags, which may be NULL for none, has the flags to
- * receive with, and then those of the datagram; a failure sets it to none.
+ * Receives so and waits for it, no longer than the receive time-out. *flags, which may be NULL for none, has the flags
+ * to receive with, and then those of the datagram; a failure sets it to none.
  *
  * Errors   those of apm_socket_receive_from.
  * .NET     Socket.ReceiveMessageFrom(byte[], int, int, ref SocketFlags, ref EndPoint, out IPPacketInformation)

@@ -59,7 +59,7 @@ APM_API APM_MUST_CHECK apm_error apm_socket_drop_source_membership(apm_socket so
 APM_API APM_MUST_CHECK apm_error apm_socket_multicast_time_to_live(apm_socket socket, int *time_to_live);
 APM_API APM_MUST_CHECK apm_error apm_socket_set_multicast_time_to_live(apm_socket socket, int time_to_live);
 
-/* Whether members on this machine get what the socket sends to a group. True at first. .NET: Socket.MulticastLoopback */
+/* Whether members on this machine get what it sends to a group. True at first. .NET: Socket.MulticastLoopback */
 APM_API APM_MUST_CHECK apm_error apm_socket_multicast_loopback(apm_socket socket, bool *multicast_loopback);
 APM_API APM_MUST_CHECK apm_error apm_socket_set_multicast_loopback(apm_socket socket, bool multicast_loopback);
 

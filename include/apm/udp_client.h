@@ -1,9 +1,9 @@
 /*
  * UdpClient: System.Net.Sockets.UdpClient, a datagram socket that brings its own memory for what it receives.
  *
- * The handle of a client has the bits of its socket (apm_udp_client_client): apm_async_result_socket of its results gives
- * that socket, and closing either closes both. What apm/socket.h says of Begin, End, threads and errors holds here, but
- * that what a close ends is APM_ERROR_OBJECT_DISPOSED, as .NET's helpers have it.
+ * The handle of a client has the bits of its socket (apm_udp_client_client): apm_async_result_socket of its results
+ * gives that socket, and closing either closes both. What apm/socket.h says of Begin, End, threads and errors holds
+ * here, but that what a close ends is APM_ERROR_OBJECT_DISPOSED, as .NET's helpers have it.
  */
 #ifndef APM_UDP_CLIENT_H
 #define APM_UDP_CLIENT_H
@@ -49,8 +49,8 @@ APM_API apm_error apm_udp_client_close(apm_udp_client client);
  * Sets the peer: sends without an endpoint go to it, and only its datagrams are received. It may be changed.
  *
  * Blocks   for a look-up of the name.
- * Errors   APM_ERROR_ARGUMENT_NULL no endpoint, address or host; APM_ERROR_ARGUMENT_OUT_OF_RANGE `port` is not from 0 to
- *          65535; APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED the family is not the client's; those of
+ * Errors   APM_ERROR_ARGUMENT_NULL no endpoint, address or host; APM_ERROR_ARGUMENT_OUT_OF_RANGE `port` is not from 0
+ *          to 65535; APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED the family is not the client's; those of
  *          apm_dns_get_host_addresses and apm_socket_connect; APM_ERROR_NOT_CONNECTED the host has no address of the
  *          client's family.
  * .NET     UdpClient.Connect(IPEndPoint), Connect(IPAddress, int), Connect(string, int)
@@ -63,8 +63,8 @@ APM_API APM_MUST_CHECK apm_error apm_udp_client_connect_host(apm_udp_client clie
 /* -- Sending ----------------------------------------------------------------------------------------------------- */
 
 /*
- * Starts sending a datagram: to the peer, to an endpoint, or to a host by name; the null endpoint and a host that is NULL
- * stand for the peer. Sending to 255.255.255.255 first allows broadcasts. All as in .NET.
+ * Starts sending a datagram: to the peer, to an endpoint, or to a host by name; the null endpoint and a host that is
+ * NULL stand for the peer. Sending to 255.255.255.255 first allows broadcasts. All as in .NET.
  *
  * Borrows  datagram, until the callback is invoked or a wait on the result returns.
  * Blocks   for a look-up of the name, as in .NET.
@@ -103,8 +103,8 @@ APM_API APM_MUST_CHECK apm_error apm_udp_client_end_send(apm_udp_client client, 
  */
 APM_API APM_MUST_CHECK apm_error apm_udp_client_send(apm_udp_client client, const void *datagram, size_t bytes,
                                                      size_t *sent);
-APM_API APM_MUST_CHECK apm_error apm_udp_client_send_endpoint(apm_udp_client client, const void *datagram,
-                                                              size_t bytes, apm_endpoint remote, size_t *sent);
+APM_API APM_MUST_CHECK apm_error apm_udp_client_send_endpoint(apm_udp_client client, const void *datagram, size_t bytes,
+                                                              apm_endpoint remote, size_t *sent);
 APM_API APM_MUST_CHECK apm_error apm_udp_client_send_host(apm_udp_client client, const void *datagram, size_t bytes,
                                                           const char *host, int port, size_t *sent);
 
@@ -120,8 +120,8 @@ APM_API APM_MUST_CHECK apm_error apm_udp_client_begin_receive(apm_udp_client cli
                                                               void *state, apm_async_result *result);
 
 /*
- * Ends it: *datagram has the bytes, and is never NULL; apm_udp_client_free_datagram frees it. *remote is the sender, which
- * may be NULL if it is not wanted; the others may not.
+ * Ends it: *datagram has the bytes, and is never NULL; apm_udp_client_free_datagram frees it. *remote is the sender,
+ * which may be NULL if it is not wanted; the others may not.
  *
  * Failure  *datagram is NULL; also of an End that was not allowed, and then the result is as it was.
  * Errors   APM_ERROR_CONNECTION_REFUSED an earlier datagram to the peer found nobody.
@@ -136,8 +136,8 @@ APM_API APM_MUST_CHECK apm_error apm_udp_client_end_receive(apm_udp_client clien
  * Errors   those of Begin and End; APM_ERROR_TIMED_OUT; APM_ERROR_INTERRUPTED the client was closed meanwhile.
  * .NET     UdpClient.Receive(ref IPEndPoint)
  */
-APM_API APM_MUST_CHECK apm_error apm_udp_client_receive(apm_udp_client client, apm_endpoint *remote,
-                                                        uint8_t **datagram, size_t *size);
+APM_API APM_MUST_CHECK apm_error apm_udp_client_receive(apm_udp_client client, apm_endpoint *remote, uint8_t **datagram,
+                                                        size_t *size);
 
 /* Frees a datagram; NULL is let through. Threads: any. */
 APM_API void apm_udp_client_free_datagram(uint8_t *datagram);

@@ -94,7 +94,7 @@ static void free_operation(struct apm__operation *operation)
         operation->datagram = (struct apm__datagram_request){0};
         if (kind == APM__OPERATION_RECEIVE_DATAGRAM)
             apm__os_free(operation->buffer);
-    } else if (kind != APM__OPERATION_RECEIVE && kind != APM__OPERATION_SEND) { /* the only ones without anything rare */
+    } else if (kind != APM__OPERATION_RECEIVE && kind != APM__OPERATION_SEND) { /* which have nothing rare */
         apm__os_free(operation->plan);
         operation->plan = NULL;
         apm_host_entry_free(operation->entry);

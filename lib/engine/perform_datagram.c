@@ -85,10 +85,9 @@ apm_error apm__perform_batch(struct apm__operation *const *operations, size_t co
     APM__ASSERT(count > 1 && count <= APM__PERFORM_BATCH);
     for (size_t i = 0; i < count; i++)
         datagrams[i] = describe(operations[i]);
-    apm_error error =
-        is_send(operations[0])
-            ? apm__os_socket_send_datagrams(descriptor, datagrams, count, APM_SOCKET_FLAGS_NONE, done)
-            : apm__os_socket_receive_datagrams(descriptor, datagrams, count, APM_SOCKET_FLAGS_NONE, done);
+    apm_error error = is_send(operations[0])
+                          ? apm__os_socket_send_datagrams(descriptor, datagrams, count, APM_SOCKET_FLAGS_NONE, done)
+                          : apm__os_socket_receive_datagrams(descriptor, datagrams, count, APM_SOCKET_FLAGS_NONE, done);
     for (size_t i = 0; i < *done; i++)
         take_outcome(operations[i], &datagrams[i]);
     return error;

@@ -12,8 +12,11 @@
  *
  * Runs on workers (reports) and on the threads that call Begin, cancel, close and shutdown.
  */
+#include "readiness.h"
+#include "batch.h"
 #include "check.h"
 #include "engine.h"
+#include "gather.h"
 #include "outcome.h"
 #include "perform.h"
 
@@ -36,8 +39,7 @@ static void append_locked(struct apm__direction *direction, struct apm__operatio
     operation->place = APM__PLACE_QUEUED;
 }
 
-/* Makes sure that the next readiness of the direction is reported. */
-static apm_error watch_locked(struct apm__channel *channel, struct apm__direction *direction)
+apm_error apm__readiness_watch_locked(struct apm__channel *channel, struct apm__direction *direction)
 {
     struct apm__watcher *watcher = apm__watcher_of(channel);
     uint32_t interest = direction == &channel->in ? APM__OS_READY_IN : APM__OS_READY_OUT;
@@ -95,12 +97,6 @@ static bool must_wait_to_renew_locked(struct apm__channel *channel, const struct
     return channel->renewing;
 }
 
-static bool is_send(const struct apm__operation *operation)
-{
-    enum apm__operation_kind kind = apm__kind_of(operation);
-    return kind == APM__OPERATION_SEND || kind == APM__OPERATION_SEND_TO;
-}
-
 /* One attempt at the head, outside the lock. False if it has to wait for a report. Otherwise *error is its outcome. */
 static bool attempt_locked(struct apm__channel *channel, struct apm__direction *direction, apm_error *error,
                            bool *by_wish)
@@ -108,7 +104,7 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
     struct apm__operation *operation = direction->head;
     *by_wish = false;
     for (;;) {
-        if (channel->cut_short && is_send(operation)) {
+        if (channel->cut_short && apm__is_send(operation)) {
             apm__os_set_native_error(0);
             *error = APM_ERROR_SHUTDOWN;
             return true;
@@ -138,40 +134,14 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
             continue; /* it became ready during the attempt */
         direction->drained = true;
         operation->place = APM__PLACE_QUEUED;
-        *error = watch_locked(channel, direction);
+        *error = apm__readiness_watch_locked(channel, direction);
         return *error != APM_ERROR_SUCCESS;
     }
 }
 
-/* Operations that have been settled, linked by `next` in the order begun: completed when the lock is released anyway. */
-struct settled {
-    struct apm__operation *first;
-    struct apm__operation *last;
-};
-
-static void add_settled(struct settled *settled, struct apm__operation *operation)
-{
-    operation->next = NULL;
-    if (settled->last)
-        settled->last->next = operation;
-    else
-        settled->first = operation;
-    settled->last = operation;
-}
-
-static void complete_settled(struct settled *settled)
-{
-    struct apm__operation *operation = settled->first;
-    *settled = (struct settled){0};
-    while (operation) {
-        struct apm__operation *next = operation->next;
-        apm__outcome_complete(operation);
-        operation = next;
-    }
-}
-
 /* Takes out every operation of the direction that is not being performed; those that are get the wish. */
-static void take_queue_locked(struct apm__channel *channel, struct apm__direction *direction, struct settled *taken)
+static void take_queue_locked(struct apm__channel *channel, struct apm__direction *direction,
+                              struct apm__settled *taken)
 {
     struct apm__operation *operation = direction->head;
     while (operation) {
@@ -181,78 +151,15 @@ static void take_queue_locked(struct apm__channel *channel, struct apm__directio
                 operation->wish = APM_ERROR_OPERATION_ABORTED;
         } else {
             apm__outcome_settle_locked(channel, operation, APM_ERROR_OPERATION_ABORTED, true);
-            add_settled(taken, operation);
+            apm__settled_add(taken, operation);
         }
         operation = next;
     }
 }
 
-/* Whether the head and others behind it go into one system call: they are of datagrams, and ask for nothing special. */
-static bool may_batch_locked(const struct apm__channel *channel, const struct apm__direction *direction)
+void apm__readiness_perform_and_unlock(struct apm__channel *channel, struct apm__direction *direction)
 {
-    return channel->type == APM_SOCKET_TYPE_DGRAM && direction->head->next && apm__perform_may_batch(direction->head) &&
-           apm__perform_may_batch(direction->head->next);
-}
-
-/* What an attempt at several has brought: `done` of them have succeeded, or else the first has failed. */
-static void settle_batch_locked(struct apm__channel *channel, struct apm__operation *const *batch, size_t count,
-                                size_t done, apm_error error, struct settled *settled)
-{
-    bool failed = done == 0 && error != APM_ERROR_WOULD_BLOCK;
-    for (size_t i = 0; i < count; i++) {
-        struct apm__operation *operation = batch[i];
-        if (i < done || (i == 0 && failed)) {
-            operation->more_follow = i + 1 < done;
-            apm__outcome_settle_locked(channel, operation, failed ? error : APM_ERROR_SUCCESS, false);
-            add_settled(settled, operation);
-        } else if (operation->wish != APM_ERROR_SUCCESS) { /* it has not been served, so the wish is its outcome */
-            apm__outcome_settle_locked(channel, operation, operation->wish, true);
-            add_settled(settled, operation);
-        } else {
-            operation->place = APM__PLACE_QUEUED;
-        }
-    }
-}
-
-/* One attempt at the head and those behind it, in one system call. False if what is left has to wait for a report. */
-static bool attempt_batch_locked(struct apm__channel *channel, struct apm__direction *direction,
-                                 struct settled *settled)
-{
-    struct apm__operation *batch[APM__PERFORM_BATCH];
-    size_t count = 0;
-    for (struct apm__operation *operation = direction->head;
-         operation && count < APM__PERFORM_BATCH && apm__perform_may_batch(operation); operation = operation->next) {
-        operation->place = APM__PLACE_RUNNING;
-        batch[count++] = operation;
-    }
-    apm__os_socket descriptor = channel->descriptor;
-    uint32_t edges = direction->edges;
-    size_t done;
-    apm__channel_unlock(channel);
-    apm_error error = apm__perform_batch(batch, count, descriptor, &done);
-    apm__os_mutex_lock(&channel->lock);
-    settle_batch_locked(channel, batch, count, done, error, settled);
-    bool emptied = done > 0 && done < count && direction == &channel->in && !channel->must_try;
-    if (error != APM_ERROR_WOULD_BLOCK && !emptied)
-        return true;
-    if (direction->edges != edges)
-        return true; /* it became ready during the attempt */
-    direction->drained = true;
-    if (!direction->head)
-        return true;
-    error = watch_locked(channel, direction);
-    if (error == APM_ERROR_SUCCESS)
-        return false;
-    struct apm__operation *head = direction->head;
-    apm__outcome_settle_locked(channel, head, error, false);
-    add_settled(settled, head);
-    return true;
-}
-
-/* Performs the direction until nothing is left to do now. The caller is its performer; the lock is released. */
-static void perform_and_unlock(struct apm__channel *channel, struct apm__direction *direction)
-{
-    struct settled settled = {0};
+    struct apm__settled settled = {0};
     bool connect_settled = false;
     bool held = false; /* a reference of our own, once we come back to the channel after a completion */
     while (shall_perform_locked(channel, direction)) {
@@ -261,12 +168,12 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
                 apm__slot_retain(&channel->slot);
             held = true;
             apm__channel_unlock(channel);
-            complete_settled(&settled);
+            apm__settled_complete(&settled);
             apm__os_mutex_lock(&channel->lock);
             continue;
         }
-        if (may_batch_locked(channel, direction)) {
-            if (!attempt_batch_locked(channel, direction, &settled))
+        if (apm__batch_may_locked(channel, direction)) {
+            if (!apm__batch_attempt_locked(channel, direction, &settled))
                 break;
             continue;
         }
@@ -277,7 +184,7 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
             break;
         connect_settled = connect_settled || apm__kind_of(operation) == APM__OPERATION_CONNECT;
         apm__outcome_settle_locked(channel, operation, error, by_wish);
-        add_settled(&settled, operation);
+        apm__settled_add(&settled, operation);
         /* No end of a stream tells those that wait for datagrams of the peer. */
         if (apm__kind_of(operation) == APM__OPERATION_DISCONNECT && channel->type != APM_SOCKET_TYPE_STREAM)
             take_queue_locked(channel, &channel->in, &settled);
@@ -288,11 +195,11 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
     /* Receives have waited for the outcome of a connect; or they and a disconnect wait for each other, in turn. */
     struct apm__direction *other = direction == &channel->in ? &channel->out : &channel->in;
     if ((connect_settled || channel->renewing) && become_performer_locked(channel, other))
-        perform_and_unlock(channel, other);
+        apm__readiness_perform_and_unlock(channel, other);
     else
         apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
-    complete_settled(&settled);
+    apm__settled_complete(&settled);
     if (held)
         apm__channel_release(channel);
 }
@@ -312,114 +219,15 @@ static void stir_and_unlock(struct apm__channel *channel, bool in, bool out)
     bool perform_in = in && become_performer_locked(channel, &channel->in);
     if (perform_out && perform_in) {      /* this order: what is received may depend on a connect */
         apm__slot_retain(&channel->slot); /* the last operation, and with it the channel, may go in between */
-        perform_and_unlock(channel, &channel->out);
+        apm__readiness_perform_and_unlock(channel, &channel->out);
         apm__os_mutex_lock(&channel->lock);
-        perform_and_unlock(channel, &channel->in);
+        apm__readiness_perform_and_unlock(channel, &channel->in);
         apm__channel_release(channel);
     } else if (perform_out || perform_in) {
-        perform_and_unlock(channel, perform_out ? &channel->out : &channel->in);
+        apm__readiness_perform_and_unlock(channel, perform_out ? &channel->out : &channel->in);
     } else {
         apm__channel_unlock(channel);
     }
-}
-
-/* -- Sends that are gathered --------------------------------------------------------------------------------------- */
-
-/*
- * The callbacks of receives that have completed together often begin a send each. These are put off until the last of
- * the callbacks, to go out in one system call. The direction is `running` and `deferred` meanwhile: it has a performer,
- * a call that lies behind the callbacks, which holds a reference to the slot and is a user of the descriptor. Whoever
- * finds `deferred` set, under the lock, may clear it, and is the performer from then on. That is the send of the last
- * callback, or of anybody else; close, and shutdown; a worker that is about to wait; and at the latest the call. If the
- * worker is stuck in a callback, another one takes the call, as it takes the callbacks.
- */
-static APM__THREAD_LOCAL struct apm__channel *gathering; /* whose sends the thread has put off; holds nothing */
-static APM__THREAD_LOCAL size_t gathered;                /* how many */
-
-/* Performs what is put off, if it still is; the lock is held, and released. */
-static void catch_up_and_unlock(struct apm__channel *channel)
-{
-    if (!channel->out.deferred) {
-        apm__channel_unlock(channel);
-        return;
-    }
-    channel->out.deferred = false;
-    perform_and_unlock(channel, &channel->out);
-}
-
-/* The call behind the callbacks. */
-static void catch_up_behind(void *argument)
-{
-    struct apm__channel *channel = argument;
-    if (gathering == channel)
-        gathering = NULL;
-    apm__os_mutex_lock(&channel->lock);
-    catch_up_and_unlock(channel);
-    apm__channel_release(channel);
-}
-
-void apm__readiness_catch_up(struct apm__poller *poller)
-{
-    (void)poller;
-    struct apm__channel *channel = gathering;
-    if (!channel)
-        return;
-    gathering = NULL;
-    /* The slot may be another socket's by now, whose sends go out a little earlier then. */
-    apm__os_mutex_lock(&channel->lock);
-    bool deferred = channel->out.deferred;
-    if (deferred)
-        apm__slot_retain(&channel->slot);
-    catch_up_and_unlock(channel);
-    if (deferred)
-        apm__channel_release(channel);
-}
-
-bool apm__engine_catch_up_locked(struct apm__channel *channel)
-{
-    if (!channel->out.deferred)
-        return false;
-    apm__slot_retain(&channel->slot);
-    catch_up_and_unlock(channel);
-    apm__os_mutex_lock(&channel->lock);
-    return true;
-}
-
-/* Whether the send, begun on this thread just now, is to be gathered with others that are likely to follow. */
-static bool shall_gather_locked(const struct apm__channel *channel, const struct apm__operation *operation)
-{
-    const struct apm__operation *current = apm__operation_current();
-    if (!operation->callback)
-        return false; /* somebody waits for it, perhaps right now */
-    if (!current || !current->more_follow || channel->type != APM_SOCKET_TYPE_DGRAM || !channel->bound)
-        return false;
-    return is_send(operation) && apm__perform_may_batch(operation) && (!gathering || gathering == channel);
-}
-
-/* Puts the sends of the direction, which is at rest, off. False if that cannot be. */
-static bool put_off_locked(struct apm__channel *channel, const struct apm__operation *operation)
-{
-    if (!shall_gather_locked(channel, operation) ||
-        !apm__pool_call_behind(channel->pool, catch_up_behind, channel))
-        return false;
-    apm__slot_retain(&channel->slot);
-    channel->out.deferred = true;
-    gathering = channel;
-    gathered = 1;
-    return true;
-}
-
-/* The operation has joined sends that are put off: they go on waiting for others, or all go out now. */
-static void join_and_unlock(struct apm__channel *channel, const struct apm__operation *operation)
-{
-    if (shall_gather_locked(channel, operation) && gathered + 1 < APM__PERFORM_BATCH) {
-        gathered++;
-        apm__channel_unlock(channel);
-        return;
-    }
-    if (gathering == channel)
-        gathering = NULL;
-    catch_up_and_unlock(channel);
 }
 
 /* -- The contract -------------------------------------------------------------------------------------------------- */
@@ -459,23 +267,24 @@ void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__oper
     struct apm__direction *direction = apm__direction_of(channel, operation);
     admit_locked(channel, operation);
     if (direction->deferred) {
-        join_and_unlock(channel, operation);
+        apm__gather_join_and_unlock(channel, operation);
         return;
     }
     if (direction->head != operation || direction->running || !shall_perform_locked(channel, direction)) {
         apm__channel_unlock(channel);
         return;
     }
-    if (direction->drained && depends_on_stream(operation) && watch_locked(channel, direction) == APM_ERROR_SUCCESS) {
+    if (direction->drained && depends_on_stream(operation) &&
+        apm__readiness_watch_locked(channel, direction) == APM_ERROR_SUCCESS) {
         apm__channel_unlock(channel);
         return;
     }
     direction->running = true;
     channel->users++;
-    if (direction == &channel->out && put_off_locked(channel, operation))
+    if (direction == &channel->out && apm__gather_put_off_locked(channel, operation))
         apm__channel_unlock(channel);
     else
-        perform_and_unlock(channel, direction);
+        apm__readiness_perform_and_unlock(channel, direction);
 }
 
 void apm__engine_refuse_and_unlock(struct apm__channel *channel, struct apm__operation *operation, apm_error error)
@@ -541,14 +350,14 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
     channel->closed = true;
     channel->key = 0;
     apm__atomic_or(&channel->slot.control, APM__SLOT_CLOSED, APM__ACQ_REL);
-    struct settled taken = {0};
+    struct apm__settled taken = {0};
     take_queue_locked(channel, &channel->in, &taken);
     take_queue_locked(channel, &channel->out, &taken);
     apm__outcome_unwatch_locked(channel);
     apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
     apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
-    complete_settled(&taken);
+    apm__settled_complete(&taken);
     if (caught_up)
         apm__channel_release(channel);
     apm__channel_release(channel);

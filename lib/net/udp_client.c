@@ -1,9 +1,9 @@
 /*
  * UdpClient: a datagram socket in .NET's simpler dress. Any thread.
  *
- * A client is its socket under another type of handle, so that there is no second object to keep alive: whether it has a
- * peer is what the socket knows. A receive has memory of the operation's own, taken at Begin, which End hands over; the
- * operation frees it if nobody asks for it.
+ * A client is its socket under another type of handle, so that there is no second object to keep alive: whether it has
+ * a peer is what the socket knows. A receive has memory of the operation's own, taken at Begin, which End hands over;
+ * the operation frees it if nobody asks for it.
  */
 #include "apm/udp_client.h"
 

@@ -197,8 +197,8 @@ apm_error apm_socket_receive_from(apm_socket socket, void *buffer, size_t size, 
 apm_error apm_socket_begin_receive_message_from(apm_socket socket, void *buffer, size_t size, apm_socket_flags flags,
                                                 apm_async_callback *callback, void *state, apm_async_result *result)
 {
-    return apm__begin_receive_datagram(socket, APM__OPERATION_RECEIVE_MESSAGE_FROM, buffer, size, flags, callback, state,
-                                       result);
+    return apm__begin_receive_datagram(socket, APM__OPERATION_RECEIVE_MESSAGE_FROM, buffer, size, flags, callback,
+                                       state, result);
 }
 
 apm_error apm_socket_end_receive_message_from(apm_socket socket, apm_async_result result, apm_socket_flags *flags,

@@ -110,7 +110,7 @@ apm_error apm_socket_bind(apm_socket socket, apm_endpoint local)
         error = APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED;
         goto unlock;
     }
-    /* As .NET does: a server that is started again does not wait for TIME_WAIT. Of datagrams it would share the port. */
+    /* As .NET does: a server that is started again does not wait for TIME_WAIT. Datagrams would share the port. */
     if (channel->type == APM_SOCKET_TYPE_STREAM)
         error = apm__os_socket_set_option(channel->descriptor, APM__OS_OPTION_REUSE_ADDRESS, 1);
     if (error == APM_ERROR_SUCCESS)

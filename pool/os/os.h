@@ -221,8 +221,8 @@ enum { /* how many one call moves at most */
 };
 
 /*
- * Receives, or sends, up to `count` datagrams; *done is how many, from the first on. Fails only if that is none. `flags`
- * is apm_socket_flags; what the call does not know is APM_ERROR_OPERATION_NOT_SUPPORTED.
+ * Receives, or sends, up to `count` datagrams; *done is how many, from the first on. Fails only if that is none.
+ * `flags` is apm_socket_flags; what the call does not know is APM_ERROR_OPERATION_NOT_SUPPORTED.
  */
 apm_error apm__os_socket_receive_datagrams(apm__os_socket socket, apm__os_datagram *datagrams, size_t count, int flags,
                                            size_t *done);

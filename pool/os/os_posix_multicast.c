@@ -58,8 +58,7 @@ static apm_error set_source(apm__os_socket socket, const apm__os_membership *mem
                                        .gsr_group = to_storage(membership->group),
                                        .gsr_source = to_storage(membership->source)};
     int name = member ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP;
-    return apm__os_outcome(
-        setsockopt(socket, is_v4 ? IPPROTO_IP : IPPROTO_IPV6, name, &request, sizeof request));
+    return apm__os_outcome(setsockopt(socket, is_v4 ? IPPROTO_IP : IPPROTO_IPV6, name, &request, sizeof request));
 }
 
 apm_error apm__os_socket_set_membership(apm__os_socket socket, const apm__os_membership *membership, bool member)
