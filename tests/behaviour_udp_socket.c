@@ -70,7 +70,7 @@ TEST(available_is_the_size_of_the_first_datagram_udp_017)
     CHECK_SUCCESS(apm_socket_close(socket));
 }
 
-TEST(a_new_datagram_socket_is_neither_bound_nor_connected_and_has_the_defaults_opt_002)
+TEST(a_new_datagram_socket_is_neither_bound_nor_connected_and_has_the_defaults)
 {
     apm_socket socket = udp_create(APM_ADDRESS_FAMILY_INTER_NETWORK);
     apm_address_family family;
