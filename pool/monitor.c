@@ -1,9 +1,10 @@
 /*
  * The monitor: a thread that looks each few milliseconds while any worker runs, and finds another worker where one is
- * stuck in a callback: for what lies in its rings, and for polling. Where every worker is stuck and at least one of
- * them blocked rather than computing, it adds a thread, up to the pool's maximum. A blocked thread is one whose
- * processor time stands still, and of which the system says that it is not for want of a processor: on a busy machine
- * threads that compute get little of one, and the more of them there were, the less each would get.
+ * stuck in a callback: for what lies in its rings, and for polling. Where every worker is stuck it adds a thread, up to
+ * the pool's maximum: one for each that is blocked, and one for each that computes for long, but of these at most
+ * COMPUTING_SPARES a processor: they make short work share the processors with long, which otherwise it waits for, and
+ * beyond that each thread would only get less of them. A blocked thread is one whose processor time stands still, and
+ * of which the system says that it is not for want of a processor: on a busy machine threads that compute get little.
  *
  * It is dormant while no worker runs and nothing waits for one. The first worker that runs wakes it: the worker stores
  * RUNNING and then reads the monitor's word, the monitor stores DORMANT and then reads the workers' states, all
@@ -19,6 +20,8 @@ enum {
     CALM_TICKS = 4,
     CALM_AFTER = 16,     /* looks, one after another, that have shown nothing to do make the time one tick longer */
     CALM_MOST = CALM_AFTER * (CALM_TICKS - 1),
+    LONG_TICKS = 2,      /* for how long work computes before another thread may take its place */
+    COMPUTING_SPARES = 2,
     DORMANT_AFTER = 4,   /* ticks without a running worker */
     DEADLOCK_AFTER = 500 /* ticks in which nobody could run what is queued */
 };
@@ -111,28 +114,34 @@ static bool is_blocked(struct apm__worker *worker)
     return true;
 }
 
-/* How many threads there may be because others are blocked. It is found out only where it matters, as it takes time. */
-static int count_blocked(struct apm__pool *pool)
+/* How many threads there may be in place of stuck ones. It is found out only where it matters, as it takes time. */
+static int count_replaceable(struct apm__pool *pool)
 {
     int blocked = 0;
+    int computing = 0;
     if (apm__atomic_load(&pool->wakeable, APM__RELAXED) > 0)
         return 0;
     for (struct apm__worker *worker = apm__atomic_load(&pool->workers, APM__ACQUIRE); worker;
-         worker = worker->next_worker)
-        blocked += is_blocked(worker);
-    return blocked;
+         worker = worker->next_worker) {
+        if (is_blocked(worker))
+            blocked++;
+        else if (worker->stuck_ticks >= LONG_TICKS)
+            computing++;
+    }
+    int spares = COMPUTING_SPARES * pool->processors;
+    return blocked + (computing < spares ? computing : spares);
 }
 
 static void find_a_thread(struct apm__pool *pool)
 {
     struct apm__parker *unpark;
-    int blocked = count_blocked(pool);
+    int replaceable = count_replaceable(pool);
     apm__os_mutex_lock(&pool->lock);
-    int limit = apm__pool_wanted_locked(pool) + blocked;
+    int limit = apm__pool_wanted_locked(pool) + replaceable;
     int threads = pool->threads;
     bool covered = apm__pool_wake_locked(pool, limit, &unpark);
     apm__count(&pool->counters, APM__COUNT_THREADS_INJECTED, pool->threads > threads);
-    APM__PROBE3(inject, pool, blocked, pool->threads - threads);
+    APM__PROBE3(inject, pool, replaceable, pool->threads - threads);
     if (!covered && apm__atomic_load(&pool->role, APM__RELAXED) == 0)
         apm__pool_have_a_waiter_poll_locked(pool, &unpark);
     apm__os_mutex_unlock(&pool->lock);

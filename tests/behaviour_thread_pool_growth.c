@@ -6,6 +6,7 @@
  * A busy machine makes any one measurement late; only what is late three times is a failure.
  */
 #include <sched.h>
+#include <unistd.h>
 
 #include "support.h"
 
@@ -299,17 +300,22 @@ static void compute(void *unused)
     latch_add(&left, 1);
 }
 
-/* Has 16 items compute for a while. A thread may look blocked for a moment, so a further one or two do not matter. */
+/*
+ * Has items compute for a while: two more threads come for each processor. One may look blocked for a moment, so a
+ * further one or two do not matter.
+ */
 static void check_that_computing_does_not_multiply_threads(void)
 {
+    size_t most = 2 + 2 * (size_t)sysconf(_SC_NPROCESSORS_ONLN) + 2;
+
     begin_shared();
     set_min(2);
-    for (size_t i = 0; i < 16; i++)
+    for (size_t i = 0; i < 2 * most; i++)
         queue(compute, NULL);
-    LATCH_AWAIT(&started, 2);
-    CHECK(!latch_wait(&started, 5, 1000)); /* .NET adds one each 2 to 4 s */
+    LATCH_AWAIT(&started, 3); /* .NET adds one each 2 to 4 s */
+    CHECK(!latch_wait(&started, most + 1, 1000));
     atomic_store(&computing_is_over, true);
-    LATCH_AWAIT(&left, 16);
+    LATCH_AWAIT(&left, 2 * most);
 }
 
 TEST(items_that_compute_do_not_multiply_threads_tp_029)
