@@ -1,6 +1,6 @@
 /*
- * The library's echo server for datagrams: BeginReceiveFrom, callback, EndReceiveFrom, BeginSendTo, callback, EndSendTo,
- * BeginReceiveFrom, with 64 such chains on one socket. `udp_apm port workers [buffer_bytes]` binds 127.0.0.1.
+ * The library's echo server for datagrams: BeginReceiveFrom, callback, EndReceiveFrom, BeginSendTo, callback, EndSendTo
+ * and again, with 64 such chains on one socket. `udp_apm port workers [buffer_bytes]` binds 127.0.0.1.
  */
 #include <apm/apm.h>
 #include <stdio.h>

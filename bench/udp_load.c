@@ -1,7 +1,7 @@
 /*
  * The load generator for datagrams: measures an echo server on 127.0.0.1 and checks every byte that comes back.
  *
- * `udp_load port pid [clients] [depth] [size] [seconds]`: each client is a socket with `depth` datagrams in flight, which
+ * `udp_load port pid [clients] [depth] [size] [seconds]`: a client is a socket with `depth` datagrams in flight, which
  * it sends and receives by sendmmsg and recvmmsg, so that the generator costs less than any server. A closed loop: an
  * echo is answered with the next datagram. A datagram carries its client's number and a sequence, of which the rest of
  * its bytes is made. One that gets lost is missed when its client has heard nothing for a tenth of a second; it is sent
