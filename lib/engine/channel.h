@@ -32,7 +32,7 @@ struct apm__direction {
     struct apm__operation *tail;
     uint32_t edges; /* goes up with each report of readiness, so that one during an attempt is not missed */
     bool running;   /* a thread performs the head, or is about to; it will look again before it stops */
-    bool deferred;  /* `running`, but nobody performs yet: the sends of a batch of callbacks are gathered */
+    bool deferred;  /* `running`, but nobody performs yet: what a batch of callbacks begins is gathered */
     bool drained;   /* the last attempt showed that there is nothing to do before the next report */
 };
 

@@ -18,7 +18,7 @@
 void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation);
 
 /*
- * Performs the sends of the channel that are put off until the end of a batch of callbacks, if there are such. The lock
+ * Performs what of the channel is put off until the end of a batch of callbacks, if there are such. The lock
  * is held, and held again afterwards; true if it was released meanwhile: then the channel may be closed, and the caller
  * has a reference to its slot, for apm__channel_release once it has let go of the lock.
  */

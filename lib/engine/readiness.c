@@ -267,7 +267,7 @@ void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__oper
     struct apm__direction *direction = apm__direction_of(channel, operation);
     admit_locked(channel, operation);
     if (direction->deferred) {
-        apm__gather_join_and_unlock(channel, operation);
+        apm__gather_join_and_unlock(channel, direction, operation);
         return;
     }
     if (direction->head != operation || direction->running || !shall_perform_locked(channel, direction)) {
@@ -281,7 +281,7 @@ void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__oper
     }
     direction->running = true;
     channel->users++;
-    if (direction == &channel->out && apm__gather_put_off_locked(channel, operation))
+    if (apm__gather_put_off_locked(channel, direction, operation))
         apm__channel_unlock(channel);
     else
         apm__readiness_perform_and_unlock(channel, direction);
