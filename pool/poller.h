@@ -35,7 +35,7 @@ struct apm__poller {
     void (*destroy)(struct apm__poller *poller);
 };
 
-/* Makes the poller of a pool that starts. The pool's one call upwards: lib/engine supplies it. */
+/* Makes the poller of a pool that starts. One of the pool's two calls upwards: lib/engine supplies it. */
 apm_error apm__poller_create(struct apm__poller **poller);
 
 #endif

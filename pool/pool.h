@@ -141,6 +141,15 @@ void apm__pool_end_blocking(void);
  */
 bool apm__pool_is_deadlocked(void);
 
+/* Has it said who waits for what; the calling worker is still in the wait that ends, under no lock. */
+void apm__pool_report_deadlock(void);
+
+/*
+ * Says it of a pool one of whose workers is the calling thread: one of the pool's two calls upwards, because what
+ * things are called is known there. lib/net supplies it.
+ */
+void apm__deadlock_report(struct apm__pool *pool, uint32_t worker);
+
 /* -- Inside the pool ----------------------------------------------------------------------------------------------- */
 
 enum {
@@ -313,6 +322,12 @@ bool apm__pool_wake_locked(struct apm__pool *pool, int limit, struct apm__parker
 
 /* The same for work that a caller without the lock knows of: takes the lock, and unparks. */
 void apm__pool_wake(struct apm__pool *pool);
+
+/*
+ * Starts a thread, which looks for work; false if there can be none. It is done under the lock, so that a stop never
+ * meets half a thread; it is rare.
+ */
+bool apm__pool_create_worker_locked(struct apm__pool *pool);
 
 /* Publishes `wakeable` and `running`, after a change of what they are made of. */
 void apm__pool_publish_locked(struct apm__pool *pool);

@@ -66,11 +66,7 @@ void apm__pool_unclaim_end(struct apm__pool *pool)
 
 struct apm__pool *apm__pool_next(struct apm__pool *pool)
 {
-    struct apm__slot *slot;
-    for (uint32_t i = pool->slot ? pool->slot->index + 1 : 0; (slot = apm__slot_at(&apm__pools, i)); i++) {
-        struct apm__slot *held;
-        if (apm__slot_acquire(&apm__pools, apm__slot_handle(&apm__pools, slot), 0, &held) == APM_ERROR_SUCCESS)
-            return ((struct holder *)slot)->pool;
-    }
-    return NULL;
+    uint32_t place = pool->slot ? pool->slot->index + 1 : 0;
+    struct apm__slot *slot = apm__slot_next(&apm__pools, &place);
+    return slot ? ((struct holder *)slot)->pool : NULL;
 }

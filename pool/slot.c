@@ -73,6 +73,16 @@ apm_error apm__slot_acquire(struct apm__slot_table *table, uint64_t bits, uint32
     return APM_ERROR_SUCCESS;
 }
 
+struct apm__slot *apm__slot_next(struct apm__slot_table *table, uint32_t *place)
+{
+    struct apm__slot *slot;
+    struct apm__slot *held;
+    while ((slot = apm__slot_at(table, (*place)++)))
+        if (apm__slot_acquire(table, apm__slot_handle(table, slot), 0, &held) == APM_ERROR_SUCCESS)
+            return held;
+    return NULL;
+}
+
 struct apm__slot *apm__slot_containing(struct apm__slot_table *table, uintptr_t address)
 {
     struct apm__slot *first;

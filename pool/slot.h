@@ -175,6 +175,13 @@ apm_error apm__slot_check(struct apm__slot_table *table, uint64_t bits);
 apm_error apm__slot_acquire(struct apm__slot_table *table, uint64_t bits, uint32_t refused, struct apm__slot **slot);
 
 /*
+ * The table's next object from place *place on, 0 at first, with a reference for the caller; NULL at the end, and in a
+ * forked child. A walk meets every object that is there from its beginning to its end; one that comes or goes meanwhile
+ * is met or not.
+ */
+struct apm__slot *apm__slot_next(struct apm__slot_table *table, uint32_t *place);
+
+/*
  * Sets the flag `mark` if the handle names the slot's present object and the flag is not set yet; errors as
  * apm__slot_acquire with the flag refused. `fits` is asked of the object before; if it says no, that is ARGUMENT.
  * What it reads has to be atomic, for the object may change under its eyes; but then the mark is not set.

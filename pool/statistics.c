@@ -101,7 +101,8 @@ static struct apm__worker_view view_locked(struct apm__worker *worker)
     return view;
 }
 
-size_t apm__pool_view_workers(struct apm__pool *pool, uint32_t below, struct apm__worker_view *views, size_t capacity)
+size_t apm__pool_view_workers(struct apm__pool *pool, uint32_t below, struct apm__worker_view *views, size_t capacity,
+                              size_t *threads)
 {
     size_t count = 0;
     apm__os_mutex_lock(&pool->lock);
@@ -109,6 +110,7 @@ size_t apm__pool_view_workers(struct apm__pool *pool, uint32_t below, struct apm
          worker = worker->next_worker)
         if (worker->number < below && apm__atomic_load(&worker->state, APM__RELAXED) != APM__WORKER_GONE)
             views[count++] = view_locked(worker);
+    *threads = (size_t)pool->threads;
     apm__os_mutex_unlock(&pool->lock);
     return count;
 }

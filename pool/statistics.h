@@ -27,8 +27,9 @@ struct apm__worker_view {
 
 /*
  * Views of up to `capacity` workers that have threads, of those with numbers below `below` (UINT32_MAX: all), the
- * highest number first; how many there are. Any thread.
+ * highest number first; how many there are. *threads is how many workers have threads altogether. Any thread.
  */
-size_t apm__pool_view_workers(struct apm__pool *pool, uint32_t below, struct apm__worker_view *views, size_t capacity);
+size_t apm__pool_view_workers(struct apm__pool *pool, uint32_t below, struct apm__worker_view *views, size_t capacity,
+                              size_t *threads);
 
 #endif

@@ -65,6 +65,7 @@ static void prepare(struct apm__slot *slot)
 {
     struct timer *timer = (struct timer *)slot;
     apm__os_mutex_initialise(&timer->lock);
+    apm__os_mutex_set_rank(&timer->lock, APM__RANK_OBJECT);
     timer->work.run = run;
     timer->deadline.expire = expire;
 }
@@ -361,15 +362,11 @@ bool apm__timer_end_all(struct apm__pool *pool, bool report)
 {
     bool gone = true;
     struct apm__slot *slot;
-    for (uint32_t i = 0; (slot = apm__slot_at(&timers, i)); i++) {
+    for (uint32_t place = 0; (slot = apm__slot_next(&timers, &place));) {
         struct timer *timer = (struct timer *)slot;
-        struct apm__slot *held;
-        uint64_t bits = apm__slot_handle(&timers, slot);
-        if (apm__slot_acquire(&timers, bits, 0, &held) != APM_ERROR_SUCCESS)
-            continue;
         bool ours = timer->pool == pool;
         if (ours && close_timer(timer, NULL) == APM_ERROR_SUCCESS && report)
-            apm__os_log("apm: cleanup: timer %016llx was not closed", (unsigned long long)bits);
+            apm__os_log("apm: cleanup: timer %016llx was not closed", (unsigned long long)apm__slot_bits(slot));
         if (!release(timer) && ours)
             gone = false;
     }
@@ -378,28 +375,22 @@ bool apm__timer_end_all(struct apm__pool *pool, bool report)
 
 bool apm__timer_view_next(uint32_t *place, struct apm__timer_view *view)
 {
-    struct apm__slot *slot;
-    while ((slot = apm__slot_at(&timers, (*place)++))) {
-        struct timer *timer = (struct timer *)slot;
-        struct apm__slot *held;
-        uint64_t bits = apm__slot_handle(&timers, slot);
-        if (apm__slot_acquire(&timers, bits, 0, &held) != APM_ERROR_SUCCESS)
-            continue;
-        apm__os_mutex_lock(&timer->lock);
-        *view = (struct apm__timer_view){
-            .bits = bits,
-            .callback = timer->callback,
-            .state = timer->callback_state,
-            .due_ns = timer->due_ns,
-            .period_ms = timer->period_ms,
-            .running = timer->running,
-            .armed = timer->state == ARMED,
-            .due = timer->state == DUE,
-            .closed = timer->closed,
-        };
-        apm__os_mutex_unlock(&timer->lock);
-        release(timer);
-        return true;
-    }
-    return false;
+    struct timer *timer = (struct timer *)apm__slot_next(&timers, place);
+    if (!timer)
+        return false;
+    apm__os_mutex_lock(&timer->lock);
+    *view = (struct apm__timer_view){
+        .bits = apm__slot_bits(&timer->slot),
+        .callback = timer->callback,
+        .state = timer->callback_state,
+        .due_ns = timer->due_ns,
+        .period_ms = timer->period_ms,
+        .running = timer->running,
+        .armed = timer->state == ARMED,
+        .due = timer->state == DUE,
+        .closed = timer->closed,
+    };
+    apm__os_mutex_unlock(&timer->lock);
+    release(timer);
+    return true;
 }

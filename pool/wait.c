@@ -205,8 +205,8 @@ static void await(struct apm__waiter *waiter, int64_t timeout_ns)
         while (!is_claimed(waiter)) {
             if (!park_until(waiter->parker, end_ns))
                 apm__wait_claim(waiter, APM__WAIT_GAVE_UP);
-            else if (apm__pool_is_deadlocked())
-                apm__wait_claim(waiter, APM__WAIT_DEADLOCKED);
+            else if (apm__pool_is_deadlocked() && apm__wait_claim(waiter, APM__WAIT_DEADLOCKED))
+                apm__pool_report_deadlock();
         }
         apm__pool_end_wait();
         apm__pool_note_wait(0, 0);

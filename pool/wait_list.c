@@ -7,12 +7,12 @@
 
 enum { LOCK_COUNT = 64 };
 
-#define FOUR_LOCKS \
-    APM__OS_MUTEX_INITIALIZER, APM__OS_MUTEX_INITIALIZER, APM__OS_MUTEX_INITIALIZER, APM__OS_MUTEX_INITIALIZER
+#define LOCK APM__OS_MUTEX_OF_RANK(APM__RANK_WAIT)
+#define FOUR_LOCKS LOCK, LOCK, LOCK, LOCK
 #define SIXTEEN_LOCKS FOUR_LOCKS, FOUR_LOCKS, FOUR_LOCKS, FOUR_LOCKS
 
 static apm__os_mutex wait_locks[LOCK_COUNT] = {SIXTEEN_LOCKS, SIXTEEN_LOCKS, SIXTEEN_LOCKS, SIXTEEN_LOCKS};
-static apm__os_mutex gate = APM__OS_MUTEX_INITIALIZER;
+static apm__os_mutex gate = APM__OS_MUTEX_OF_RANK(APM__RANK_GATE);
 
 static const struct apm__wait_kind *const kinds[APM__KIND_LIMIT] = {
     [APM__KIND_SOCKET] = &apm__wait_result, /* for the end of its callbacks */

@@ -66,6 +66,7 @@ __attribute__((always_inline)) static inline void run_call(struct apm__worker *w
     apm__note(&worker->running.first, call.first);
     apm__note(&worker->running.second, call.second);
     APM__PROBE2(item_start, call.first, call.second);
+    APM__ASSERT(apm__lock_order_is_clear());
     ((apm__function *)(uintptr_t)call.first)((void *)(uintptr_t)call.second);
     APM__PROBE2(item_end, call.first, call.second);
     apm__note(&worker->running.first, 0);

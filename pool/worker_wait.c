@@ -106,6 +106,13 @@ bool apm__pool_is_deadlocked(void)
     return worker && apm__atomic_load(&worker->deadlocked, APM__RELAXED);
 }
 
+void apm__pool_report_deadlock(void)
+{
+    struct apm__worker *worker = apm__worker_current();
+    if (worker)
+        apm__deadlock_report(worker->pool, worker->number);
+}
+
 void apm__pool_begin_blocking(void)
 {
     struct apm__worker *worker = apm__worker_current();

@@ -4,44 +4,8 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "support_diagnostics.h"
-
-/* -- Standard error as text -------------------------------------------------------------------------------------- */
-
-struct redirection {
-    int saved;
-    int reader;
-};
-
-static struct redirection redirect_standard_error(void)
-{
-    struct redirection redirection;
-    int ends[2];
-
-    CHECK_EQ(pipe(ends), 0);
-    redirection.saved = dup(STDERR_FILENO);
-    CHECK(redirection.saved >= 0);
-    CHECK_EQ(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
-    raw_close(ends[1]);
-    redirection.reader = ends[0];
-    return redirection;
-}
-
-static void read_and_restore(struct redirection *redirection, char *text, size_t size)
-{
-    size_t used = 0;
-    ssize_t count;
-
-    CHECK_EQ(dup2(redirection->saved, STDERR_FILENO), STDERR_FILENO);
-    raw_close(redirection->saved);
-    while (used + 1 < size && (count = read(redirection->reader, text + used, size - 1 - used)) > 0) {
-        used += (size_t)count;
-    }
-    text[used] = '\0';
-    raw_close(redirection->reader);
-}
 
 TEST(without_a_function_the_lines_go_to_standard_error)
 {

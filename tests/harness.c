@@ -114,7 +114,8 @@ harness_flavour harness_get_flavour(void)
 
 size_t harness_scaled(size_t amount)
 {
-    size_t scaled = amount * (size_t)number_from_environment("APM_TEST_SCALE", 100) / 100;
+    uint64_t percent = number_from_environment("APM_TEST_SCALE", 100) * number_from_environment("APM_TEST_SHARE", 100);
+    size_t scaled = amount * (size_t)percent / 10000;
 
     return scaled == 0 ? 1 : scaled;
 }

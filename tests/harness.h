@@ -13,6 +13,7 @@
  * Environment
  *   APM_TEST_SEED      seed of random tests; each prints the one it used
  *   APM_TEST_SCALE     percent of the usual work of race and load tests, 100 if not set
+ *   APM_TEST_SHARE     percent of that again, 100 if not set: for a program that meson runs a second time
  *   APM_TEST_TIMEOUT   seconds that a test has, 60 if not set; a test with another time-out is scaled alike
  *   APM_TEST_FLAVOUR   callback, wait or poll: how a contract test learns of completions; set by the harness
  *   APM_ENGINE         epoll or poll: the library's engine; set by the harness for contract tests

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const apm_thread_pool default_pool = APM_NULL_HANDLE;
 
@@ -212,4 +213,34 @@ void await_nothing(struct listing *listing)
             harness_fail(__FILE__, __LINE__, "this is still listed");
         }
     }
+}
+
+/* -- Standard error as text -------------------------------------------------------------------------------------- */
+
+struct redirection redirect_standard_error(void)
+{
+    struct redirection redirection;
+    int ends[2];
+
+    CHECK_EQ(pipe(ends), 0);
+    redirection.saved = dup(STDERR_FILENO);
+    CHECK(redirection.saved >= 0);
+    CHECK_EQ(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    raw_close(ends[1]);
+    redirection.reader = ends[0];
+    return redirection;
+}
+
+void read_and_restore(struct redirection *redirection, char *text, size_t size)
+{
+    size_t used = 0;
+    ssize_t count;
+
+    CHECK_EQ(dup2(redirection->saved, STDERR_FILENO), STDERR_FILENO);
+    raw_close(redirection->saved);
+    while (used + 1 < size && (count = read(redirection->reader, text + used, size - 1 - used)) > 0) {
+        used += (size_t)count;
+    }
+    text[used] = '\0';
+    raw_close(redirection->reader);
 }

@@ -88,4 +88,17 @@ void await_text(struct listing *listing, const char *text);
 /* Lists until there is nothing. */
 void await_nothing(struct listing *listing);
 
+/* -- Standard error as text -------------------------------------------------------------------------------------- */
+
+struct redirection {
+    int saved;
+    int reader;
+};
+
+/* What is written to standard error from now on is kept, as far as a pipe has room for it. */
+struct redirection redirect_standard_error(void);
+
+/* Gives what has been written, and has standard error go where it went before. */
+void read_and_restore(struct redirection *redirection, char *text, size_t size);
+
 #endif

@@ -101,7 +101,9 @@ typedef void apm_diagnostics_write_callback(const char *line, void *state);
  *   result, its age, what it waits for, and its callback;
  * - the system's resolver, while it is at work;
  * - each timer and registered wait that has not been closed: when it is due, what it waits for, and its callback;
- * - each event, semaphore, mutex, countdown event or barrier that threads wait for.
+ * - each event, semaphore, mutex, countdown event or barrier that threads wait for;
+ * - what was said of the last wait that has ended with APM_ERROR_DEADLOCK, until the library is cleaned up: when it
+ *   was, and for each worker of the pool, up to 32, what it ran and waited for then.
  *
  * `write` is called once for each line, in the calling thread, and under no lock: it may call any function of the
  * library, and what it changes may be listed or not. If it is NULL the lines go to standard error. The text is meant

@@ -10,6 +10,7 @@
 static void prepare(struct apm__slot *slot)
 {
     apm__os_mutex_initialise(&((struct apm__channel *)slot)->lock);
+    apm__os_mutex_set_rank(&((struct apm__channel *)slot)->lock, APM__RANK_OBJECT);
 }
 
 struct apm__slot_table apm__channels = APM__SLOT_TABLE(APM__KIND_SOCKET, struct apm__channel, prepare);

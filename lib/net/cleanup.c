@@ -6,6 +6,7 @@
  */
 #include "apm/apm.h"
 #include "channel.h"
+#include "deadlock.h"
 #include "diagnostics.h"
 #include "engine.h"
 #include "inventory.h"
@@ -19,7 +20,7 @@
 
 static const uint64_t list_after_ns = 1000000000; /* of waiting, where the environment asks for a listing */
 
-static apm__os_mutex lock = APM__OS_MUTEX_INITIALIZER;
+static apm__os_mutex lock = APM__OS_MUTEX_OF_RANK(APM__RANK_CLEANUP);
 
 /* -- Sockets -- */
 
@@ -133,16 +134,13 @@ static uint64_t references_at_rest(const struct apm__slot *slot, uint64_t contro
 static bool close_waitables(struct apm__slot_table *table, const char *name)
 {
     bool all = true;
-    uint64_t bits;
-    for (uint32_t place = 0; (bits = apm__inventory_next_handle(table, &place));) {
-        struct apm__slot *held;
-        if (apm__slot_acquire(table, bits, 0, &held) != APM_ERROR_SUCCESS)
-            continue;
+    struct apm__slot *held;
+    for (uint32_t place = 0; (held = apm__slot_next(table, &place));) {
         uint64_t control = apm__atomic_load(&held->control, APM__ACQUIRE);
         if ((control & APM__SLOT_REFERENCES) > references_at_rest(held, control)) {
             all = false;
         } else if (!(apm__atomic_or(&held->control, APM__SLOT_CLOSED, APM__ACQ_REL) & APM__SLOT_CLOSED)) {
-            apm__os_log("apm: cleanup: %s %016llx was not closed", name, (unsigned long long)bits);
+            apm__os_log("apm: cleanup: %s %016llx was not closed", name, (unsigned long long)apm__slot_bits(held));
             apm__waitable_release(held);
         }
         apm__waitable_release(held);
@@ -292,8 +290,10 @@ apm_error apm_cleanup(int timeout_ms)
     apm__os_mutex_lock(&lock);
     if (!destroy_pools(end_ns) || !end_default_pool(end_ns))
         goto unlock;
-    if (close_all_waitables())
+    if (close_all_waitables()) {
+        apm__deadlock_forget();
         error = APM_ERROR_SUCCESS;
+    }
 unlock:
     if (error == APM_ERROR_TIMED_OUT)
         list_pending_if_wanted();

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "deadlock.h"
 #include "diagnostics.h"
 #include "inventory.h"
 #include "pools.h"
@@ -96,70 +97,20 @@ static void put(const struct output *output, const struct apm__line *line)
         apm__os_log("apm: pending: %s", line->text);
 }
 
-/* What the worker runs: an operation's callback, or a call or item of the program's. */
-static void add_call(struct apm__line *line, struct apm__entry call)
-{
-    bool is_work = call.first == (uintptr_t)apm__work_run;
-    struct apm__operation *operation = is_work ? apm__inventory_find_operation(call.second) : NULL;
-    if (operation) {
-        apm__line_add(line, "callback 0x%llx of ", (unsigned long long)(uintptr_t)operation->callback);
-        apm__line_add_operation(line, operation);
-        apm__operation_release(operation);
-    } else if (is_work) {
-        apm__line_add(line, "work item at 0x%llx", (unsigned long long)call.second);
-    } else {
-        apm__line_add(line, "work item 0x%llx with state 0x%llx", (unsigned long long)call.first,
-                      (unsigned long long)call.second);
-    }
-}
-
-/* What a worker waits for, if it is a wait for objects. */
-static void add_wait(struct apm__line *line, const struct apm__worker_view *view)
-{
-    if (view->blocked || view->waits_for_count == 0 || view->waits_for == 0)
-        return;
-    apm__line_add(line, " for ");
-    if (view->waits_for_count > 1)
-        apm__line_add(line, "%u objects, the first of them ", view->waits_for_count);
-    apm__line_add_object(line, view->waits_for);
-}
-
-static void add_worker(struct apm__line *line, const struct apm__pool *pool, const struct apm__worker_view *view,
-                       uint64_t now_ns)
-{
-    static const char *const findings[] = {
-        [APM__FINDING_NONE] = "",
-        [APM__FINDING_COMPUTES] = ", computing",
-        [APM__FINDING_BLOCKED] = ", blocked",
-    };
-    apm__line_add(line, "worker %u", view->number);
-    if (pool->slot)
-        apm__line_add(line, " of pool %016llx", (unsigned long long)apm__slot_bits(pool->slot));
-    apm__line_add(line, ": ");
-    add_call(line, view->call);
-    apm__line_add(line, ", running for %llu ms", view->call_ns ? apm__age_ms(now_ns, view->call_ns) : 0);
-    if (view->state != APM__WORKER_WAITING) {
-        apm__line_add(line, "%s", findings[view->finding]);
-        return;
-    }
-    apm__line_add(line, ", %s for %llu ms", view->blocked ? "blocking elsewhere" : "waiting in the library",
-                  apm__age_ms(now_ns, view->wait_ns));
-    add_wait(line, view);
-}
-
 static void list_pool(const struct output *output, struct apm__pool *pool)
 {
     enum { AT_ONCE = 32 };
     struct apm__worker_view views[AT_ONCE];
     struct apm__line line;
     size_t count;
-    for (uint32_t below = UINT32_MAX; (count = apm__pool_view_workers(pool, below, views, AT_ONCE)) > 0;) {
+    size_t all;
+    for (uint32_t below = UINT32_MAX; (count = apm__pool_view_workers(pool, below, views, AT_ONCE, &all)) > 0;) {
         uint64_t now_ns = apm__os_monotonic_ns();
         for (size_t i = 0; i < count; i++) {
             if (views[i].call.first == 0)
                 continue;
             apm__line_begin(&line);
-            add_worker(&line, pool, &views[i], now_ns);
+            apm__line_add_worker(&line, pool, &views[i], now_ns);
             put(output, &line);
         }
         below = views[count - 1].number;
@@ -344,6 +295,13 @@ static void list_registered_waits(const struct output *output)
     }
 }
 
+static void list_deadlock(const struct output *output)
+{
+    struct apm__line line;
+    for (struct apm__deadlock_place place = {0}; apm__deadlock_next_line(&place, &line);)
+        put(output, &line);
+}
+
 static void list_all(const struct output *output)
 {
     struct apm__pool *next;
@@ -358,6 +316,7 @@ static void list_all(const struct output *output)
     list_registered_waits(output);
     for (size_t i = 0; i < APM__WAITABLE_KINDS; i++)
         list_waitables(output, &apm__waitable_kinds[i]);
+    list_deadlock(output);
 }
 
 apm_error apm_diagnostics_write_pending(apm_diagnostics_write_callback *write, void *state)

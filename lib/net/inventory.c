@@ -47,12 +47,7 @@ uint64_t apm__inventory_next_handle(struct apm__slot_table *table, uint32_t *pla
 
 struct apm__operation *apm__inventory_next_operation(uint32_t *place)
 {
-    uint64_t bits;
-    struct apm__slot *slot;
-    while ((bits = apm__inventory_next_handle(&apm__operations, place)))
-        if (apm__slot_acquire(&apm__operations, bits, 0, &slot) == APM_ERROR_SUCCESS)
-            return (struct apm__operation *)slot;
-    return NULL;
+    return (struct apm__operation *)apm__slot_next(&apm__operations, place);
 }
 
 struct apm__channel *apm__inventory_next_socket(uint32_t *place)
@@ -151,4 +146,57 @@ void apm__line_add_endpoints_locked(struct apm__line *line, struct apm__channel 
     if (apm__os_socket_remote_endpoint(channel->descriptor, &endpoint) == APM_ERROR_SUCCESS)
         add_endpoint(line, " -> ", endpoint);
     apm__os_set_native_error(native_error);
+}
+
+/* -- Workers -- */
+
+/* What the worker runs: an operation's callback, or a call or item of the program's. */
+static void add_call(struct apm__line *line, struct apm__entry call)
+{
+    bool is_work = call.first == (uintptr_t)apm__work_run;
+    struct apm__operation *operation = is_work ? apm__inventory_find_operation(call.second) : NULL;
+    if (operation) {
+        apm__line_add(line, "callback 0x%llx of ", (unsigned long long)(uintptr_t)operation->callback);
+        apm__line_add_operation(line, operation);
+        apm__operation_release(operation);
+    } else if (is_work) {
+        apm__line_add(line, "work item at 0x%llx", (unsigned long long)call.second);
+    } else {
+        apm__line_add(line, "work item 0x%llx with state 0x%llx", (unsigned long long)call.first,
+                      (unsigned long long)call.second);
+    }
+}
+
+/* What a worker waits for, if it is a wait for objects. */
+static void add_wait(struct apm__line *line, const struct apm__worker_view *view)
+{
+    if (view->blocked || view->waits_for_count == 0 || view->waits_for == 0)
+        return;
+    apm__line_add(line, " for ");
+    if (view->waits_for_count > 1)
+        apm__line_add(line, "%u objects, the first of them ", view->waits_for_count);
+    apm__line_add_object(line, view->waits_for);
+}
+
+void apm__line_add_worker(struct apm__line *line, const struct apm__pool *pool, const struct apm__worker_view *view,
+                          uint64_t now_ns)
+{
+    static const char *const findings[] = {
+        [APM__FINDING_NONE] = "",
+        [APM__FINDING_COMPUTES] = ", computing",
+        [APM__FINDING_BLOCKED] = ", blocked",
+    };
+    apm__line_add(line, "worker %u", view->number);
+    if (pool->slot)
+        apm__line_add(line, " of pool %016llx", (unsigned long long)apm__slot_bits(pool->slot));
+    apm__line_add(line, ": ");
+    add_call(line, view->call);
+    apm__line_add(line, ", running for %llu ms", view->call_ns ? apm__age_ms(now_ns, view->call_ns) : 0);
+    if (view->state != APM__WORKER_WAITING) {
+        apm__line_add(line, "%s", findings[view->finding]);
+        return;
+    }
+    apm__line_add(line, ", %s for %llu ms", view->blocked ? "blocking elsewhere" : "waiting in the library",
+                  apm__age_ms(now_ns, view->wait_ns));
+    add_wait(line, view);
 }

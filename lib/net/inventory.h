@@ -14,6 +14,7 @@
 #include "channel.h"
 #include "operation.h"
 #include "slot.h"
+#include "statistics.h"
 
 /* The next operation, with a reference for the caller; NULL at the end. */
 struct apm__operation *apm__inventory_next_operation(uint32_t *place);
@@ -59,6 +60,10 @@ void apm__line_add_object(struct apm__line *line, uint64_t bits);
 
 /* Such as `127.0.0.1:7000 -> 127.0.0.1:40312`, as far as the socket has endpoints. The channel is locked. */
 void apm__line_add_endpoints_locked(struct apm__line *line, struct apm__channel *channel);
+
+/* What a worker runs and since when; and, if it waits, for what, and since when. */
+void apm__line_add_worker(struct apm__line *line, const struct apm__pool *pool, const struct apm__worker_view *view,
+                          uint64_t now_ns);
 
 /* How long ago a time of the monotonic clock was, which may be a coarse one. */
 static inline unsigned long long apm__age_ms(uint64_t now_ns, uint64_t then_ns)

@@ -16,6 +16,7 @@
 #include "apm/error.h"
 #include "apm/ip_address.h"
 #include "atomic.h"
+#include "lock_order.h"
 
 /* A variable of which each thread has its own, zero at first. A simulation of threads defines this as it needs it. */
 #ifndef APM__THREAD_LOCAL
@@ -59,14 +60,38 @@ void apm__os_free(void *memory);
  */
 typedef struct apm__os_mutex {
     _Atomic uint32_t state; /* 0: free; 1: taken; 2: taken, and threads may sleep on the word */
+#ifdef APM__LOCK_ORDER
+    enum apm__lock_rank rank; /* immutable once it is used */
+#endif
 } apm__os_mutex;
 
+/* A leaf, and one of another rank. */
 #define APM__OS_MUTEX_INITIALIZER \
     {                             \
         0                         \
     }
+#ifdef APM__LOCK_ORDER
+#define APM__OS_MUTEX_OF_RANK(lock_rank) \
+    {                                    \
+        .rank = (lock_rank)              \
+    }
+#else
+#define APM__OS_MUTEX_OF_RANK(lock_rank) APM__OS_MUTEX_INITIALIZER
+#endif
 
+/* Makes it a leaf. */
 void apm__os_mutex_initialise(apm__os_mutex *mutex);
+
+/* Gives it another rank, before it is used. */
+static inline void apm__os_mutex_set_rank(apm__os_mutex *mutex, enum apm__lock_rank rank)
+{
+#ifdef APM__LOCK_ORDER
+    mutex->rank = rank;
+#else
+    (void)mutex;
+    (void)rank;
+#endif
+}
 
 /* The slow halves: they wait on the word, and wake by it. */
 void apm__os_mutex_lock_contended(apm__os_mutex *mutex);
@@ -74,6 +99,9 @@ void apm__os_mutex_wake(apm__os_mutex *mutex);
 
 static inline void apm__os_mutex_lock(apm__os_mutex *mutex)
 {
+#ifdef APM__LOCK_ORDER
+    apm__lock_order_enter(mutex->rank);
+#endif
     uint32_t free = 0;
     /* Acquire pairs with the release in unlock. */
     if (!apm__atomic_replace_strongly(&mutex->state, &free, 1, APM__ACQUIRE))
@@ -82,6 +110,9 @@ static inline void apm__os_mutex_lock(apm__os_mutex *mutex)
 
 static inline void apm__os_mutex_unlock(apm__os_mutex *mutex)
 {
+#ifdef APM__LOCK_ORDER
+    apm__lock_order_leave(mutex->rank);
+#endif
     if (apm__atomic_exchange(&mutex->state, 0, APM__RELEASE) == 2)
         apm__os_mutex_wake(mutex);
 }

@@ -122,6 +122,7 @@ void apm__os_free(void *memory)
 void apm__os_mutex_initialise(apm__os_mutex *mutex)
 {
     apm__atomic_store(&mutex->state, 0, APM__RELAXED);
+    apm__os_mutex_set_rank(mutex, APM__RANK_LEAF);
 }
 
 void apm__os_mutex_lock_contended(apm__os_mutex *mutex)

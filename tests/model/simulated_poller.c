@@ -1,9 +1,11 @@
 /*
  * The simulated poller: one word, whose lowest bit says that it has been woken, and the others which events are there.
+ * Also the other function that the layers above supply to the pool.
  */
 #include "simulated_poller.h"
 
 #include "os.h"
+#include "pool.h"
 
 enum { WOKEN = 1 };
 
@@ -65,6 +67,12 @@ apm_error apm__poller_create(struct apm__poller **poller)
 {
     *poller = &the_poller;
     return APM_ERROR_SUCCESS;
+}
+
+void apm__deadlock_report(struct apm__pool *pool, uint32_t worker)
+{
+    (void)pool;
+    (void)worker;
 }
 
 void model_poller_post(uint32_t event)

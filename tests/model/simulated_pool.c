@@ -105,6 +105,10 @@ bool apm__pool_is_deadlocked(void)
     return false;
 }
 
+void apm__pool_report_deadlock(void)
+{
+}
+
 void apm__pool_begin_wait(bool breakable)
 {
     (void)breakable;

@@ -1,7 +1,7 @@
 /*
- * A pool without workers, in the place of pool.c, for models of what submits to it: each work that is submitted runs on
- * a simulated thread of its own, so at any time from then on, and beside any other. What the real pool does between the
- * two is what model_pool explores.
+ * A pool without workers, in the place of pool.c and schedule.c, for models of what submits to it: each work that is
+ * submitted runs on a simulated thread of its own, so at any time from then on, and beside any other. What the real
+ * pool does between the two is what model_pool explores.
  *
  * The heap of deadlines is the real one. Nobody sleeps until the earliest of them: a thread of the model lets time pass
  * and expires what is due.
