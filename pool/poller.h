@@ -25,6 +25,12 @@ struct apm__poller {
     /* Handles an event: completes what it completes, and runs no callback. Any worker; never blocks. */
     void (*dispatch)(struct apm__poller *poller, uint64_t event);
 
+    /*
+     * Does what the calling worker has put off until the end of its batch of callbacks: called before it waits, or says
+     * that it blocks, under no lock. NULL: nothing is ever put off.
+     */
+    void (*catch_up)(struct apm__poller *poller);
+
     /* Ends the poller, when nothing is registered with it any more. */
     void (*destroy)(struct apm__poller *poller);
 };

@@ -83,6 +83,12 @@ void apm__pool_stop(struct apm__pool *pool);
 void apm__pool_submit(struct apm__pool *pool, struct apm__work *work);
 
 /*
+ * Has the function called behind what the calling worker has to run already; by whoever takes it, where the worker is
+ * stuck. False if the caller is no worker of the pool, or there is no room.
+ */
+bool apm__pool_call_behind(struct apm__pool *pool, apm__function *function, void *argument);
+
+/*
  * The same for work of the program's: starts the pool, and may refuse. `prefer_local`: if the calling thread is a
  * worker of the pool, it runs the work next, unless another one is free sooner. INVALID_OPERATION, OUT_OF_MEMORY, and
  * what apm__poller_create says.

@@ -228,6 +228,12 @@ void apm__pool_submit(struct apm__pool *pool, struct apm__work *work)
     apm__pool_wake_for_queue(pool);
 }
 
+bool apm__pool_call_behind(struct apm__pool *pool, apm__function *function, void *argument)
+{
+    struct apm__worker *worker = own_worker(pool);
+    return worker && apm__ring_push(&worker->work, apm__call_entry(function, argument));
+}
+
 /* Puts it among the calling worker's own, if that is what it is. */
 static bool put_locally(struct apm__pool *pool, struct apm__entry entry)
 {

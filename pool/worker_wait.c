@@ -22,6 +22,8 @@ static void enter_wait(struct apm__worker *worker, bool breakable, bool blocked)
 {
     struct apm__pool *pool = worker->pool;
     struct apm__parker *unpark = NULL;
+    if (pool->poller->catch_up)
+        pool->poller->catch_up(pool->poller);
     apm__note(&worker->wait_began_ns, apm__os_monotonic_coarse_ns());
     apm__os_mutex_lock(&pool->lock);
     apm__atomic_store(&worker->state, APM__WORKER_WAITING, APM__SEQ_CST);

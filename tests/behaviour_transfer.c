@@ -125,6 +125,13 @@ TEST(files_need_an_open_and_connected_socket_io_042)
     CHECK_ERROR(apm_socket_send_file(socket, name, NULL), APM_ERROR_NOT_SUPPORTED);
     CHECK_SUCCESS(apm_socket_close(socket));
     CHECK_ERROR(apm_socket_begin_send_file(socket, name, ON_CALLBACK(&send)), APM_ERROR_OBJECT_DISPOSED);
+
+    CHECK_SUCCESS(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_UDP, &socket));
+    CHECK_ERROR(apm_socket_begin_send_file(socket, name, ON_CALLBACK(&send)), APM_ERROR_NOT_SUPPORTED);
+    CHECK_SUCCESS(apm_socket_connect(socket, loopback_endpoint(9)));
+    CHECK_ERROR(apm_socket_begin_send_file(socket, name, ON_CALLBACK(&send)), APM_ERROR_NOT_SUPPORTED);
+    CHECK_SUCCESS(apm_socket_close(socket));
     CHECK_EQ(unlink(name), 0);
 }
 

@@ -194,8 +194,8 @@ static void try_as_timer_or_registered_wait(uint64_t bits)
         CHECK(apm_timer_is_null(timer));
     }
     if (values_are_random) { /* or else it may be a result that was ended */
-        check_refused(apm_thread_pool_register_wait_for_single_object(default_pool, handle, ignore_wait, NULL, -1,
-                                                                      true, &registered),
+        check_refused(apm_thread_pool_register_wait_for_single_object(default_pool, handle, ignore_wait, NULL, -1, true,
+                                                                      &registered),
                       bits);
         CHECK(apm_registered_wait_handle_is_null(registered));
     }

@@ -1,11 +1,13 @@
 /*
- * Lists, files and accepts that receive on sockets that are serialised, have water marks, or are drained.
+ * Lists, files, accepts that receive, and datagrams, on sockets that are serialised, have water marks, or are drained;
+ * and together.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "support.h"
+#include "support_datagram.h"
+#include "support_diagnostics.h"
 
 static apm_error finish(apm_socket listener, struct operation *operation, apm_socket *accepted, size_t *transferred)
 {
@@ -409,6 +411,114 @@ CONTRACT_TEST(a_file_counts_with_all_its_bytes_and_synchronous_ones_are_let_thro
     check_pending(pair.socket, 0, 0);
     peered_socket_close(pair);
     free(block);
+}
+
+/* -- Datagrams --------------------------------------------------------------------------------------------------- */
+
+struct turn {
+    apm_socket socket;
+    struct latch entered;
+    struct latch leave;
+};
+
+static void hold_the_turn(apm_async_result result)
+{
+    struct turn *turn = apm_async_result_async_state(result);
+
+    CHECK_SUCCESS(apm_socket_end_post(turn->socket, result));
+    latch_add(&turn->entered, 1);
+    LATCH_AWAIT(&turn->leave, 1);
+}
+
+TEST(datagrams_count_and_are_refused_from_the_high_mark_on)
+{
+    static struct turn turn = {.entered = LATCH_INITIALIZER, .leave = LATCH_INITIALIZER};
+    struct operation send;
+    struct operation refused;
+    apm_endpoint local;
+
+    turn.socket = udp_bind(&local);
+    CHECK_SUCCESS(apm_socket_set_serialised(turn.socket, true));
+    CHECK_SUCCESS(apm_socket_set_send_water_marks(turn.socket, (apm_send_water_marks){.high_sends = 1}));
+    CHECK_SUCCESS(apm_socket_begin_post(turn.socket, hold_the_turn, &turn, NULL));
+    LATCH_AWAIT(&turn.entered, 1);
+    CHECK_SUCCESS(apm_socket_begin_send_to(turn.socket, "abc", 3, APM_SOCKET_FLAGS_NONE, local, ON_CALLBACK(&send)));
+    check_pending(turn.socket, 3, 1); /* sent, but its callback has not had its turn */
+    CHECK_ERROR(apm_socket_begin_send_to(turn.socket, "d", 1, APM_SOCKET_FLAGS_NONE, local, ON_CALLBACK(&refused)),
+                APM_ERROR_WOULD_BLOCK);
+    CHECK_SUCCESS(apm_socket_send_to(turn.socket, "e", 1, APM_SOCKET_FLAGS_NONE, local, NULL));
+    latch_add(&turn.leave, 1);
+    CHECK_SUCCESS(finish_send_to(turn.socket, &send, NULL));
+    check_pending(turn.socket, 0, 0);
+    expect_text(turn.socket, "abc");
+    expect_text(turn.socket, "e");
+    CHECK_SUCCESS(apm_socket_close(turn.socket));
+}
+
+CONTRACT_TEST(a_list_takes_its_turn_among_receives_of_datagrams)
+{
+    enum { RECEIVES = 5 };
+    apm_endpoint local;
+    apm_socket socket = udp_bind(&local);
+    struct operation receives[RECEIVES];
+    char bytes[RECEIVES][4] = {{0}};
+    const apm_array_segment halves[] = {{&bytes[2][0], 1}, {&bytes[2][1], 3}};
+    size_t received;
+
+    for (size_t i = 0; i < RECEIVES; i++) {
+        if (i == 2) {
+            CHECK_SUCCESS(apm_socket_begin_receive_buffers(socket, halves, 2, APM_SOCKET_FLAGS_NONE,
+                                                           ON_COMPLETION(&receives[i])));
+        } else {
+            CHECK_SUCCESS(
+                apm_socket_begin_receive(socket, bytes[i], 4, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&receives[i])));
+        }
+    }
+    for (size_t i = 0; i < RECEIVES; i++) {
+        const char text[] = {'a', (char)('0' + i), '\0'};
+
+        send_text_to(local, text);
+    }
+    for (size_t i = 0; i < RECEIVES; i++) {
+        CHECK_SUCCESS(finish_receive(socket, &receives[i], &received));
+        CHECK_EQ(received, 2);
+        CHECK_EQ(bytes[i][0], 'a');
+        CHECK_EQ(bytes[i][1], (char)('0' + i));
+    }
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+/* -- Seeing inside ----------------------------------------------------------------------------------------------- */
+
+TEST(what_is_pending_is_listed_by_its_name)
+{
+    static struct listing listing;
+    static const char *const names[] = {"accept_receive of socket ", "receive_from of socket ",
+                                        "receive_message_from of socket "};
+    apm_endpoint local;
+    apm_socket socket = udp_bind(&local);
+    struct waiting waiting;
+    struct operation receives[2];
+    apm_socket accepted;
+    char buffer[2];
+
+    waiting_start(&waiting, (apm_socket)APM_NULL_HANDLE);
+    CHECK_SUCCESS(apm_socket_begin_receive_from(socket, &buffer[0], 1, 0, ON_COMPLETION(&receives[0])));
+    CHECK_SUCCESS(apm_socket_begin_receive_message_from(socket, &buffer[1], 1, 0, ON_COMPLETION(&receives[1])));
+    list_pending(&listing);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *found;
+
+        CHECK_EQ(find_lines(&listing, names[i], &found), 1);
+        check_says(found, ", queued");
+    }
+    CHECK_SUCCESS(apm_socket_close(socket));
+    CHECK_ERROR(finish_receive_from(socket, &receives[0], NULL, NULL), APM_ERROR_OPERATION_ABORTED);
+    CHECK_ERROR(finish_receive_message_from(socket, &receives[1], NULL, NULL, NULL, NULL), APM_ERROR_OPERATION_ABORTED);
+    CHECK_SUCCESS(apm_socket_close(waiting.listener));
+    CHECK_SUCCESS(finish(waiting.listener, &waiting.accept, &accepted, NULL));
+    CHECK_SUCCESS(apm_socket_close(accepted));
+    raw_close(waiting.peer);
 }
 
 LIBRARY_TEST_MAIN()

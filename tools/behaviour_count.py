@@ -49,6 +49,8 @@ DONE = (
     "Options/state",
     "Poll/Select/timeouts",
     "Unix domain",
+    "UDP",
+    "UdpClient",
 )
 # The areas of which the tests are being written. An area moves from here up when they are there.
 PENDING = ()

@@ -47,5 +47,6 @@ APM_DECLARE_HANDLE(apm_registered_wait_handle);
 APM_DECLARE_HANDLE(apm_stream);
 APM_DECLARE_HANDLE(apm_tcp_client);
 APM_DECLARE_HANDLE(apm_tcp_listener);
+APM_DECLARE_HANDLE(apm_udp_client);
 
 #endif

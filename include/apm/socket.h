@@ -40,10 +40,20 @@
 APM_BEGIN_DECLARATIONS
 
 /* .NET's SocketType, with its numbers. */
-typedef enum apm_socket_type { APM_SOCKET_TYPE_STREAM = 1 } apm_socket_type;
+typedef enum apm_socket_type {
+    APM_SOCKET_TYPE_STREAM = 1,
+    APM_SOCKET_TYPE_DGRAM = 2,
+    APM_SOCKET_TYPE_RAW = 3
+} apm_socket_type;
 
 /* .NET's ProtocolType, with its numbers. */
-typedef enum apm_protocol_type { APM_PROTOCOL_TYPE_UNSPECIFIED = 0, APM_PROTOCOL_TYPE_TCP = 6 } apm_protocol_type;
+typedef enum apm_protocol_type {
+    APM_PROTOCOL_TYPE_UNSPECIFIED = 0,
+    APM_PROTOCOL_TYPE_ICMP = 1,
+    APM_PROTOCOL_TYPE_TCP = 6,
+    APM_PROTOCOL_TYPE_UDP = 17,
+    APM_PROTOCOL_TYPE_ICMP_V6 = 58
+} apm_protocol_type;
 
 /* .NET's SocketFlags, with its numbers; they combine by |. */
 typedef enum apm_socket_flags {

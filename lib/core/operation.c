@@ -65,6 +65,7 @@ apm_error apm__operation_create(const struct apm__operation_origin *origin, apm_
     operation->ready = false;
     operation->form = APM__FORM_PLAIN;
     operation->wish = APM_ERROR_SUCCESS;
+    operation->more_follow = false;
     operation->error = APM_ERROR_SUCCESS;
     operation->native_error = 0;
     operation->transferred = 0;
@@ -90,7 +91,9 @@ void apm__operation_discard(struct apm__operation *operation, apm_async_result *
 static void free_operation(struct apm__operation *operation)
 {
     enum apm__operation_kind kind = (enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED);
-    if (kind != APM__OPERATION_RECEIVE && kind != APM__OPERATION_SEND) { /* the only ones without anything rare */
+    if (apm__operation_is_of_datagrams(operation)) {
+        operation->datagram = (struct apm__datagram_request){0};
+    } else if (kind != APM__OPERATION_RECEIVE && kind != APM__OPERATION_SEND) { /* which have nothing rare */
         apm__os_free(operation->plan);
         operation->plan = NULL;
         apm_host_entry_free(operation->entry);

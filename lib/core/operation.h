@@ -44,7 +44,11 @@ enum apm__operation_kind {
     APM__OPERATION_ACCEPT_RECEIVE,
     APM__OPERATION_POST,
     APM__OPERATION_WAIT_SENDABLE,
-    APM__OPERATION_DRAIN
+    APM__OPERATION_DRAIN,
+    APM__OPERATION_RECEIVE_FROM, /* this one and those below have `datagram` */
+    APM__OPERATION_RECEIVE_MESSAGE_FROM,
+    APM__OPERATION_RECEIVE_DATAGRAM, /* into memory of the operation's own: UdpClient */
+    APM__OPERATION_SEND_TO
 };
 
 enum {
@@ -63,12 +67,22 @@ enum apm__operation_place {
 /* What `buffer` of an operation points to: the program's memory, or a block that is freed with the operation. */
 enum apm__operation_form {
     APM__FORM_PLAIN,    /* the program's buffer */
+    APM__FORM_OWN,      /* bytes; NULL once End has given them to the program */
     APM__FORM_SEGMENTS, /* struct apm__segment_list */
     APM__FORM_FILE,     /* struct apm__file_transfer */
     APM__FORM_ACCEPT    /* struct apm__accept_request */
 };
 
 enum { APM__CALLERS = 5 }; /* how many calls a debug build keeps of those that led to an operation */
+
+/*
+ * What the operations of datagrams need besides a buffer; it takes the place of what other kinds need, so that no slot
+ * is larger for it. Zero in a free slot.
+ */
+struct apm__datagram_request {
+    apm__os_address address; /* where a send goes to, immutable from Begin on; or the sender, part of the outcome */
+    apm__os_packet packet;   /* part of the outcome */
+};
 
 /*
  * Grouped by who may touch the fields, and within that so that what a receive or send needs lies in the first three
@@ -81,7 +95,7 @@ struct apm__operation {
     /* immutable from Begin on. `owner` and `kind` are read before the reader has made sure of the generation. */
     _Atomic uint64_t owner; /* bits of the socket, stream, client or listener, or of a delegate; 0 for none */
     _Atomic uint32_t kind;  /* enum apm__operation_kind */
-    int32_t flags;          /* of a receive or send */
+    int32_t flags;          /* of a receive or send; the outcome of RECEIVE_MESSAGE_FROM replaces them */
     void *state;
     apm_async_callback *callback;
     struct apm__pool *pool;
@@ -98,10 +112,12 @@ struct apm__operation {
     /* guarded by the lock of place_owner, a channel; it is not `place`, which may be another channel's by then */
     bool ready; /* it has completed, and its callback waits for its turn */
 
-    /* immutable once admitted */
+    /* immutable once admitted, but for `more_follow`, which is part of the outcome */
     uint8_t form;          /* enum apm__operation_form */
     bool reuse_socket : 1; /* disconnect */
+    bool dissolves : 1;    /* disconnect, of datagrams: the peer is forgotten, and nothing ends */
     bool in_turn : 1;      /* its callback waits for its turn in the strand of place_owner, a channel */
+    bool more_follow : 1;  /* receive: others completed with it, whose callbacks come after its own */
 
     /* the outcome: written by whoever owns the operation, read after SIGNALLED */
     apm_error error;
@@ -120,16 +136,19 @@ struct apm__operation {
 #endif
 
     /* rare: guarded by the lock of the place until the operation is detached, then its owner's */
-    struct apm__connect_plan *plan; /* connect */
-    void *reserved;                 /* accept: the channel that the connection gets; NULL once it has got it */
+    struct apm__operation *also; /* of channels: what is to be completed after it, linked by `next`; or NULL */
     union {
-        struct apm__invocation *invocation; /* delegates */
-        struct apm__operation *also; /* of channels: what is to be completed after it, linked by `next`; or NULL */
+        struct {
+            struct apm__connect_plan *plan;     /* connect */
+            void *reserved;                     /* accept: the connection's channel; NULL once it has got it */
+            struct apm__invocation *invocation; /* delegates */
+            uint64_t accepted;                  /* accept: bits of the new socket */
+            struct apm_host_entry *entry;       /* name look-ups: the answer, until End takes it */
+            void *request;             /* streams and TCP clients: what it is made of, one block, freed with it */
+            apm__os_socket descriptor; /* accept: the connection, between the system call and the channel */
+        };
+        struct apm__datagram_request datagram; /* those of datagrams; apm__operation_is_of_datagrams */
     };
-    uint64_t accepted;            /* accept: bits of the new socket */
-    struct apm_host_entry *entry; /* name look-ups: the answer, until End takes it */
-    void *request;                /* streams and TCP clients: what it is made of, one block, freed with it */
-    apm__os_socket descriptor;    /* accept: the connection, between the system call and the channel */
 
     /* guarded by the pool's deadline heap */
     struct apm__deadline deadline;
@@ -197,6 +216,12 @@ enum { APM__DO_NOT_WAIT = -1 };
  */
 apm_error apm__operation_end_within(apm_async_result result, enum apm__operation_kind kind, uint64_t owner,
                                     int timeout_ms, struct apm__operation **operation);
+
+/* Whether the operation's kind is one that has `datagram`, instead of what shares its place. */
+static inline bool apm__operation_is_of_datagrams(const struct apm__operation *operation)
+{
+    return apm__atomic_load(&operation->kind, APM__RELAXED) >= APM__OPERATION_RECEIVE_FROM;
+}
 
 /* The operation whose callback the calling thread runs, or NULL. */
 struct apm__operation *apm__operation_current(void);

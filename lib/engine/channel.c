@@ -45,6 +45,7 @@ struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_fam
     channel->close_waiters = 0;
     channel->unread_error = APM_ERROR_SUCCESS;
     channel->closed = false;
+    channel->wants_packets = false;
     channel->renewing = false;
     channel->bound = false;
     channel->listening = false;

@@ -35,6 +35,7 @@ struct apm__direction {
     struct apm__operation *tail;
     uint32_t edges; /* goes up with each report of readiness, so that one during an attempt is not missed */
     bool running;   /* a thread performs the head, or is about to; it will look again before it stops */
+    bool deferred;  /* `running`, but nobody performs yet: what a batch of callbacks begins is gathered */
     bool drained;   /* the last attempt showed that there is nothing to do before the next report */
 };
 
@@ -72,6 +73,7 @@ struct apm__channel {
     bool serialised : 1;    /* operations that are begun from now on have their callbacks in turn: strand.h */
     bool draining : 1;      /* a listener that is, or was, drained: see serving.h */
     bool drain_untold : 1;  /* its group is being drained: the next receive that finds nothing says so */
+    bool wants_packets : 1; /* the system has been asked for packet information */
     bool non_blocking : 1;  /* the synchronous calls do not wait; nothing else takes notice of it */
     uint32_t poller_place;  /* the poller's own */
     uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */

@@ -17,6 +17,13 @@
  */
 void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation);
 
+/*
+ * Performs what of the channel is put off until the end of a batch of callbacks, if there are such. The lock
+ * is held, and held again afterwards; true if it was released meanwhile: then the channel may be closed, and the caller
+ * has a reference to its slot, for apm__channel_release once it has let go of the lock.
+ */
+bool apm__engine_catch_up_locked(struct apm__channel *channel);
+
 /* Completes an operation of the channel with an error, without ever queueing it. Locks as above. */
 void apm__engine_refuse_and_unlock(struct apm__channel *channel, struct apm__operation *operation, apm_error error);
 

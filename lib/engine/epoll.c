@@ -99,13 +99,16 @@ apm_error apm__epoll_create(struct apm__poller **poller)
     error = apm__os_epoll_add(self->epoll, self->bell, APM__OS_READY_IN, bell_key);
     if (error != APM_ERROR_SUCCESS)
         goto destroy_bell;
-    self->watcher = (struct apm__watcher){
-        .poller = {.wait = wait, .wake = wake, .dispatch = apm__readiness_dispatch, .destroy = destroy},
-        .watch_locked = watch_locked,
-        .unwatch_locked = unwatch_locked,
-        .watch_attempt_locked = watch_attempt_locked,
-        .unwatch_attempt_locked = unwatch_attempt_locked,
-        .keeps_watching = true};
+    self->watcher = (struct apm__watcher){.poller = {.wait = wait,
+                                                     .wake = wake,
+                                                     .dispatch = apm__readiness_dispatch,
+                                                     .catch_up = apm__readiness_catch_up,
+                                                     .destroy = destroy},
+                                          .watch_locked = watch_locked,
+                                          .unwatch_locked = unwatch_locked,
+                                          .watch_attempt_locked = watch_attempt_locked,
+                                          .unwatch_attempt_locked = unwatch_attempt_locked,
+                                          .keeps_watching = true};
     *poller = &self->watcher.poller;
     return APM_ERROR_SUCCESS;
 

@@ -138,6 +138,8 @@ static void remove_locked(struct apm__direction *direction, struct apm__operatio
 /* Whether the outcome shows that the connection is broken. */
 static bool breaks_connection(const struct apm__channel *channel, apm_error error)
 {
+    if (channel->type != APM_SOCKET_TYPE_STREAM)
+        return false; /* what is only recorded does not break */
     switch (error) {
     case APM_ERROR_CONNECTION_RESET:
     case APM_ERROR_CONNECTION_ABORTED:
@@ -190,6 +192,8 @@ static void settle_disconnect_locked(struct apm__channel *channel, struct apm__o
     channel->connected = false;
     channel->has_peer = false;
     channel->listening = false;
+    if (operation->dissolves)
+        return;
     channel->send_ended = true;
     channel->receive_ended = true;
     if (!operation->reuse_socket || channel->closed)
@@ -225,10 +229,13 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
     case APM__OPERATION_CONNECT: settle_connect_locked(channel, operation, by_wish); return;
     case APM__OPERATION_DISCONNECT: settle_disconnect_locked(channel, operation); return;
     case APM__OPERATION_SEND:
+    case APM__OPERATION_SEND_TO:
         if (by_wish && error == APM_ERROR_WOULD_BLOCK && operation->transferred > 0)
             operation->error = APM_ERROR_SUCCESS; /* a send that does not wait has sent what there was room for */
         else if (error != APM_ERROR_SUCCESS && operation->transferred > 0)
             channel->cut_short = true;
+        else if (error == APM_ERROR_SUCCESS && channel->type != APM_SOCKET_TYPE_STREAM)
+            channel->bound = true; /* the system binds a socket that sends */
         break;
     case APM__OPERATION_ACCEPT_RECEIVE: apm__accept_receive_settle_locked(channel, operation, by_wish); break;
     case APM__OPERATION_SEND_FILE:
@@ -257,6 +264,21 @@ void apm__outcome_publish(struct apm__operation *operation)
     apm__strand_complete(operation->place_owner, operation);
 }
 
+/* An accept has ended: with a connection, whose channel is opened, or without. */
+static void open_accepted(struct apm__operation *operation)
+{
+    struct apm__channel *accepted = operation->reserved;
+    operation->reserved = NULL;
+    if (operation->error != APM_ERROR_SUCCESS) {
+        apm__channel_discard(accepted);
+        return;
+    }
+    apm__os_mutex_lock(&accepted->lock);
+    apm__channel_open_locked(accepted, operation->descriptor);
+    operation->accepted = accepted->key;
+    apm__serving_opened_and_unlock(accepted);
+}
+
 void apm__outcome_complete(struct apm__operation *operation)
 {
     struct apm__operation *also = operation->also;
@@ -268,16 +290,8 @@ void apm__outcome_complete(struct apm__operation *operation)
     }
     if (operation->form == APM__FORM_FILE)
         apm__transfer_close(operation);
-    struct apm__channel *accepted = operation->reserved;
-    operation->reserved = NULL;
-    if (accepted && operation->error == APM_ERROR_SUCCESS) {
-        apm__os_mutex_lock(&accepted->lock);
-        apm__channel_open_locked(accepted, operation->descriptor);
-        operation->accepted = accepted->key;
-        apm__serving_opened_and_unlock(accepted);
-    } else if (accepted) {
-        apm__channel_discard(accepted);
-    }
+    if (apm__kind_of(operation) == APM__OPERATION_ACCEPT && operation->reserved)
+        open_accepted(operation);
     apm__outcome_publish(operation);
     apm__outcome_complete_list(also);
 }

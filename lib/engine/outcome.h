@@ -19,11 +19,11 @@ static inline enum apm__operation_kind apm__kind_of(const struct apm__operation 
     return (enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED);
 }
 
-/* Whether the operation adds to the stream. */
+/* Whether the operation sends, in whatever form. */
 static inline bool apm__outcome_is_send(const struct apm__operation *operation)
 {
     enum apm__operation_kind kind = apm__kind_of(operation);
-    return kind == APM__OPERATION_SEND || kind == APM__OPERATION_SEND_FILE;
+    return kind == APM__OPERATION_SEND || kind == APM__OPERATION_SEND_FILE || kind == APM__OPERATION_SEND_TO;
 }
 
 /* Whether it ends the connection when it succeeds. */
@@ -33,11 +33,17 @@ bool apm__outcome_disconnects(const struct apm__operation *operation);
 static inline struct apm__direction *apm__direction_of(struct apm__channel *channel,
                                                        const struct apm__operation *operation)
 {
-    enum apm__operation_kind kind = apm__kind_of(operation);
-    bool in = kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_RECEIVE || kind == APM__OPERATION_ACCEPT_RECEIVE;
-    if (kind == APM__OPERATION_WAIT_SENDABLE || kind == APM__OPERATION_DRAIN)
-        return &channel->serving->waits;
-    return in ? &channel->in : &channel->out;
+    switch (apm__kind_of(operation)) {
+    case APM__OPERATION_ACCEPT:
+    case APM__OPERATION_ACCEPT_RECEIVE:
+    case APM__OPERATION_RECEIVE:
+    case APM__OPERATION_RECEIVE_FROM:
+    case APM__OPERATION_RECEIVE_MESSAGE_FROM:
+    case APM__OPERATION_RECEIVE_DATAGRAM: return &channel->in;
+    case APM__OPERATION_WAIT_SENDABLE:
+    case APM__OPERATION_DRAIN: return &channel->serving->waits;
+    default: return &channel->out;
+    }
 }
 
 /*

@@ -57,7 +57,8 @@ static apm_error perform_disconnect(struct apm__operation *operation, apm__os_so
 {
     if (operation->size > 0)
         return APM_ERROR_SUCCESS;
-    apm_error error = apm__os_socket_shutdown(descriptor, APM_SOCKET_SHUTDOWN_BOTH);
+    apm_error error = operation->dissolves ? apm__os_socket_dissolve(descriptor)
+                                           : apm__os_socket_shutdown(descriptor, APM_SOCKET_SHUTDOWN_BOTH);
     operation->size = error == APM_ERROR_SUCCESS;
     return error;
 }
@@ -72,6 +73,10 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
     case APM__OPERATION_RECEIVE: return perform_receive(operation, descriptor);
     case APM__OPERATION_SEND: return perform_send(operation, descriptor);
     case APM__OPERATION_SEND_FILE: return apm__transfer_send_file(operation, descriptor);
+    case APM__OPERATION_RECEIVE_FROM:
+    case APM__OPERATION_RECEIVE_MESSAGE_FROM:
+    case APM__OPERATION_RECEIVE_DATAGRAM:
+    case APM__OPERATION_SEND_TO: return apm__perform_datagram(operation, descriptor);
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES:
     case APM__OPERATION_INVOKE:

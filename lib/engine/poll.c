@@ -233,13 +233,16 @@ apm_error apm__poll_create(struct apm__poller **poller)
         return error;
     }
     apm__os_mutex_initialise(&self->lock);
-    self->watcher = (struct apm__watcher){
-        .poller = {.wait = wait, .wake = wake, .dispatch = apm__readiness_dispatch, .destroy = destroy},
-        .watch_locked = watch_locked,
-        .unwatch_locked = unwatch_locked,
-        .watch_attempt_locked = watch_attempt_locked,
-        .unwatch_attempt_locked = unwatch_attempt_locked,
-        .keeps_watching = false};
+    self->watcher = (struct apm__watcher){.poller = {.wait = wait,
+                                                     .wake = wake,
+                                                     .dispatch = apm__readiness_dispatch,
+                                                     .catch_up = apm__readiness_catch_up,
+                                                     .destroy = destroy},
+                                          .watch_locked = watch_locked,
+                                          .unwatch_locked = unwatch_locked,
+                                          .watch_attempt_locked = watch_attempt_locked,
+                                          .unwatch_attempt_locked = unwatch_attempt_locked,
+                                          .keeps_watching = false};
     *poller = &self->watcher.poller;
     return APM_ERROR_SUCCESS;
 }

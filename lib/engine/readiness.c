@@ -12,10 +12,14 @@
  *
  * Runs on workers (reports) and on the threads that call Begin, cancel, close and shutdown.
  */
+#include "readiness.h"
+
 #include "accept_receive.h"
+#include "batch.h"
 #include "check.h"
 #include "connect_race.h"
 #include "engine.h"
+#include "gather.h"
 #include "outcome.h"
 #include "perform.h"
 #include "select.h"
@@ -51,8 +55,7 @@ apm_error apm__engine_watch_locked(struct apm__channel *channel, uint32_t intere
     return error;
 }
 
-/* Makes sure that the next readiness of the direction is reported. */
-static apm_error watch_locked(struct apm__channel *channel, struct apm__direction *direction)
+apm_error apm__readiness_watch_locked(struct apm__channel *channel, struct apm__direction *direction)
 {
     uint32_t interest = direction == &channel->in ? APM__OS_READY_IN : APM__OS_READY_OUT;
     if (channel->connecting)
@@ -88,7 +91,7 @@ static bool shall_perform_locked(const struct apm__channel *channel, const struc
     const struct apm__operation *head = direction->head;
     if (!head || channel->closed)
         return false;
-    if (head->plan && head->plan->unresolved)
+    if (apm__kind_of(head) == APM__OPERATION_CONNECT && head->plan && head->plan->unresolved)
         return false; /* the answer to the look-up stirs the channel */
     if (direction == &channel->in && channel->connecting)
         return false; /* the outcome of the connect does */
@@ -112,13 +115,15 @@ static bool must_wait_to_renew_locked(struct apm__channel *channel, const struct
 {
     if (!apm__outcome_disconnects(operation) || operation->wish != APM_ERROR_SUCCESS)
         return false;
+    if (channel->type != APM_SOCKET_TYPE_STREAM)
+        return false; /* it is not renewed */
     channel->renewing = has_receives_locked(channel) && !channel->closed;
     return channel->renewing;
 }
 
 static bool is_raced(const struct apm__operation *operation)
 {
-    return operation->plan && operation->plan->race;
+    return apm__kind_of(operation) == APM__OPERATION_CONNECT && operation->plan && operation->plan->race;
 }
 
 /* Sees to it that the operation, which would block, is looked at again when that may have changed. */
@@ -128,7 +133,7 @@ static apm_error wait_locked(struct apm__channel *channel, struct apm__direction
     bool raced = is_raced(operation);
     apm_error error = APM_ERROR_SUCCESS;
     if (!raced || apm__connect_race_uses_own(operation->plan->race))
-        error = watch_locked(channel, direction);
+        error = apm__readiness_watch_locked(channel, direction);
     if (raced && error == APM_ERROR_SUCCESS)
         error = apm__connect_race_wait_locked(channel, operation);
     return error;
@@ -180,7 +185,8 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
             return false;
         }
         if (*error != APM_ERROR_WOULD_BLOCK) {
-            direction->drained = direction->edges == edges && !channel->must_try && apm__perform_was_short(operation);
+            direction->drained = direction->edges == edges && !channel->must_try &&
+                                 channel->type == APM_SOCKET_TYPE_STREAM && apm__perform_was_short(operation);
             return true;
         }
         if (operation->wish != APM_ERROR_SUCCESS) {
@@ -208,21 +214,42 @@ static bool attempt_locked(struct apm__channel *channel, struct apm__direction *
     }
 }
 
-/* Performs the direction until nothing is left to do now. The caller is its performer; the lock is released. */
-static void perform_and_unlock(struct apm__channel *channel, struct apm__direction *direction)
+/* Takes out every operation of the direction that is not being performed; those that are get the wish. */
+static void take_queue_locked(struct apm__channel *channel, struct apm__direction *direction,
+                              struct apm__settled *taken)
 {
-    struct apm__operation *settled = NULL; /* completed outside the lock, when that is released anyway */
+    struct apm__operation *operation = direction->head;
+    while (operation) {
+        struct apm__operation *next = operation->next;
+        if (operation->place == APM__PLACE_RUNNING) {
+            if (operation->wish == APM_ERROR_SUCCESS)
+                operation->wish = APM_ERROR_OPERATION_ABORTED;
+        } else {
+            apm__outcome_settle_locked(channel, operation, APM_ERROR_OPERATION_ABORTED, true);
+            apm__settled_add(taken, operation);
+        }
+        operation = next;
+    }
+}
+
+void apm__readiness_perform_and_unlock(struct apm__channel *channel, struct apm__direction *direction)
+{
+    struct apm__settled settled = {0};
     bool connect_settled = false;
     bool held = false; /* a reference of our own, once we come back to the channel after a completion */
     while (shall_perform_locked(channel, direction)) {
-        if (settled) {
+        if (settled.first) {
             if (!held)
                 apm__slot_retain(&channel->slot);
             held = true;
             apm__channel_unlock(channel);
-            apm__outcome_complete(settled);
-            settled = NULL;
+            apm__settled_complete(&settled);
             apm__os_mutex_lock(&channel->lock);
+            continue;
+        }
+        if (apm__batch_may_locked(channel, direction)) {
+            if (!apm__batch_attempt_locked(channel, direction, &settled))
+                break;
             continue;
         }
         apm_error error;
@@ -232,7 +259,10 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
             break;
         connect_settled = connect_settled || apm__kind_of(operation) == APM__OPERATION_CONNECT;
         apm__outcome_settle_locked(channel, operation, error, by_wish);
-        settled = operation;
+        apm__settled_add(&settled, operation);
+        /* No end of a stream tells those that wait for datagrams of the peer. */
+        if (apm__kind_of(operation) == APM__OPERATION_DISCONNECT && channel->type != APM_SOCKET_TYPE_STREAM)
+            take_queue_locked(channel, &channel->in, &settled);
     }
     direction->running = false;
     channel->users--;
@@ -240,12 +270,11 @@ static void perform_and_unlock(struct apm__channel *channel, struct apm__directi
     /* Receives have waited for the outcome of a connect; or they and a disconnect wait for each other, in turn. */
     struct apm__direction *other = direction == &channel->in ? &channel->out : &channel->in;
     if ((connect_settled || channel->renewing) && become_performer_locked(channel, other))
-        perform_and_unlock(channel, other);
+        apm__readiness_perform_and_unlock(channel, other);
     else
         apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
-    if (settled)
-        apm__outcome_complete(settled);
+    apm__settled_complete(&settled);
     if (held)
         apm__channel_release(channel);
 }
@@ -266,12 +295,12 @@ static void stir_and_unlock(struct apm__channel *channel, bool in, bool out)
     bool perform_in = in && become_performer_locked(channel, &channel->in);
     if (perform_out && perform_in) {      /* this order: what is received may depend on a connect */
         apm__slot_retain(&channel->slot); /* the last operation, and with it the channel, may go in between */
-        perform_and_unlock(channel, &channel->out);
+        apm__readiness_perform_and_unlock(channel, &channel->out);
         apm__os_mutex_lock(&channel->lock);
-        perform_and_unlock(channel, &channel->in);
+        apm__readiness_perform_and_unlock(channel, &channel->in);
         apm__channel_release(channel);
     } else if (perform_out || perform_in) {
-        perform_and_unlock(channel, perform_out ? &channel->out : &channel->in);
+        apm__readiness_perform_and_unlock(channel, perform_out ? &channel->out : &channel->in);
     } else {
         apm__channel_unlock(channel);
     }
@@ -318,27 +347,39 @@ void apm__engine_wait_locked(struct apm__channel *channel, struct apm__operation
 static bool depends_on_stream(const struct apm__operation *operation)
 {
     enum apm__operation_kind kind = apm__kind_of(operation);
-    if (kind == APM__OPERATION_RECEIVE)
-        return !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND);
-    return kind == APM__OPERATION_ACCEPT || kind == APM__OPERATION_ACCEPT_RECEIVE || apm__outcome_is_send(operation);
+    switch (kind) {
+    case APM__OPERATION_RECEIVE:
+    case APM__OPERATION_RECEIVE_FROM:
+    case APM__OPERATION_RECEIVE_MESSAGE_FROM: return !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND);
+    case APM__OPERATION_CONNECT:
+    case APM__OPERATION_DISCONNECT: return false;
+    default: return true;
+    }
 }
 
 void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation)
 {
     struct apm__direction *direction = apm__direction_of(channel, operation);
     queue_locked(channel, operation);
+    if (direction->deferred) {
+        apm__gather_join_and_unlock(channel, direction, operation);
+        return;
+    }
     if (direction->head != operation || direction->running || !shall_perform_locked(channel, direction)) {
         apm__channel_unlock(channel);
         return;
     }
     if (direction->drained && !channel->drain_untold && depends_on_stream(operation) &&
-        watch_locked(channel, direction) == APM_ERROR_SUCCESS) {
+        apm__readiness_watch_locked(channel, direction) == APM_ERROR_SUCCESS) {
         apm__channel_unlock(channel);
         return;
     }
     direction->running = true;
     channel->users++;
-    perform_and_unlock(channel, direction);
+    if (apm__gather_put_off_locked(channel, direction, operation))
+        apm__channel_unlock(channel);
+    else
+        apm__readiness_perform_and_unlock(channel, direction);
 }
 
 void apm__engine_refuse_and_unlock(struct apm__channel *channel, struct apm__operation *operation, apm_error error)
@@ -403,49 +444,24 @@ void apm__engine_resolved_and_unlock(struct apm__channel *channel, struct apm__o
     apm__outcome_complete(operation);
 }
 
-/* Takes out every operation that is not being performed; one that is gets the wish. Linked by `next`. */
-static struct apm__operation *take_queue_locked(struct apm__channel *channel, struct apm__direction *direction,
-                                                struct apm__operation *taken)
-{
-    struct apm__operation *operation = direction->head;
-    while (operation) {
-        struct apm__operation *next = operation->next;
-        if (operation->place == APM__PLACE_RUNNING) {
-            if (operation->wish == APM_ERROR_SUCCESS)
-                operation->wish = APM_ERROR_OPERATION_ABORTED;
-        } else {
-            apm__outcome_settle_locked(channel, operation, APM_ERROR_OPERATION_ABORTED, true);
-            operation->next = taken;
-            taken = operation;
-        }
-        operation = next;
-    }
-    return taken;
-}
-
-static struct apm__operation *reverse(struct apm__operation *list)
-{
-    struct apm__operation *reversed = NULL;
-    while (list) {
-        struct apm__operation *next = list->next;
-        list->next = reversed;
-        reversed = list;
-        list = next;
-    }
-    return reversed;
-}
-
 void apm__engine_close_and_unlock(struct apm__channel *channel)
 {
     APM__ASSERT(!channel->closed);
+    uint64_t key = channel->key;
+    bool caught_up = apm__engine_catch_up_locked(channel); /* what was begun before is sent */
+    if (caught_up && channel->key != key) {                /* closed by somebody else meanwhile */
+        apm__channel_unlock(channel);
+        apm__channel_release(channel);
+        return;
+    }
     channel->closed = true;
     channel->key = 0;
     apm__atomic_or(&channel->slot.control, APM__SLOT_CLOSED, APM__ACQ_REL);
-    struct apm__operation *taken = NULL;
+    struct apm__settled taken = {0};
     if (channel->serving) /* first, or the sends' end would end those that wait for it with success */
-        taken = take_queue_locked(channel, &channel->serving->waits, NULL);
-    taken = take_queue_locked(channel, &channel->in, taken);
-    taken = reverse(take_queue_locked(channel, &channel->out, taken));
+        take_queue_locked(channel, &channel->serving->waits, &taken);
+    take_queue_locked(channel, &channel->in, &taken);
+    take_queue_locked(channel, &channel->out, &taken);
     apm__outcome_unwatch_locked(channel);
     apm__select_wake_locked(channel);
     apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
@@ -457,11 +473,13 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
     apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
     apm__os_socket_file_remove(file);
-    apm__outcome_complete_list(taken);
+    apm__settled_complete(&taken);
     if (receiving)
         apm__accept_receive_end_all(channel);
     if (group)
         apm__group_leave(group);
+    if (caught_up)
+        apm__channel_release(channel);
     apm__channel_release(channel);
 }
 

@@ -48,4 +48,7 @@ static inline uint64_t apm__watcher_event(uint64_t key, uint32_t ready)
 /* Handles such an event: the poller's dispatch. */
 void apm__readiness_dispatch(struct apm__poller *poller, uint64_t event);
 
+/* Performs what the calling worker has put off: the poller's catch_up. */
+void apm__readiness_catch_up(struct apm__poller *poller);
+
 #endif

@@ -17,13 +17,19 @@ static const char *const kind_names[] = {
     [APM__OPERATION_GET_HOST_ENTRY] = "get_host_entry",
     [APM__OPERATION_GET_HOST_ADDRESSES] = "get_host_addresses",
     [APM__OPERATION_INVOKE] = "invoke",
-    [APM__OPERATION_POST] = "post",
-    [APM__OPERATION_WAIT_SENDABLE] = "wait_sendable",
-    [APM__OPERATION_DRAIN] = "drain",
     [APM__OPERATION_STREAM_READ] = "read",
     [APM__OPERATION_STREAM_WRITE] = "write",
     [APM__OPERATION_STREAM_READ_EXACTLY] = "read_exactly",
     [APM__OPERATION_STREAM_COPY] = "copy_to",
+    [APM__OPERATION_SEND_FILE] = "send_file",
+    [APM__OPERATION_ACCEPT_RECEIVE] = "accept_receive",
+    [APM__OPERATION_POST] = "post",
+    [APM__OPERATION_WAIT_SENDABLE] = "wait_sendable",
+    [APM__OPERATION_DRAIN] = "drain",
+    [APM__OPERATION_RECEIVE_FROM] = "receive_from",
+    [APM__OPERATION_RECEIVE_MESSAGE_FROM] = "receive_message_from",
+    [APM__OPERATION_RECEIVE_DATAGRAM] = "receive_datagram",
+    [APM__OPERATION_SEND_TO] = "send_to",
 };
 
 /* Objects that are not waited for, by their kind. */
@@ -33,8 +39,6 @@ static const char *const owner_names[] = {
     [APM__KIND_STREAM] = "stream",
     [APM__KIND_TCP_CLIENT] = "TCP client",
     [APM__KIND_TCP_LISTENER] = "TCP listener",
-    [APM__OPERATION_SEND_FILE] = "send_file",
-    [APM__OPERATION_ACCEPT_RECEIVE] = "accept_receive",
 };
 
 const struct apm__waitable_kind apm__waitable_kinds[APM__WAITABLE_KINDS] = {

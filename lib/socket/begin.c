@@ -24,11 +24,8 @@ apm_error apm__begin_for(uint64_t owner, apm_socket socket, enum apm__operation_
         apm__channel_unlock(*channel);
         return APM_ERROR_NO_BUFFER_SPACE_AVAILABLE;
     }
-    struct apm__operation_origin origin = {.kind = kind,
-                                           .owner = owner,
-                                           .pool = (*channel)->pool,
-                                           .place_owner = *channel,
-                                           .cancel = apm__engine_cancel};
+    struct apm__operation_origin origin = {
+        .kind = kind, .owner = owner, .pool = (*channel)->pool, .place_owner = *channel, .cancel = apm__engine_cancel};
     error = apm__operation_create(&origin, callback, state, result, operation);
     if (error != APM_ERROR_SUCCESS)
         apm__channel_unlock(*channel);

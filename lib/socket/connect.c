@@ -22,7 +22,8 @@ apm_error apm__connect_check_state_locked(const struct apm__channel *channel)
 {
     if (channel->listening)
         return APM_ERROR_INVALID_OPERATION;
-    return channel->connected ? APM_ERROR_IS_CONNECTED : APM_ERROR_SUCCESS;
+    /* A peer that is only recorded may be replaced. */
+    return channel->connected && channel->type == APM_SOCKET_TYPE_STREAM ? APM_ERROR_IS_CONNECTED : APM_ERROR_SUCCESS;
 }
 
 void apm__connect_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation)
@@ -142,9 +143,9 @@ static apm_error connect_unattended(apm_socket socket, apm_endpoint remote)
 {
     struct apm__operation *operation = NULL;
     struct apm__connect_targets targets = {.endpoints = apm_endpoint_is_null(remote) ? NULL : &remote,
-                              .count = 1,
-                              .misfit = APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED,
-                              .unattended = &operation};
+                                           .count = 1,
+                                           .misfit = APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED,
+                                           .unattended = &operation};
     apm_error error = begin_connect(socket, &targets, end_unattended, NULL, NULL);
     if (error != APM_ERROR_SUCCESS)
         return error;

@@ -16,9 +16,9 @@ struct apm__connect_targets {
     const apm_endpoint *endpoints;
     const apm_ip_address *addresses;
     size_t count;
-    int port;         /* for addresses */
-    bool may_race;    /* whether the plan has room for a race */
-    apm_error misfit; /* what it is if none is of the socket's family */
+    int port;                           /* for addresses */
+    bool may_race;                      /* whether the plan has room for a race */
+    apm_error misfit;                   /* what it is if none is of the socket's family */
     struct apm__operation **unattended; /* if not NULL, gets the operation, with a reference, which nobody waits for */
 };
 

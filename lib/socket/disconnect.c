@@ -14,6 +14,7 @@ apm_error apm_socket_begin_disconnect(apm_socket socket, bool reuse_socket, apm_
     if (!channel->has_peer && !channel->listening)
         return apm__begin_discard_and_unlock(channel, operation, result, APM_ERROR_NOT_CONNECTED);
     operation->reuse_socket = reuse_socket;
+    operation->dissolves = reuse_socket && channel->type != APM_SOCKET_TYPE_STREAM;
     operation->size = 0; /* not performed yet */
     apm__engine_start_and_unlock(channel, operation);
     return APM_ERROR_SUCCESS;

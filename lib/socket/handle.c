@@ -11,9 +11,10 @@
 #include "pools.h"
 #include "serving.h"
 
-static bool is_known(int type)
+static bool is_known(const apm__os_description *description)
 {
-    return type == APM_SOCKET_TYPE_STREAM;
+    bool has_datagrams = description->family != APM_ADDRESS_FAMILY_UNIX;
+    return description->type == APM_SOCKET_TYPE_STREAM || (description->type == APM_SOCKET_TYPE_DGRAM && has_datagrams);
 }
 
 apm_error apm__handle_adopt(struct apm__pool *pool, apm__os_socket descriptor, apm_socket *socket)
@@ -25,7 +26,7 @@ apm_error apm__handle_adopt(struct apm__pool *pool, apm__os_socket descriptor, a
         error = apm__os_socket_describe(descriptor, &description);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    if (!is_known(description.type))
+    if (!is_known(&description))
         return APM_ERROR_SOCKET_NOT_SUPPORTED;
     struct apm__channel *channel = apm__channel_create(pool, description.family, (apm_socket_type)description.type,
                                                        (apm_protocol_type)description.protocol);

@@ -31,7 +31,8 @@ static const apm_file_range whole = {0, APM_FILE_RANGE_TO_END};
 
 static apm_error check_state_locked(const struct apm__channel *channel)
 {
-    return channel->connected && !channel->send_ended ? APM_ERROR_SUCCESS : APM_ERROR_NOT_SUPPORTED;
+    bool is_stream = channel->type == APM_SOCKET_TYPE_STREAM;
+    return is_stream && channel->connected && !channel->send_ended ? APM_ERROR_SUCCESS : APM_ERROR_NOT_SUPPORTED;
 }
 
 static apm_error open_file(const struct request *request, apm__os_file *file)

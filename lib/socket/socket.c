@@ -137,8 +137,8 @@ apm_error apm_socket_bind(apm_socket socket, apm_endpoint local)
         error = APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED;
         goto unlock;
     }
-    /* As .NET does: a server that is started again does not wait for TIME_WAIT. */
-    if (channel->family != APM_ADDRESS_FAMILY_UNIX)
+    /* As .NET does: a server that is started again does not wait for TIME_WAIT. Datagrams would share the port. */
+    if (channel->family != APM_ADDRESS_FAMILY_UNIX && channel->type == APM_SOCKET_TYPE_STREAM)
         error = apm__os_socket_set_option(channel->descriptor, APM__OS_OPTION_REUSE_ADDRESS, 1);
     struct apm__os_socket_file *made = NULL;
     if (error == APM_ERROR_SUCCESS)
@@ -186,6 +186,11 @@ apm_error apm_socket_shutdown(apm_socket socket, apm_socket_shutdown_how how)
     if ((int)how < APM_SOCKET_SHUTDOWN_RECEIVE || (int)how > APM_SOCKET_SHUTDOWN_BOTH) {
         apm__channel_unlock(channel);
         return APM_ERROR_INVALID_ARGUMENT;
+    }
+    if (apm__engine_catch_up_locked(channel)) { /* what was begun before is sent; then all once more */
+        apm__channel_unlock(channel);
+        apm__channel_release(channel);
+        return apm_socket_shutdown(socket, how);
     }
     error = apm__os_socket_shutdown(channel->descriptor, (int)how);
     if (error == APM_ERROR_NOT_CONNECTED && channel->has_peer)

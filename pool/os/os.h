@@ -300,6 +300,78 @@ apm_error apm__os_socket_at_mark(apm__os_socket socket, bool *at_mark);
 /* Gives a new socket the options that the user may have set on an old one by number. */
 void apm__os_socket_copy_options(apm__os_socket from, apm__os_socket to);
 
+/* -- Datagrams ---------------------------------------------------------------------------------------------------- */
+
+/* An endpoint in the system's own form; of no family if it is all zero. */
+typedef struct apm__os_address {
+    uint32_t words[7];
+} apm__os_address;
+
+apm__os_address apm__os_address_of(apm_endpoint endpoint);
+apm_endpoint apm__os_address_endpoint(const apm__os_address *address); /* the null endpoint for no family */
+
+/* Where a datagram came in: the address that it was sent to, in the form of the sender's family, and the interface. */
+typedef struct apm__os_packet {
+    uint8_t address[16];
+    uint32_t interface;
+} apm__os_packet;
+
+/* One datagram of a system call that moves several. */
+typedef struct apm__os_datagram {
+    void *buffer; /* a send does not write to it */
+    size_t size;
+    apm__os_address *address; /* where it goes to; or where the sender is written, if there is one; may be NULL */
+    apm__os_packet *packet;   /* receive: where that is written; NULL: not wanted */
+    size_t transferred;       /* out */
+    int flags;                /* out, receive: apm_socket_flags, whether something was cut off */
+} apm__os_datagram;
+
+enum { /* how many one call moves at most */
+#ifdef APM_DEBUG
+    APM__OS_DATAGRAM_LIMIT = 4
+#else
+    APM__OS_DATAGRAM_LIMIT = 32
+#endif
+};
+
+/*
+ * Receives, or sends, up to `count` datagrams; *done is how many, from the first on. Fails only if that is none.
+ * `flags` is apm_socket_flags; what the call does not know is APM_ERROR_OPERATION_NOT_SUPPORTED.
+ */
+apm_error apm__os_socket_receive_datagrams(apm__os_socket socket, apm__os_datagram *datagrams, size_t count, int flags,
+                                           size_t *done);
+apm_error apm__os_socket_send_datagrams(apm__os_socket socket, apm__os_datagram *datagrams, size_t count, int flags,
+                                        size_t *done);
+
+/* Has apm__os_packet filled in from now on. */
+apm_error apm__os_socket_want_packets(apm__os_socket socket, apm_address_family family);
+
+/* Takes back the connect of a datagram socket. */
+apm_error apm__os_socket_dissolve(apm__os_socket socket);
+
+/* A membership of a multicast group: by interface, or for IPv4 by its address; from one source only, if that is set. */
+typedef struct apm__os_membership {
+    apm_ip_address group;
+    apm_ip_address source;
+    apm_ip_address local;
+    uint32_t interface;
+} apm__os_membership;
+
+apm_error apm__os_socket_set_membership(apm__os_socket socket, const apm__os_membership *membership, bool member);
+
+typedef enum apm__os_multicast_option {
+    APM__OS_MULTICAST_HOPS,
+    APM__OS_MULTICAST_INTERFACE
+} apm__os_multicast_option;
+
+apm_error apm__os_socket_multicast_option(apm__os_socket socket, apm_address_family family,
+                                          apm__os_multicast_option option, int *value);
+apm_error apm__os_socket_set_multicast_option(apm__os_socket socket, apm_address_family family,
+                                              apm__os_multicast_option option, int value);
+
+/* IPv4: the interface of that address sends multicast; the any address leaves it to the system. */
+apm_error apm__os_socket_set_multicast_address(apm__os_socket socket, apm_ip_address local);
+
 /* -- Readiness ---------------------------------------------------------------------------------------------------- */
 
 /* What a socket is ready for, or is watched for. HANG_UP and FAILURE come unasked. */

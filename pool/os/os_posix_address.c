@@ -22,7 +22,7 @@ static socklen_t path_to_system(const apm_endpoint *endpoint, struct sockaddr_un
     return (socklen_t)(PATH_AT + size + is_path);
 }
 
-socklen_t apm__os_address_of(const apm_endpoint *endpoint, union apm__os_address *address)
+socklen_t apm__os_address_to_system(const apm_endpoint *endpoint, union apm__os_any_address *address)
 {
     memset(address, 0, sizeof *address);
     if (endpoint->address.family == APM_ADDRESS_FAMILY_UNIX)
@@ -51,7 +51,7 @@ static void path_from_system(const struct sockaddr_un *address, socklen_t size, 
     memcpy(endpoint->path, address->sun_path, path_size);
 }
 
-apm_endpoint apm__os_endpoint_of(const union apm__os_address *address, socklen_t size)
+apm_endpoint apm__os_endpoint_of(const union apm__os_any_address *address, socklen_t size)
 {
     apm_endpoint endpoint = {.port = 0};
     if (address->any.sa_family == AF_INET) {

@@ -10,7 +10,7 @@
 
 #include "apm/ip_address.h"
 
-union apm__os_address {
+union apm__os_any_address {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
@@ -18,9 +18,9 @@ union apm__os_address {
 };
 
 /* Fills in the system's address and returns its size. */
-socklen_t apm__os_address_of(const apm_endpoint *endpoint, union apm__os_address *address);
+socklen_t apm__os_address_to_system(const apm_endpoint *endpoint, union apm__os_any_address *address);
 
 /* The endpoint of an address of `size` bytes; no endpoint for families that the library does not know. */
-apm_endpoint apm__os_endpoint_of(const union apm__os_address *address, socklen_t size);
+apm_endpoint apm__os_endpoint_of(const union apm__os_any_address *address, socklen_t size);
 
 #endif

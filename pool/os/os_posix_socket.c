@@ -21,6 +21,17 @@
 
 /* -- Life -- */
 
+/* -1 for a type that is not known. */
+static int to_system_type(int type)
+{
+    switch (type) {
+    case APM_SOCKET_TYPE_STREAM: return SOCK_STREAM;
+    case APM_SOCKET_TYPE_DGRAM: return SOCK_DGRAM;
+    case APM_SOCKET_TYPE_RAW: return SOCK_RAW;
+    default: return -1;
+    }
+}
+
 apm_error apm__os_socket_create(apm_address_family family, int type, int protocol, apm__os_socket *created)
 {
     int domain = family == APM_ADDRESS_FAMILY_INTER_NETWORK      ? AF_INET
@@ -30,9 +41,12 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
     *created = APM__OS_NO_SOCKET;
     if (domain < 0)
         return apm__os_translate(EAFNOSUPPORT);
-    if (type != APM_SOCKET_TYPE_STREAM)
+    int system_type = to_system_type(type);
+    if (system_type < 0)
         return apm__os_translate(ESOCKTNOSUPPORT);
-    int descriptor = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    if (domain == AF_UNIX && system_type != SOCK_STREAM)
+        return apm__os_translate(ESOCKTNOSUPPORT);
+    int descriptor = socket(domain, system_type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (descriptor < 0) /* a number that cannot be one of a protocol is invalid to Linux, and to .NET as any other */
         return apm__os_translate(errno == EINVAL ? EPROTONOSUPPORT : errno);
     *created = descriptor;
@@ -57,8 +71,8 @@ apm_error apm__os_socket_replace(apm__os_socket old, apm__os_socket renewed)
 
 apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local)
 {
-    union apm__os_address address;
-    socklen_t size = apm__os_address_of(&local, &address);
+    union apm__os_any_address address;
+    socklen_t size = apm__os_address_to_system(&local, &address);
     return apm__os_outcome(bind(socket, &address.any, size));
 }
 
@@ -92,8 +106,8 @@ apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, boo
 {
     if (map_to_ipv6)
         remote.address = apm_ip_address_map_to_ipv6(remote.address);
-    union apm__os_address address;
-    socklen_t size = apm__os_address_of(&remote, &address);
+    union apm__os_any_address address;
+    socklen_t size = apm__os_address_to_system(&remote, &address);
     if (connect(socket, &address.any, size) == 0)
         return APM_ERROR_SUCCESS;
     if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR)
@@ -163,7 +177,7 @@ apm_error apm__os_socket_readable(apm__os_socket socket)
 
 apm_error apm__os_socket_local_endpoint(apm__os_socket socket, apm_endpoint *endpoint)
 {
-    union apm__os_address address;
+    union apm__os_any_address address;
     socklen_t size = sizeof address;
     memset(&address, 0, sizeof address);
     apm_error error = apm__os_outcome(getsockname(socket, &address.any, &size));
@@ -173,7 +187,7 @@ apm_error apm__os_socket_local_endpoint(apm__os_socket socket, apm_endpoint *end
 
 apm_error apm__os_socket_remote_endpoint(apm__os_socket socket, apm_endpoint *endpoint)
 {
-    union apm__os_address address;
+    union apm__os_any_address address;
     socklen_t size = sizeof address;
     memset(&address, 0, sizeof address);
     apm_error error = apm__os_outcome(getpeername(socket, &address.any, &size));

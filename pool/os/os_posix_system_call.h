@@ -13,7 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#if defined(SYS_recvfrom) && defined(SYS_sendto) && defined(SYS_accept4) && !defined(__SANITIZE_THREAD__)
+#if defined(SYS_recvfrom) && defined(SYS_sendto) && defined(SYS_accept4) && defined(SYS_recvmmsg) && \
+    defined(SYS_sendmmsg) && !defined(__SANITIZE_THREAD__)
 
 static inline ssize_t system_receive(int socket, void *buffer, size_t size, int flags)
 {
@@ -23,6 +24,27 @@ static inline ssize_t system_receive(int socket, void *buffer, size_t size, int 
 static inline ssize_t system_send(int socket, const void *buffer, size_t size, int flags)
 {
     return syscall(SYS_sendto, socket, buffer, size, flags, NULL, 0);
+}
+
+static inline ssize_t system_receive_message(int socket, struct msghdr *message, int flags)
+{
+    return syscall(SYS_recvmsg, socket, message, flags);
+}
+
+static inline ssize_t system_send_to(int socket, const void *buffer, size_t size, int flags,
+                                     const struct sockaddr *address, socklen_t address_size)
+{
+    return syscall(SYS_sendto, socket, buffer, size, flags, address, address_size);
+}
+
+static inline int system_receive_messages(int socket, struct mmsghdr *messages, unsigned count, int flags)
+{
+    return (int)syscall(SYS_recvmmsg, socket, messages, count, flags, NULL);
+}
+
+static inline int system_send_messages(int socket, struct mmsghdr *messages, unsigned count, int flags)
+{
+    return (int)syscall(SYS_sendmmsg, socket, messages, count, flags);
 }
 
 static inline int system_accept(int socket)
@@ -45,6 +67,27 @@ static inline ssize_t system_receive(int socket, void *buffer, size_t size, int 
 static inline ssize_t system_send(int socket, const void *buffer, size_t size, int flags)
 {
     return send(socket, buffer, size, flags);
+}
+
+static inline ssize_t system_receive_message(int socket, struct msghdr *message, int flags)
+{
+    return recvmsg(socket, message, flags);
+}
+
+static inline ssize_t system_send_to(int socket, const void *buffer, size_t size, int flags,
+                                     const struct sockaddr *address, socklen_t address_size)
+{
+    return sendto(socket, buffer, size, flags, address, address_size);
+}
+
+static inline int system_receive_messages(int socket, struct mmsghdr *messages, unsigned count, int flags)
+{
+    return recvmmsg(socket, messages, count, flags, NULL);
+}
+
+static inline int system_send_messages(int socket, struct mmsghdr *messages, unsigned count, int flags)
+{
+    return sendmmsg(socket, messages, count, flags);
 }
 
 static inline int system_accept(int socket)

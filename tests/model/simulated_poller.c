@@ -56,7 +56,7 @@ static void destroy(struct apm__poller *poller)
     (void)poller;
 }
 
-static struct apm__poller the_poller = {wait, wake, dispatch, destroy};
+static struct apm__poller the_poller = {.wait = wait, .wake = wake, .dispatch = dispatch, .destroy = destroy};
 
 struct apm__poller *model_poller(void)
 {
