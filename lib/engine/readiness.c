@@ -393,7 +393,6 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
         taken = take_queue_locked(channel, &channel->serving->waits, NULL);
     taken = take_queue_locked(channel, &channel->in, taken);
     taken = reverse(take_queue_locked(channel, &channel->out, taken));
-    apm__outcome_unwatch_locked(channel);
     apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
     struct apm__group *group = channel->group;
     channel->group = NULL;
