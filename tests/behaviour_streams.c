@@ -105,6 +105,7 @@ TEST(a_second_begin_on_a_stream_of_the_programs_own_waits_for_its_turn_without_b
     CHECK_SUCCESS(finish_read(stream, &second, &count));
     CHECK_EQ(count, 3);
     CHECK_SUCCESS(apm_stream_close(stream));
+    LATCH_AWAIT(&pipe.closed, 1);
 }
 
 TEST(a_read_of_memory_completes_on_a_pool_thread_msc_005)

@@ -58,6 +58,7 @@ CONTRACT_TEST(reads_of_a_stream_are_served_one_at_a_time_in_the_order_begun_and_
         CHECK_EQ(memcmp(bytes, "wxyz", 4), 0);
         CHECK_EQ(PIPE_LOOK(&pipe, most_at_once), begins ? 0 : 1);
         CHECK_SUCCESS(apm_stream_close(stream));
+        LATCH_AWAIT(&pipe.closed, 1);
     }
 }
 
@@ -107,6 +108,7 @@ CONTRACT_TEST(an_operation_waits_behind_a_synchronous_read_and_the_other_way_rou
     CHECK_SUCCESS(blocked.error);
     CHECK_EQ(memcmp(blocked.buffer, "ef", 2), 0);
     CHECK_SUCCESS(apm_stream_close(blocked.stream));
+    LATCH_AWAIT(&pipe.closed, 1);
 }
 
 TEST(a_synchronous_read_of_a_stream_whose_methods_begin_waits_for_the_completion)
@@ -127,6 +129,7 @@ TEST(a_synchronous_read_of_a_stream_whose_methods_begin_waits_for_the_completion
     CHECK_SUCCESS(blocked.error);
     CHECK_EQ(blocked.count, 0);
     CHECK_SUCCESS(apm_stream_close(blocked.stream));
+    LATCH_AWAIT(&pipe.closed, 1);
 }
 
 /* -- Cancel and deadline ----------------------------------------------------------------------------------------- */
@@ -196,6 +199,7 @@ CONTRACT_TEST(a_read_that_waits_for_its_turn_is_cancelled_at_once_and_no_method_
     pipe_put(&pipe, "x", 1);
     CHECK_SUCCESS(finish_read(stream, &first, NULL));
     CHECK_SUCCESS(apm_stream_close(stream));
+    LATCH_AWAIT(&pipe.closed, 1);
 }
 
 CONTRACT_TEST(without_a_method_to_cancel_a_read_in_progress_goes_on_and_its_outcome_stands)
@@ -216,6 +220,7 @@ CONTRACT_TEST(without_a_method_to_cancel_a_read_in_progress_goes_on_and_its_outc
     CHECK_SUCCESS(finish_read(stream, &read, &count));
     CHECK_EQ(count, 3);
     CHECK_SUCCESS(apm_stream_close(stream));
+    LATCH_AWAIT(&pipe.closed, 1);
 }
 
 /* -- Close ------------------------------------------------------------------------------------------------------- */
@@ -362,6 +367,7 @@ TEST(completing_what_is_not_to_be_completed_is_an_error)
     CHECK_ERROR(finish_read(first, &read, NULL), APM_ERROR_OBJECT_DISPOSED);
     LATCH_AWAIT(&waiting.closed, 1);
     CHECK_SUCCESS(apm_stream_close(second));
+    LATCH_AWAIT(&beginning.closed, 1);
     CHECK_SUCCESS(apm_socket_close(pair.socket));
     CHECK_ERROR(finish_receive(pair.socket, &receive, NULL), APM_ERROR_OPERATION_ABORTED);
     raw_close(pair.peer);

@@ -129,7 +129,7 @@ void enter_private_network_with_names(void)
         SKIP("no mount namespace can be made: %s", strerror(errno));
     }
     replace_file("/etc/hosts", "127.0.0.1 localhost\n");
-    replace_file("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n");
+    replace_file("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:3 attempts:1\n");
     replace_file("/etc/nsswitch.conf", "hosts: files dns\n");
     start_name_server();
 }

@@ -31,9 +31,11 @@ apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel)
     if (!channel->closed || channel->users > 0)
         return APM__OS_NO_SOCKET;
     apm__os_socket descriptor = channel->descriptor;
-    channel->descriptor = APM__OS_NO_SOCKET;
-    if (descriptor != APM__OS_NO_SOCKET)
+    if (descriptor != APM__OS_NO_SOCKET) {
+        apm__outcome_unwatch_locked(channel); /* not before: a connect may have been using it */
         prepare_to_close_locked(channel, descriptor);
+    }
+    channel->descriptor = APM__OS_NO_SOCKET;
     return descriptor;
 }
 

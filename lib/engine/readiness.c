@@ -462,7 +462,6 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
         take_queue_locked(channel, &channel->serving->waits, &taken);
     take_queue_locked(channel, &channel->in, &taken);
     take_queue_locked(channel, &channel->out, &taken);
-    apm__outcome_unwatch_locked(channel);
     apm__select_wake_locked(channel);
     apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
     bool receiving = channel->serving && channel->serving->receiving; /* a closed listener gets no more of them */

@@ -34,11 +34,8 @@ static const char *const kind_names[] = {
 
 /* Objects that are not waited for, by their kind. */
 static const char *const owner_names[] = {
-    [APM__KIND_SOCKET] = "socket",
-    [APM__KIND_OPERATION] = "result",
-    [APM__KIND_STREAM] = "stream",
-    [APM__KIND_TCP_CLIENT] = "TCP client",
-    [APM__KIND_TCP_LISTENER] = "TCP listener",
+    [APM__KIND_SOCKET] = "socket",         [APM__KIND_OPERATION] = "result",          [APM__KIND_STREAM] = "stream",
+    [APM__KIND_TCP_CLIENT] = "TCP client", [APM__KIND_TCP_LISTENER] = "TCP listener",
 };
 
 const struct apm__waitable_kind apm__waitable_kinds[APM__WAITABLE_KINDS] = {
