@@ -72,6 +72,7 @@ static const recorded_name other_errors[] = {
     {20008, "OutOfMemory"}, {20009, "Deadlock"},
     {20010, "AbandonedMutex"}, {20011, "Application"}, {20012, "SemaphoreFull"}, {20013, "BarrierPostPhase"},
     {20020, "IO"}, {20021, "EndOfStream"}, {20022, "FileNotFound"},
+    {20030, "Authentication"}, {20031, "Cryptographic"},
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
@@ -143,7 +144,9 @@ static bool is_value(apm_error error)
     case APM_ERROR_BARRIER_POST_PHASE:
     case APM_ERROR_IO:
     case APM_ERROR_END_OF_STREAM:
-    case APM_ERROR_FILE_NOT_FOUND: return true;
+    case APM_ERROR_FILE_NOT_FOUND:
+    case APM_ERROR_AUTHENTICATION:
+    case APM_ERROR_CRYPTOGRAPHIC: return true;
     }
     return false;
 }

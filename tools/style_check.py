@@ -19,7 +19,7 @@ FUNCTION_LINES = 70
 FILE_LINES = 400
 
 # The layers, lowest first; each sees the headers of the public folder, its own, and those of the layers below.
-LAYERS = ["pool/os", "pool", "lib/core", "lib/engine", "lib/socket", "lib/net"]
+LAYERS = ["pool/os", "pool", "lib/core", "lib/engine", "lib/socket", "lib/net", "lib/tls"]
 PUBLIC = "include/apm"
 
 # What a public header may include beside public headers: nothing of the operating system.

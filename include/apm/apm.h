@@ -34,6 +34,8 @@
 #include "apm/socket_options.h"
 #include "apm/socket_select.h"
 #include "apm/socket_send_file.h"
+#include "apm/ssl_context.h"
+#include "apm/ssl_stream.h"
 #include "apm/stream.h"
 #include "apm/tcp_client.h"
 #include "apm/tcp_listener.h"
@@ -42,6 +44,7 @@
 #include "apm/udp_client.h"
 #include "apm/version.h"
 #include "apm/wait_handle.h"
+#include "apm/x509_certificate.h"
 
 #include "apm/export.h"
 

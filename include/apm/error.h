@@ -82,7 +82,9 @@ typedef enum apm_error {
     APM_ERROR_BARRIER_POST_PHASE = 20013,    /* BarrierPostPhaseException: the post-phase action returned an error */
     APM_ERROR_IO = 20020,                    /* IOException without a SocketException in it */
     APM_ERROR_END_OF_STREAM = 20021,         /* EndOfStreamException: the stream ended before what was asked for */
-    APM_ERROR_FILE_NOT_FOUND = 20022         /* FileNotFoundException, DirectoryNotFoundException */
+    APM_ERROR_FILE_NOT_FOUND = 20022,        /* FileNotFoundException, DirectoryNotFoundException */
+    APM_ERROR_AUTHENTICATION = 20030,        /* AuthenticationException: a handshake of TLS has failed */
+    APM_ERROR_CRYPTOGRAPHIC = 20031          /* CryptographicException: no certificate, no key, or a wrong password */
 } apm_error;
 
 /*

@@ -48,5 +48,7 @@ APM_DECLARE_HANDLE(apm_stream);
 APM_DECLARE_HANDLE(apm_tcp_client);
 APM_DECLARE_HANDLE(apm_tcp_listener);
 APM_DECLARE_HANDLE(apm_udp_client);
+APM_DECLARE_HANDLE(apm_x509_certificate);
+APM_DECLARE_HANDLE(apm_ssl_context);
 
 #endif

@@ -84,6 +84,8 @@ static const error_description descriptions[] = {
     {APM_ERROR_IO, "IO", "The stream cannot do this, or its medium failed"},
     {APM_ERROR_END_OF_STREAM, "EndOfStream", "The stream ended before all that was asked for had been read"},
     {APM_ERROR_FILE_NOT_FOUND, "FileNotFound", "There is no such file, or no such directory on the way to it"},
+    {APM_ERROR_AUTHENTICATION, "Authentication", "The peers of a secure stream have not come to terms"},
+    {APM_ERROR_CRYPTOGRAPHIC, "Cryptographic", "This is no certificate or key, or the password is wrong"},
 };
 
 static const error_description unknown = {APM_ERROR_SUCCESS, "Unknown", "Unknown error"};
