@@ -45,6 +45,9 @@ enum apm__operation_kind {
     APM__OPERATION_POST,
     APM__OPERATION_WAIT_SENDABLE,
     APM__OPERATION_DRAIN,
+    APM__OPERATION_AUTHENTICATE_AS_CLIENT, /* of streams of TLS */
+    APM__OPERATION_AUTHENTICATE_AS_SERVER,
+    APM__OPERATION_SHUTDOWN,
     APM__OPERATION_RECEIVE_FROM, /* this one and those below have `datagram` */
     APM__OPERATION_RECEIVE_MESSAGE_FROM,
     APM__OPERATION_RECEIVE_DATAGRAM, /* into memory of the operation's own: UdpClient */

@@ -86,7 +86,10 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
     case APM__OPERATION_STREAM_COPY:
     case APM__OPERATION_POST:
     case APM__OPERATION_WAIT_SENDABLE:
-    case APM__OPERATION_DRAIN: break;
+    case APM__OPERATION_DRAIN:
+    case APM__OPERATION_AUTHENTICATE_AS_CLIENT:
+    case APM__OPERATION_AUTHENTICATE_AS_SERVER:
+    case APM__OPERATION_SHUTDOWN: break;
     }
     const bool is_of_sockets = false;
     APM__CHECK(is_of_sockets);

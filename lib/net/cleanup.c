@@ -6,6 +6,7 @@
  */
 #include "apm/apm.h"
 #include "channel.h"
+#include "cleanup.h"
 #include "deadlock.h"
 #include "diagnostics.h"
 #include "engine.h"
@@ -23,6 +24,13 @@
 static const uint64_t list_after_ns = 1000000000; /* of waiting, where the environment asks for a listing */
 
 static apm__os_mutex lock = APM__OS_MUTEX_OF_RANK(APM__RANK_CLEANUP);
+
+static _Atomic(apm__cleanup_step *) last_step;
+
+void apm__cleanup_set_last_step(apm__cleanup_step *step)
+{
+    apm__atomic_store(&last_step, step, APM__RELEASE); /* pairs with the acquire in apm_cleanup */
+}
 
 /* -- Sockets -- */
 
@@ -298,6 +306,9 @@ apm_error apm_cleanup(int timeout_ms)
     if (!destroy_pools(end_ns) || !end_default_pool(end_ns))
         goto unlock;
     if (close_all_waitables()) {
+        apm__cleanup_step *step = apm__atomic_load(&last_step, APM__ACQUIRE);
+        if (step)
+            step();
         apm__deadlock_forget();
         error = APM_ERROR_SUCCESS;
     }

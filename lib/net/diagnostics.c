@@ -45,7 +45,10 @@ static int64_t *count_of_kind(struct apm_thread_pool_statistics *statistics, uin
     case APM__OPERATION_STREAM_READ:
     case APM__OPERATION_STREAM_WRITE:
     case APM__OPERATION_STREAM_READ_EXACTLY:
-    case APM__OPERATION_STREAM_COPY: return &statistics->pending_stream_operations;
+    case APM__OPERATION_STREAM_COPY:
+    case APM__OPERATION_AUTHENTICATE_AS_CLIENT:
+    case APM__OPERATION_AUTHENTICATE_AS_SERVER:
+    case APM__OPERATION_SHUTDOWN: return &statistics->pending_stream_operations;
     case APM__OPERATION_POST:
     case APM__OPERATION_INVOKE: break;
     }

@@ -19,6 +19,7 @@ struct apm__stream *apm__stream_allocate(const struct apm__stream_class *type, s
 {
     struct apm__stream *stream = (struct apm__stream *)apm__slot_allocate(&apm__streams);
     if (stream) {
+        apm__atomic_store(&stream->owned, 0, APM__RELAXED);
         stream->type = type;
         stream->pool = pool;
     }
@@ -46,8 +47,11 @@ apm_error apm__stream_hold(apm_stream handle, struct apm__stream **stream)
 
 void apm__stream_release(struct apm__stream *stream)
 {
-    if (apm__slot_release(&stream->slot))
-        apm__slot_free(&apm__streams, &stream->slot);
+    if (!apm__slot_release(&stream->slot))
+        return;
+    if (stream->type->free)
+        stream->type->free(stream);
+    apm__slot_free(&apm__streams, &stream->slot);
 }
 
 apm_error apm__stream_hold_able(apm_stream handle, uint32_t ability, struct apm__stream **stream)
@@ -99,8 +103,9 @@ void apm__stream_close_all(const struct apm__pool *pool, bool report)
         if (apm__stream_hold((apm_stream){bits}, &stream) != APM_ERROR_SUCCESS)
             continue;
         bool ours = stream->pool == pool;
+        bool owned = apm__atomic_load(&stream->owned, APM__RELAXED) != 0;
         apm__stream_release(stream);
-        if (ours && report)
+        if (ours && report && !owned)
             apm__os_log("apm: cleanup: stream %016llx was not closed", (unsigned long long)bits);
         if (ours)
             apm_stream_close((apm_stream){bits});

@@ -4,7 +4,7 @@
  * A stream is a slot with a class: the public functions (stream.c, stream_copy.c) find it, check what all streams have
  * in common, and call the class. There are two: network streams (network_stream.c), whose operations are those of their
  * socket, and hosted ones (hosted_stream.c), which do what a table of methods says: those of the program, and those in
- * memory and files. Another class, such as that of an encrypted stream, fits beside them.
+ * memory and files. A layer above has another one beside them: streams of TLS.
  *
  * The slot's references: one for the open stream, which close drops; one for each call that has resolved the handle,
  * until it returns; and those that the class takes, for its operations and for what it calls. The flag CLOSED refuses
@@ -51,6 +51,7 @@ struct apm__stream_class {
     apm_error (*timeout)(struct apm__stream *stream, bool of_writes, int *timeout_ms);
     apm_error (*set_timeout)(struct apm__stream *stream, bool of_writes, int timeout_ms);
     void (*close)(struct apm__stream *stream); /* once, after CLOSED has been set */
+    void (*free)(struct apm__stream *stream);  /* when the last reference is gone; or NULL */
 };
 
 /* One direction of a hosted stream, or both of one that has a position. Guarded by the stream's lock. */
@@ -65,6 +66,9 @@ struct apm__stream_lane {
 struct apm__stream {
     struct apm__slot slot; /* first: the table's view */
     apm__os_mutex lock;    /* initialised once for the slot */
+
+    /* atomic: another stream closes it, so that cleanup does not report it */
+    _Atomic uint32_t owned;
 
     /* immutable from creation on */
     const struct apm__stream_class *type;
@@ -87,6 +91,7 @@ struct apm__stream {
             bool closed;
             bool ended; /* the method `close` has been called, or is about to be */
         } hosted;
+        void *own; /* of a class of a layer above */
     };
 };
 

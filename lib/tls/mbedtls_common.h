@@ -43,9 +43,6 @@ struct apm__tls_certificate {
     _Atomic uint32_t references; /* configurations, engines and sessions share it */
 };
 
-/* Another holder of an immutable certificate; apm__tls_certificate_destroy ends each. */
-struct apm__tls_certificate *apm__tls_certificate_retain(const struct apm__tls_certificate *certificate);
-
 /* A copy of what a peer has sent. */
 apm_error apm__tls_certificate_copy(const mbedtls_x509_crt *chain, struct apm__tls_certificate **created);
 

@@ -194,6 +194,18 @@ void apm__tls_engine_destroy(struct apm__tls_engine *engine)
 
 /* -- The handshake ------------------------------------------------------------------------------------------------- */
 
+#ifdef MBEDTLS_SSL_PROTO_TLS1_3
+enum { SHOWS_IN_TLS13 = MBEDTLS_SSL_CLIENT_CERTIFICATE_VERIFY };
+#else
+enum { SHOWS_IN_TLS13 = -1 };
+#endif
+
+static bool is_tls13(const struct apm__tls_engine *engine)
+{
+    const char *version = mbedtls_ssl_get_version(&engine->ssl);
+    return version && strcmp(version, "TLSv1.3") == 0;
+}
+
 static int step(struct apm__tls_engine *engine)
 {
     int state = (int)engine->ssl.APM__FIELD(state);
@@ -202,12 +214,10 @@ static int step(struct apm__tls_engine *engine)
     if (state == MBEDTLS_SSL_SERVER_CERTIFICATE)
         engine->full = true;
     /* Only who is asked for a certificate sends one; the two protocols tell it by different states. */
-    if (engine->config->own && state == MBEDTLS_SSL_CLIENT_CERTIFICATE && engine->produced > produced)
+    bool shows = is_tls13(engine) ? state == SHOWS_IN_TLS13
+                                  : state == MBEDTLS_SSL_CLIENT_CERTIFICATE && engine->produced > produced;
+    if (engine->config->own && shows)
         engine->used_own = true;
-#ifdef MBEDTLS_SSL_PROTO_TLS1_3
-    if (engine->config->own && state == MBEDTLS_SSL_CLIENT_CERTIFICATE_VERIFY)
-        engine->used_own = true;
-#endif
     return code;
 }
 
@@ -342,11 +352,9 @@ static uint16_t suite_of(const struct apm__tls_engine *engine)
 
 void apm__tls_engine_agreement(const struct apm__tls_engine *engine, struct apm__tls_agreement *agreement)
 {
-    const char *version = mbedtls_ssl_get_version(&engine->ssl);
     const char *suite = mbedtls_ssl_get_ciphersuite(&engine->ssl);
     const char *application = mbedtls_ssl_get_alpn_protocol(&engine->ssl);
-    bool is_13 = version && strcmp(version, "TLSv1.3") == 0;
-    agreement->protocol = is_13 ? APM_SSL_PROTOCOLS_TLS13 : APM_SSL_PROTOCOLS_TLS12;
+    agreement->protocol = is_tls13(engine) ? APM_SSL_PROTOCOLS_TLS13 : APM_SSL_PROTOCOLS_TLS12;
     agreement->suite = suite_of(engine);
     agreement->suite_name = suite ? suite : "";
     agreement->application_protocol = application ? application : "";

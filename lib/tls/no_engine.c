@@ -13,6 +13,12 @@ apm_error apm__tls_certificate_create(struct apm__tls_bytes certificate, struct 
     return APM_ERROR_NOT_SUPPORTED;
 }
 
+struct apm__tls_certificate *apm__tls_certificate_retain(const struct apm__tls_certificate *certificate)
+{
+    (void)certificate;
+    return NULL;
+}
+
 void apm__tls_certificate_destroy(struct apm__tls_certificate *certificate)
 {
     (void)certificate;

@@ -37,6 +37,9 @@ struct apm__tls_bytes {
 /* CRYPTOGRAPHIC, OUT_OF_MEMORY; NOT_SUPPORTED without a TLS library. `password` may be NULL. */
 apm_error apm__tls_certificate_create(struct apm__tls_bytes certificate, struct apm__tls_bytes key,
                                       const char *password, struct apm__tls_certificate **created);
+
+/* Another holder of a certificate, or of NULL; `destroy` ends each, and the last one frees it. */
+struct apm__tls_certificate *apm__tls_certificate_retain(const struct apm__tls_certificate *certificate);
 void apm__tls_certificate_destroy(struct apm__tls_certificate *certificate); /* or NULL */
 
 bool apm__tls_certificate_has_key(const struct apm__tls_certificate *certificate);
