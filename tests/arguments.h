@@ -112,6 +112,12 @@ void *arguments_stream_context(void);
 /* A read that the method of a stream has begun, for apm_stream_complete. */
 apm_async_result arguments_begun_operation(void);
 
+/* A certificate in PEM, and its size; options of TLS contexts, which say no more than they have to. */
+const void *arguments_certificate(void);
+size_t arguments_certificate_size(void);
+const apm_ssl_client_authentication_options *arguments_client_options(void);
+const apm_ssl_server_authentication_options *arguments_server_options(void);
+
 /* Starts a listener, and has a connection wait to be accepted. */
 void arguments_start_listener(apm_tcp_listener listener);
 

@@ -113,7 +113,7 @@ class Documentation:
 
     def twins(self, function):
         """The names of the Begin and the End of a synchronous function."""
-        for handle in [*sorted(self.headers.handles, key=len, reverse=True), "apm_dns"]:
+        for handle in [*sorted(self.headers.handles, key=len, reverse=True), "apm_ssl_stream", "apm_dns"]:
             if function.name.startswith(handle + "_"):
                 rest = function.name.removeprefix(handle + "_")
                 ends = [n for n in self.headers.functions if n.startswith(handle + "_end_")]

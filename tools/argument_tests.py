@@ -123,8 +123,9 @@ class Program(Cases):
             return "#define stub_apm_async_callback arguments_on_completion\n"
         names = [p.split()[-1].lstrip("*") for p in parameters.split(",") if p.strip() != "void"]
         used = "".join(f"    (void){n};\n" for n in names)
-        value = "" if result == "void" else f"    return ({result})0;\n"
-        return f"static {result} stub_{name}({' '.join(parameters.split())})\n{{\n{used}{value}}}\n"
+        value = f"    return ({result}){'{0}' if result in self.handles else '0'};\n"
+        value = "" if result == "void" else value
+        return f"UNUSED static {result} stub_{name}({' '.join(parameters.split())})\n{{\n{used}{value}}}\n"
 
     def closer(self, handle):
         name, rest = self.closer_of(handle)

@@ -32,12 +32,12 @@ APM_BEGIN_DECLARATIONS
  * Makes a stream of TLS over `inner_stream`, which belongs to it from then on: nobody else may read from it or write to
  * it. Closing the stream closes it, too, unless `leave_inner_stream_open`.
  *
- * Success  *stream is the handle; apm_stream_close ends it.
+ * Success  *created is the handle; apm_stream_close ends it.
  * Errors   APM_ERROR_ARGUMENT `inner_stream` cannot be read, or not written.
  * .NET     new SslStream(Stream, bool)
  */
 APM_API APM_MUST_CHECK apm_error apm_ssl_stream_create(apm_stream inner_stream, bool leave_inner_stream_open,
-                                                       apm_stream *stream);
+                                                       apm_stream *created);
 
 /* -- The handshake ------------------------------------------------------------------------------------------------- */
 
@@ -103,8 +103,8 @@ APM_API APM_MUST_CHECK apm_error apm_ssl_stream_authenticate_as_server(apm_strea
 
 /*
  * Starts telling the peer, by close_notify, that nothing more will be written; it follows a write that is pending.
- * Later writes complete with APM_ERROR_INVALID_OPERATION; reads go on until the peer's close_notify. It may be repeated,
- * and does nothing then.
+ * Later writes complete with APM_ERROR_INVALID_OPERATION; reads go on until the peer's close_notify. It may be
+ * repeated, and does nothing then.
  *
  * Errors   APM_ERROR_AUTHENTICATION, APM_ERROR_IO, APM_ERROR_OPERATION_ABORTED the handshake has failed so.
  * .NET     SslStream.ShutdownAsync, which has no Begin and End there

@@ -100,6 +100,7 @@ struct apm__tls_engine {
     const unsigned char *input; /* borrowed until it is read */
     size_t input_size;
     bool input_ended;
+    bool starved; /* mbedTLS has found no input; otherwise it waits for nothing, whatever it says */
 
     unsigned char *output[2]; /* the one that is filled, and the one that has been taken */
     size_t output_size;

@@ -1,6 +1,6 @@
 /*
- * Configurations: the policy of an engine as mbedTLS has it. See tls_engine.h. Immutable once made, but for the caches and
- * keys that mbedTLS guards, and the sessions of clients (mbedtls_session.c).
+ * Configurations: the policy of an engine as mbedTLS has it. See tls_engine.h. Immutable once made, but for the caches
+ * and keys that mbedTLS guards, and the sessions of clients (mbedtls_session.c).
  */
 #include <string.h>
 

@@ -35,6 +35,7 @@ static int receive_bytes(void *context, unsigned char *bytes, size_t size)
 {
     struct apm__tls_engine *engine = context;
     if (engine->input_size == 0) {
+        engine->starved = true;
         engine->input_lost = engine->input_ended;
         return engine->input_ended ? 0 : MBEDTLS_ERR_SSL_WANT_READ;
     }
@@ -251,8 +252,9 @@ enum apm__tls_progress apm__tls_engine_handshake(struct apm__tls_engine *engine)
         return APM__TLS_FAILED;
     apm__mbedtls_enter();
     while (progress == APM__TLS_DONE && (int)engine->ssl.APM__FIELD(state) != (int)MBEDTLS_SSL_HANDSHAKE_OVER) {
+        engine->starved = false;
         int code = step(engine);
-        if (code != 0)
+        if (code != 0 && !(code == MBEDTLS_ERR_SSL_WANT_READ && !engine->starved))
             progress = progress_of(engine, code);
     }
     if (progress == APM__TLS_DONE && !engine->handshaken && !finish(engine))
@@ -272,9 +274,8 @@ static bool is_news(struct apm__tls_engine *engine, int code)
         return true;
     }
 #endif
-    (void)engine;
-    (void)code;
-    return false;
+    /* With a message between the data, such as a ticket, it asks to be called again. */
+    return code == MBEDTLS_ERR_SSL_WANT_READ && !engine->starved;
 }
 
 enum apm__tls_progress apm__tls_engine_read(struct apm__tls_engine *engine, void *buffer, size_t size, size_t *read)
@@ -286,6 +287,7 @@ enum apm__tls_progress apm__tls_engine_read(struct apm__tls_engine *engine, void
     apm__mbedtls_enter();
     int code;
     do {
+        engine->starved = false;
         code = mbedtls_ssl_read(&engine->ssl, size > 0 ? buffer : &nothing, size);
     } while (is_news(engine, code));
     enum apm__tls_progress progress = APM__TLS_DONE;

@@ -11,105 +11,6 @@
 
 enum { TURNS_AT_ONCE = 8 };
 
-static void on_read(apm_async_result result);
-static void on_written(apm_async_result result);
-
-/* -- The inner stream ---------------------------------------------------------------------------------------------- */
-
-static uint64_t time_left_ms(const struct apm__ssl *ssl)
-{
-    uint64_t now = apm__os_monotonic_ns();
-    return now < ssl->close_deadline_ns ? (ssl->close_deadline_ns - now) / 1000000 : 0;
-}
-
-/* While the stream closes, whatever is pending ends in time. */
-static void limit(const struct apm__ssl *ssl, apm_async_result result)
-{
-    if (ssl->close_deadline_ns == 0)
-        return;
-    apm_error error = apm_async_result_cancel_after(result, (int)time_left_ms(ssl));
-    if (error == APM_ERROR_OUT_OF_MEMORY)
-        error = apm_async_result_cancel(result);
-    (void)error; /* it has completed */
-}
-
-static void begin_transport_read(struct apm__ssl *ssl)
-{
-    apm_async_result result = APM_NULL_HANDLE;
-    apm__os_mutex_lock(&ssl->stream->lock);
-    ssl->reading = true;
-    apm__os_mutex_unlock(&ssl->stream->lock);
-    apm__slot_retain(&ssl->stream->slot); /* the read's */
-    apm_error error = apm_stream_begin_read(ssl->inner, ssl->input + ssl->held, sizeof ssl->input - ssl->held, on_read,
-                                            ssl, &result);
-    apm__os_mutex_lock(&ssl->stream->lock);
-    if (error == APM_ERROR_SUCCESS) {
-        ssl->transport_read = result;
-    } else {
-        ssl->reading = false;
-        ssl->input_error = error;
-        ssl->again = true;
-    }
-    apm__os_mutex_unlock(&ssl->stream->lock);
-    if (error != APM_ERROR_SUCCESS)
-        apm__stream_release(ssl->stream); /* the pump has another reference */
-    else
-        limit(ssl, result);
-}
-
-static void begin_transport_write(struct apm__ssl *ssl)
-{
-    apm_async_result result = APM_NULL_HANDLE;
-    const void *bytes;
-    size_t size = apm__tls_engine_take_records(ssl->engine, &bytes);
-    apm__os_mutex_lock(&ssl->stream->lock);
-    ssl->writing = true;
-    apm__os_mutex_unlock(&ssl->stream->lock);
-    apm__slot_retain(&ssl->stream->slot); /* the write's */
-    apm_error error = apm_stream_begin_write(ssl->inner, bytes, size, on_written, ssl, &result);
-    apm__os_mutex_lock(&ssl->stream->lock);
-    if (error == APM_ERROR_SUCCESS) {
-        ssl->transport_write = result;
-    } else {
-        ssl->writing = false;
-        ssl->output_error = error;
-        ssl->again = true;
-    }
-    apm__os_mutex_unlock(&ssl->stream->lock);
-    if (error != APM_ERROR_SUCCESS)
-        apm__stream_release(ssl->stream);
-    else
-        limit(ssl, result);
-}
-
-static void on_read(apm_async_result result)
-{
-    struct apm__ssl *ssl = apm_async_result_async_state(result);
-    size_t size;
-    apm_error error = apm_stream_end_read(ssl->inner, result, &size);
-    apm__os_mutex_lock(&ssl->stream->lock);
-    ssl->reading = false;
-    ssl->arrived = size;
-    ssl->input_error = error;
-    ssl->input_ended = error == APM_ERROR_SUCCESS && size == 0;
-    apm__os_mutex_unlock(&ssl->stream->lock);
-    apm__ssl_stir(ssl);
-    apm__stream_release(ssl->stream); /* the read's */
-}
-
-static void on_written(apm_async_result result)
-{
-    struct apm__ssl *ssl = apm_async_result_async_state(result);
-    apm_error error = apm_stream_end_write(ssl->inner, result);
-    apm__os_mutex_lock(&ssl->stream->lock);
-    ssl->writing = false;
-    if (ssl->output_error == APM_ERROR_SUCCESS)
-        ssl->output_error = error;
-    apm__os_mutex_unlock(&ssl->stream->lock);
-    apm__ssl_stir(ssl);
-    apm__stream_release(ssl->stream); /* the write's */
-}
-
 /* -- Reads, writes and shutdown of an open stream ------------------------------------------------------------------ */
 
 static void complete(struct apm__ssl_turn *turn, enum apm__ssl_task task, apm_error outcome)
@@ -247,11 +148,7 @@ static void close_step(struct apm__ssl *ssl, struct apm__ssl_turn *turn)
         return;
     if (ssl->close_deadline_ns == 0) {
         ssl->close_deadline_ns = apm__os_monotonic_ns() + (uint64_t)APM__SSL_CLOSE_TIMEOUT_MS * 1000000;
-        apm__os_mutex_lock(&ssl->stream->lock);
-        apm_async_result results[] = {ssl->transport_read, ssl->transport_write};
-        apm__os_mutex_unlock(&ssl->stream->lock);
-        limit(ssl, results[0]);
-        limit(ssl, results[1]);
+        apm__ssl_limit_transport(ssl);
     }
     bool broken = !ssl->engine || turn->cut_short || turn->output_error != APM_ERROR_SUCCESS;
     if (!broken && turn->phase == APM__SSL_OPEN)
@@ -259,7 +156,7 @@ static void close_step(struct apm__ssl *ssl, struct apm__ssl_turn *turn)
     if (!broken && !is_flushed(ssl, turn))
         return; /* until the inner stream has taken it, or its time is up */
     bool over = broken || ssl->peer_ended || turn->input_ended || turn->input_error != APM_ERROR_SUCCESS ||
-                time_left_ms(ssl) == 0;
+                apm__ssl_time_left_ms(ssl) == 0;
     if (!over && !ssl->lingering) {
         ssl->lingering = linger(ssl);
         over = !ssl->lingering;
@@ -350,11 +247,11 @@ static void work_turn(struct apm__ssl *ssl, struct apm__ssl_turn *turn)
         return;
     if (ssl->engine && !turn->writing && turn->output_error == APM_ERROR_SUCCESS &&
         apm__tls_engine_has_records(ssl->engine))
-        begin_transport_write(ssl);
+        apm__ssl_begin_transport_write(ssl);
     /* Where records are left, the engine has to be given room first. */
     bool can_read = !turn->reading && !turn->input_ended && turn->input_error == APM_ERROR_SUCCESS;
     if (turn->wants_input && can_read && (!ssl->engine || ssl->lingering || apm__tls_engine_unread(ssl->engine) == 0))
-        begin_transport_read(ssl);
+        apm__ssl_begin_transport_read(ssl);
 }
 
 /* Pumps until there is nothing to do; the caller has set `pumping`, and holds a reference. */

@@ -6,8 +6,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include "begin.h"
-
 static struct apm__ssl *ssl_of(const struct apm__stream *stream)
 {
     return stream->own;
@@ -109,17 +107,7 @@ static bool is_settled_locked(struct apm__ssl *ssl, enum apm__ssl_task task, apm
     return false;
 }
 
-/* What a handshake begins with; of other operations nothing is looked at. */
-struct beginning {
-    enum apm__operation_kind kind;
-    void *buffer;
-    size_t size;
-    struct apm__ssl_context *context; /* or NULL; the caller's reference is taken if *used */
-    const char *host;
-    bool used;
-};
-
-static void admit_locked(struct apm__ssl *ssl, struct beginning *beginning, struct apm__operation *operation)
+static void admit_locked(struct apm__ssl *ssl, struct apm__ssl_beginning *beginning, struct apm__operation *operation)
 {
     enum apm__ssl_task task = apm__ssl_task_of(operation);
     operation->place = APM__PLACE_QUEUED;
@@ -135,8 +123,8 @@ static void admit_locked(struct apm__ssl *ssl, struct beginning *beginning, stru
     strncpy(ssl->host, beginning->host, sizeof ssl->host - 1);
 }
 
-static apm_error begin(struct apm__stream *stream, struct beginning *beginning, apm_async_callback *callback,
-                       void *state, apm_async_result *result)
+apm_error apm__ssl_begin(struct apm__stream *stream, struct apm__ssl_beginning *beginning, apm_async_callback *callback,
+                         void *state, apm_async_result *result)
 {
     struct apm__ssl *ssl = ssl_of(stream);
     struct apm__operation *operation;
@@ -188,18 +176,18 @@ static apm_error check_buffer(const void *buffer, size_t size)
 static apm_error begin_read(struct apm__stream *stream, void *buffer, size_t size, apm_async_callback *callback,
                             void *state, apm_async_result *result)
 {
-    struct beginning beginning = {.kind = APM__OPERATION_STREAM_READ, .buffer = buffer, .size = size};
+    struct apm__ssl_beginning beginning = {.kind = APM__OPERATION_STREAM_READ, .buffer = buffer, .size = size};
     apm_error error = check_buffer(buffer, size);
-    return error == APM_ERROR_SUCCESS ? begin(stream, &beginning, callback, state, result) : error;
+    return error == APM_ERROR_SUCCESS ? apm__ssl_begin(stream, &beginning, callback, state, result) : error;
 }
 
 static apm_error begin_write(struct apm__stream *stream, const void *buffer, size_t size, apm_async_callback *callback,
                              void *state, apm_async_result *result)
 {
-    struct beginning beginning = {
+    struct apm__ssl_beginning beginning = {
         .kind = APM__OPERATION_STREAM_WRITE, .buffer = (void *)(uintptr_t)buffer, .size = size}; /* it is only read */
     apm_error error = check_buffer(buffer, size);
-    return error == APM_ERROR_SUCCESS ? begin(stream, &beginning, callback, state, result) : error;
+    return error == APM_ERROR_SUCCESS ? apm__ssl_begin(stream, &beginning, callback, state, result) : error;
 }
 
 /* -- Synchronous calls --------------------------------------------------------------------------------------------- */
@@ -372,121 +360,4 @@ apm_error apm_ssl_stream_create(apm_stream inner_stream, bool leave_inner_stream
     apm_stream_close(*handle); /* the pool's end may have missed it */
     *handle = (apm_stream)APM_NULL_HANDLE;
     return APM_ERROR_INVALID_OPERATION;
-}
-
-/* -- Handshake and shutdown ---------------------------------------------------------------------------------------- */
-
-/* Begins a handshake with a context that the caller holds a reference to, or with none. */
-static apm_error authenticate(apm_stream handle, struct beginning *beginning, apm_async_callback *callback, void *state,
-                              apm_async_result *result)
-{
-    struct apm__stream *stream;
-    apm_error error = apm__ssl_hold(handle, &stream);
-    if (error == APM_ERROR_SUCCESS) {
-        error = begin(stream, beginning, callback, state, result);
-        apm__stream_release(stream);
-    }
-    if (!beginning->used)
-        apm__ssl_context_release(beginning->context);
-    return error;
-}
-
-apm_error apm_ssl_stream_begin_authenticate_as_client(apm_stream stream, apm_ssl_context context,
-                                                      const char *target_host, apm_async_callback *callback,
-                                                      void *state, apm_async_result *result)
-{
-    struct beginning beginning = {.kind = APM__OPERATION_AUTHENTICATE_AS_CLIENT,
-                                  .host = target_host ? target_host : ""};
-    if (result)
-        *result = (apm_async_result)APM_NULL_HANDLE;
-    if (strlen(beginning.host) >= APM__HOST_NAME_SIZE)
-        return APM_ERROR_ARGUMENT;
-    if (!apm_ssl_context_is_null(context)) {
-        apm_error error = apm__ssl_context_hold(context, &beginning.context);
-        if (error == APM_ERROR_SUCCESS && beginning.context->is_server) {
-            apm__ssl_context_release(beginning.context);
-            error = APM_ERROR_ARGUMENT;
-        }
-        if (error != APM_ERROR_SUCCESS)
-            return error;
-    }
-    return authenticate(stream, &beginning, callback, state, result);
-}
-
-apm_error apm_ssl_stream_begin_authenticate_as_server(apm_stream stream, apm_ssl_context context,
-                                                      apm_async_callback *callback, void *state,
-                                                      apm_async_result *result)
-{
-    struct beginning beginning = {.kind = APM__OPERATION_AUTHENTICATE_AS_SERVER, .host = ""};
-    if (result)
-        *result = (apm_async_result)APM_NULL_HANDLE;
-    apm_error error = apm__ssl_context_hold(context, &beginning.context);
-    if (error == APM_ERROR_SUCCESS && !beginning.context->is_server) {
-        apm__ssl_context_release(beginning.context);
-        error = APM_ERROR_ARGUMENT;
-    }
-    return error == APM_ERROR_SUCCESS ? authenticate(stream, &beginning, callback, state, result) : error;
-}
-
-static apm_error end(apm_stream stream, apm_async_result result, enum apm__operation_kind kind)
-{
-    struct apm__operation *operation;
-    apm_error error = apm__operation_end(result, kind, stream.bits, &operation);
-    if (error != APM_ERROR_SUCCESS)
-        return apm__end_refusal(stream.bits, error);
-    error = operation->error;
-    apm__operation_release(operation);
-    return error;
-}
-
-apm_error apm_ssl_stream_end_authenticate_as_client(apm_stream stream, apm_async_result result)
-{
-    return end(stream, result, APM__OPERATION_AUTHENTICATE_AS_CLIENT);
-}
-
-apm_error apm_ssl_stream_end_authenticate_as_server(apm_stream stream, apm_async_result result)
-{
-    return end(stream, result, APM__OPERATION_AUTHENTICATE_AS_SERVER);
-}
-
-apm_error apm_ssl_stream_authenticate_as_client(apm_stream stream, apm_ssl_context context, const char *target_host)
-{
-    apm_async_result result;
-    apm_error error = apm_ssl_stream_begin_authenticate_as_client(stream, context, target_host, NULL, NULL, &result);
-    return error == APM_ERROR_SUCCESS ? apm_ssl_stream_end_authenticate_as_client(stream, result) : error;
-}
-
-apm_error apm_ssl_stream_authenticate_as_server(apm_stream stream, apm_ssl_context context)
-{
-    apm_async_result result;
-    apm_error error = apm_ssl_stream_begin_authenticate_as_server(stream, context, NULL, NULL, &result);
-    return error == APM_ERROR_SUCCESS ? apm_ssl_stream_end_authenticate_as_server(stream, result) : error;
-}
-
-apm_error apm_ssl_stream_begin_shutdown(apm_stream handle, apm_async_callback *callback, void *state,
-                                        apm_async_result *result)
-{
-    struct beginning beginning = {.kind = APM__OPERATION_SHUTDOWN};
-    struct apm__stream *stream;
-    if (result)
-        *result = (apm_async_result)APM_NULL_HANDLE;
-    apm_error error = apm__ssl_hold(handle, &stream);
-    if (error != APM_ERROR_SUCCESS)
-        return error;
-    error = begin(stream, &beginning, callback, state, result);
-    apm__stream_release(stream);
-    return error;
-}
-
-apm_error apm_ssl_stream_end_shutdown(apm_stream stream, apm_async_result result)
-{
-    apm_error error = end(stream, result, APM__OPERATION_SHUTDOWN);
-    return error == APM_ERROR_OPERATION_ABORTED && apm__stream_is_closed(stream) ? APM_ERROR_OBJECT_DISPOSED : error;
-}
-
-apm_error apm_ssl_stream_shutdown(apm_stream stream)
-{
-    apm_async_result result;
-    apm_error error = apm_ssl_stream_begin_shutdown(stream, NULL, NULL, &result);
-    return error == APM_ERROR_SUCCESS ? apm_ssl_stream_end_shutdown(stream, result) : error;
 }

@@ -1,31 +1,32 @@
 /*
- * Streams of TLS: an engine (tls_engine.h) between the operations of a stream and an inner stream. ssl_stream.c has what
- * begins and ends operations, ssl_pump.c what moves bytes, ssl_handshake.c how two ends come to terms.
+ * Streams of TLS: an engine (tls_engine.h) between the operations of a stream and an inner stream. ssl_stream.c has
+ * what begins and ends operations, ssl_pump.c what moves bytes, ssl_handshake.c how two ends come to terms.
  *
  *      operations  --->  pump  --->  engine  --->  pump  --->  reads and writes of the inner stream
  *
- * The pump. Whatever happens to a stream, a Begin, a cancel, a close, the completion of a read or write of the inner
- * stream, ends in apm__ssl_stir: if nobody pumps, the caller does; otherwise it leaves word (`again`), and who pumps
- * goes round once more. So the engine belongs to one thread at a time without a lock being held while it works, or
- * while it asks the program about a certificate. Who has gone round a few times hands on to a work item, so that a Begin
- * does not work for others. During the handshake the pump is a work item only: that is where code of the program runs,
- * and what takes long; and the code may end its thread.
+ * The pump. Whatever happens to a stream, a Begin, a cancel, a close, the completion of a read or write of the
+ * inner stream, ends in apm__ssl_stir: if nobody pumps, the caller does; otherwise it leaves word (`again`), and
+ * who pumps goes round once more. So the engine belongs to one thread at a time without a lock being held while it
+ * works, or while it asks the program about a certificate. Who has gone round a few times hands on to a work item,
+ * so that a Begin does not work for others. During the handshake the pump is a work item only: that is where code
+ * of the program runs, and what takes long; and the code may end its thread.
  *
  * Invariants, under the stream's lock:
- *  1. `pumping` is set by one thread or work item, which owns the engine and the buffers until it resets it; before it
- *     does, it has seen every `again`.
- *  2. An operation is QUEUED in `operations`, RUNNING while a turn of the pump has it, then DETACHED and not in
- *     `operations` any more. Who takes it out of QUEUED, or the pump out of RUNNING, completes it. A cancel of one that
- *     is RUNNING records its wish, which the end of the turn looks at: what the turn has completed stands.
- *  3. The input buffer is the inner stream's while `reading`, and else the pump's; the records that the engine has
- *     given are the inner stream's while `writing`. At most one of each is pending, begun by the pump only.
- *  4. After `closed` no operation is admitted. The pump ends the stream in steps (close_step in ssl_pump.c), the last of
- *     which gives the reference back that the stream has had since it was made.
+ * 1. `pumping` is set by one thread or work item, which owns the engine and the buffers until it resets it; before
+ *    it does, it has seen every `again`.
+ * 2. An operation is QUEUED in `operations`, RUNNING while a turn of the pump has it, then DETACHED and not in
+ *    `operations` any more. Who takes it out of QUEUED, or the pump out of RUNNING, completes it. A cancel of one
+ *    that is RUNNING records its wish, which the end of the turn looks at: what the turn has completed stands.
+ * 3. The input buffer is the inner stream's while `reading`, and else the pump's; the records that the engine has
+ *    given are the inner stream's while `writing`. At most one of each is pending, begun by the pump only.
+ * 4. After `closed` no operation is admitted. The pump ends the stream in steps (close_step in ssl_pump.c), the
+ *    last of which gives the reference back that the stream has had since it was made.
  *
- * References are those of the stream's slot: one of the stream that is not closed to the end, one for each operation
- * until its callback has returned, one for each read or write of the inner stream, and one for the work item while it is
- * queued. With the last one the structure is freed. Beginning a read or write of the inner stream takes memory, and may
- * fail: that is then how the stream has failed. The lock is a leaf: nothing is called under it.
+ * References are those of the stream's slot: one of the stream that is not closed to the end, one for each
+ * operation until its callback has returned, one for each read or write of the inner stream, and one for the work
+ * item while it is queued. With the last one the structure is freed. Beginning a read or write of the inner stream
+ * takes memory, and may fail: that is then how the stream has failed. The lock is a leaf: nothing is called under
+ * it.
  */
 #ifndef APM__SSL_STREAM_H
 #define APM__SSL_STREAM_H
@@ -130,6 +131,31 @@ struct apm__ssl_turn {
 
 /* An open stream of TLS, with a reference for the caller. ARGUMENT for another stream, and the errors of a handle. */
 apm_error apm__ssl_hold(apm_stream handle, struct apm__stream **stream);
+
+/* What a handshake begins with; of other operations nothing is looked at. */
+struct apm__ssl_beginning {
+    enum apm__operation_kind kind;
+    void *buffer;
+    size_t size;
+    struct apm__ssl_context *context; /* or NULL; the caller's reference is taken if *used */
+    const char *host;
+    bool used;
+};
+
+/* Begins an operation of the stream. */
+apm_error apm__ssl_begin(struct apm__stream *stream, struct apm__ssl_beginning *beginning, apm_async_callback *callback,
+                         void *state, apm_async_result *result);
+
+/*
+ * Begins a read or write of the inner stream, whose end stirs. For the pump, that sees that none is pending. How it has
+ * failed is left in `input_error` or `output_error`.
+ */
+void apm__ssl_begin_transport_read(struct apm__ssl *ssl);
+void apm__ssl_begin_transport_write(struct apm__ssl *ssl);
+
+/* What is left of the time for closing; and has those that are pending end within it. */
+uint64_t apm__ssl_time_left_ms(const struct apm__ssl *ssl);
+void apm__ssl_limit_transport(struct apm__ssl *ssl);
 
 /* Has the pump look at the stream. No lock is held; the caller has a reference. */
 void apm__ssl_stir(struct apm__ssl *ssl);
