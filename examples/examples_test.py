@@ -9,6 +9,7 @@ import random
 import re
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -509,6 +510,98 @@ def test_a_relay_before_a_slow_reader_holds_little_and_loses_nothing():
 
 
 # -- All of them -----------------------------------------------------------------------------------------------------
+
+
+# -- TLS: the programs against OpenSSL -------------------------------------------------------------------------------
+
+
+def has_tls():
+    return os.path.exists(os.path.join(programs, "tls_echo_server"))
+
+
+def make_certificate(folder, kind):
+    """Makes a certificate for localhost that signs itself, with a key of the kind; the two files."""
+    certificate, key = os.path.join(folder, "certificate.pem"), os.path.join(folder, "key.pem")
+    options = ["-newkey", "rsa:2048"] if kind == "rsa" else ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    subprocess.run(
+        ["openssl", "req", "-x509", *options, "-nodes", "-keyout", key, "-out", certificate, "-days", "30"]
+        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
+
+
+def test_the_tls_echo_server_answers_openssl():
+    if not has_tls():
+        return
+    for kind in ("ec", "rsa"):
+        with tempfile.TemporaryDirectory() as folder:
+            certificate, key = make_certificate(folder, kind)
+            with Program("tls_echo_server", 0, certificate, key) as server:
+                port = server.read_port()
+                context = ssl.create_default_context(cafile=certificate)
+                for name in ("localhost", "127.0.0.1"):
+                    for _ in range(2):
+                        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as plain:
+                            with context.wrap_socket(plain, server_hostname=name) as secure:
+                                data = random.randbytes(100000)
+                                sender = threading.Thread(target=secure.sendall, args=(data,))
+                                sender.start()
+                                received = b""
+                                while len(received) < len(data):
+                                    received += secure.recv(65536)
+                                sender.join()
+                                assert received == data, "the echo is wrong"
+                                secure.unwrap()  # close_notify comes back
+                said = subprocess.run(
+                    ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", certificate]
+                    + ["-verify_return_error", "-servername", "localhost"],
+                    input=b"Q\n",
+                    capture_output=True,
+                    timeout=TIMEOUT_S,
+                )
+                assert b"Verify return code: 0 (ok)" in said.stdout, said.stdout[-500:]
+
+
+def test_https_get_fetches_from_openssl_and_refuses_a_server_that_it_does_not_trust():
+    if not has_tls():
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, key = make_certificate(folder, "ec")
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.settimeout(TIMEOUT_S)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        page = b"x" * 300000
+
+        def answer(orderly):
+            try:
+                plain, _ = listener.accept()
+                with context.wrap_socket(plain, server_side=True) as secure:
+                    secure.recv(4096)
+                    secure.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + page)
+                    if orderly:
+                        secure.unwrap().close()
+            except (ssl.SSLError, OSError):
+                pass  # the client has gone
+
+        def fetch(orderly, *arguments):
+            thread = threading.Thread(target=answer, args=(orderly,))
+            thread.start()
+            program = os.path.join(programs, "https_get")
+            run = subprocess.run([program, *arguments], capture_output=True, timeout=TIMEOUT_S)
+            thread.join()
+            return run
+
+        port = str(listener.getsockname()[1])
+        got = fetch(True, "localhost", port, "/", certificate)
+        assert got.returncode == 0 and got.stdout.endswith(page), got.stderr
+        got = fetch(True, "127.0.0.1", port, "/")
+        assert got.returncode == 1 and b"UntrustedRoot" in got.stderr, got.stderr
+        got = fetch(False, "localhost", port, "/", certificate)
+        assert got.returncode == 1 and b"cut off" in got.stderr, got.stderr
+        listener.close()
 
 
 def test_wrong_arguments_are_refused_with_status_2():

@@ -51,6 +51,7 @@ DONE = (
     "Unix domain",
     "UDP",
     "UdpClient",
+    "SslStream",
 )
 # The areas of which the tests are being written. An area moves from here up when they are there.
 PENDING = ()
