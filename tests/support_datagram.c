@@ -144,7 +144,7 @@ static void trust_addresses(void)
 /* The kernel makes the link-local address some time after both ends of the cable are up. */
 static void await_link_local(void)
 {
-    run("timeout 20 sh -c 'until ip -6 address show dev cable scope link -tentative | grep -q fe80; do sleep 0.01; done'");
+    run("timeout 20 sh -c 'until ip -6 addr show dev cable scope link -tentative | grep -q fe80; do sleep 0.1; done'");
 }
 
 static int run_in_other_network(void *context)
