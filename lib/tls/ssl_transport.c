@@ -1,6 +1,6 @@
 /*
- * The inner stream of a stream of TLS: its reads and writes. See ssl_stream.h. Begun by the pump; their callbacks run on
- * workers.
+ * The inner stream of a stream of TLS: its reads and writes. See ssl_stream.h. Begun by the pump; their callbacks run
+ * on workers.
  */
 #include "ssl_stream.h"
 
