@@ -265,7 +265,7 @@ enum apm__tls_progress apm__tls_engine_handshake(struct apm__tls_engine *engine)
 
 /* -- Application data ---------------------------------------------------------------------------------------------- */
 
-/* Whether reading may go on after this code: it is news and no error. */
+/* Whether the call may be repeated after this code: it is news and no error. */
 static bool is_news(struct apm__tls_engine *engine, int code)
 {
 #if defined(APM__MBEDTLS_3) && defined(MBEDTLS_SSL_PROTO_TLS1_3)
@@ -317,7 +317,11 @@ enum apm__tls_progress apm__tls_engine_write(struct apm__tls_engine *engine, con
     if (size == 0)
         return APM__TLS_DONE;
     apm__mbedtls_enter();
-    int code = mbedtls_ssl_write(&engine->ssl, data, size);
+    int code;
+    do { /* a ticket that has come is taken up by whatever is called next */
+        engine->starved = false;
+        code = mbedtls_ssl_write(&engine->ssl, data, size);
+    } while (is_news(engine, code));
     enum apm__tls_progress progress = APM__TLS_DONE;
     if (code >= 0)
         *written = (size_t)code;

@@ -77,6 +77,8 @@ static void do_write(struct apm__ssl *ssl, struct apm__ssl_turn *turn)
                                          operation->size - operation->transferred, &part);
         operation->transferred += part;
     }
+    if (progress == APM__TLS_NEEDS_INPUT)
+        turn->wants_input = true;
     if (progress == APM__TLS_FAILED)
         complete(turn, APM__SSL_WRITE, engine_failed(ssl));
     else if (operation->transferred == operation->size && is_flushed(ssl, turn))
