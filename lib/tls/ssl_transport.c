@@ -33,6 +33,12 @@ void apm__ssl_limit_transport(struct apm__ssl *ssl)
     limit(ssl, results[1]);
 }
 
+/* An inner stream that was closed under the stream has aborted what came a moment later, too. */
+static apm_error outcome_of(apm_error error)
+{
+    return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_OPERATION_ABORTED : error;
+}
+
 void apm__ssl_begin_transport_read(struct apm__ssl *ssl)
 {
     apm_async_result result = APM_NULL_HANDLE;
@@ -47,7 +53,7 @@ void apm__ssl_begin_transport_read(struct apm__ssl *ssl)
         ssl->transport_read = result;
     } else {
         ssl->reading = false;
-        ssl->input_error = error;
+        ssl->input_error = outcome_of(error);
         ssl->again = true;
     }
     apm__os_mutex_unlock(&ssl->stream->lock);
@@ -72,7 +78,7 @@ void apm__ssl_begin_transport_write(struct apm__ssl *ssl)
         ssl->transport_write = result;
     } else {
         ssl->writing = false;
-        ssl->output_error = error;
+        ssl->output_error = outcome_of(error);
         ssl->again = true;
     }
     apm__os_mutex_unlock(&ssl->stream->lock);
