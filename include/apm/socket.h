@@ -49,10 +49,13 @@ typedef enum apm_socket_type {
 /* .NET's ProtocolType, with its numbers. */
 typedef enum apm_protocol_type {
     APM_PROTOCOL_TYPE_UNSPECIFIED = 0,
+    APM_PROTOCOL_TYPE_IP = 0,
     APM_PROTOCOL_TYPE_ICMP = 1,
+    APM_PROTOCOL_TYPE_IGMP = 2,
     APM_PROTOCOL_TYPE_TCP = 6,
     APM_PROTOCOL_TYPE_UDP = 17,
-    APM_PROTOCOL_TYPE_ICMP_V6 = 58
+    APM_PROTOCOL_TYPE_ICMP_V6 = 58,
+    APM_PROTOCOL_TYPE_RAW = 255
 } apm_protocol_type;
 
 /* .NET's SocketFlags, with its numbers; they combine by |. */

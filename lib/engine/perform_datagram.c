@@ -36,6 +36,9 @@ static void take_outcome(struct apm__operation *operation, const apm__os_datagra
 /* A datagram goes as a whole, or not at all; of a stream the system may take a part. */
 static apm_error perform_send_to(struct apm__operation *operation, apm__os_socket descriptor)
 {
+    if (operation->datagram.path)
+        return apm__os_socket_send_to_path(descriptor, operation->buffer, operation->size, operation->flags,
+                                           operation->datagram.path, &operation->transferred);
     do {
         apm__os_datagram datagram = describe(operation);
         size_t done;
@@ -59,7 +62,10 @@ apm_error apm__perform_datagram(struct apm__operation *operation, apm__os_socket
     /* As a receive of nothing: it waits for a datagram, names its sender, and leaves it where it is. */
     if (operation->size == 0 && kind_of(operation) == APM__OPERATION_RECEIVE_FROM)
         flags |= APM_SOCKET_FLAGS_PEEK;
-    apm_error error = apm__os_socket_receive_datagrams(descriptor, &datagram, 1, flags, &done);
+    apm_error error =
+        operation->datagram.path
+            ? apm__os_socket_receive_from_path(descriptor, &datagram, flags, operation->datagram.path)
+            : apm__os_socket_receive_datagrams(descriptor, &datagram, 1, flags, &done);
     if (error == APM_ERROR_SUCCESS)
         take_outcome(operation, &datagram);
     return error;
@@ -69,6 +75,8 @@ bool apm__perform_may_batch(const struct apm__operation *operation)
 {
     if (operation->form == APM__FORM_SEGMENTS)
         return false;
+    if (apm__operation_is_of_datagrams(operation) && operation->datagram.path)
+        return false; /* batches have addresses of IP only */
     switch (kind_of(operation)) {
     case APM__OPERATION_SEND:
     case APM__OPERATION_SEND_TO: return operation->flags == APM_SOCKET_FLAGS_NONE;

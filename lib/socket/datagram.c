@@ -11,6 +11,22 @@
 
 #include "serving.h"
 
+/* Where the operation sends to, or what it says of its sender where the system says nothing. */
+static apm_error set_address(struct apm__operation *operation, apm_address_family family, apm_endpoint endpoint)
+{
+    if (family != APM_ADDRESS_FAMILY_UNIX) {
+        if (family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6)
+            endpoint.address = apm_ip_address_map_to_ipv6(endpoint.address);
+        operation->datagram.address = apm__os_address_of(endpoint);
+        return APM_ERROR_SUCCESS;
+    }
+    operation->datagram.path = apm__os_allocate(sizeof endpoint);
+    if (!operation->datagram.path)
+        return APM_ERROR_OUT_OF_MEMORY;
+    *operation->datagram.path = endpoint;
+    return APM_ERROR_SUCCESS;
+}
+
 /* -- Sending -- */
 
 apm_error apm__begin_send_to(apm_socket socket, const void *buffer, size_t size, apm_socket_flags flags,
@@ -31,15 +47,16 @@ apm_error apm__begin_send_to(apm_socket socket, const void *buffer, size_t size,
     operation->buffer = (void *)(uintptr_t)buffer; /* a send only reads it */
     operation->size = size;
     operation->flags = (int32_t)flags;
-    if (remote && remote->address.family == APM_ADDRESS_FAMILY_UNIX) {
-        apm__engine_refuse_and_unlock(channel, operation, APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED);
-        return APM_ERROR_SUCCESS;
-    }
     if (remote) {
-        apm_endpoint to = *remote;
-        if (channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6)
-            to.address = apm_ip_address_map_to_ipv6(to.address);
-        operation->datagram.address = apm__os_address_of(to);
+        bool is_path = remote->address.family == APM_ADDRESS_FAMILY_UNIX;
+        if (is_path != (channel->family == APM_ADDRESS_FAMILY_UNIX)) { /* what the system says of it */
+            apm__engine_refuse_and_unlock(
+                channel, operation, is_path ? APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED : APM_ERROR_INVALID_ARGUMENT);
+            return APM_ERROR_SUCCESS;
+        }
+        error = set_address(operation, channel->family, *remote);
+        if (error != APM_ERROR_SUCCESS)
+            return apm__begin_discard_and_unlock(channel, operation, result, error);
     }
     apm__engine_start_and_unlock(channel, operation);
     return APM_ERROR_SUCCESS;
@@ -74,11 +91,13 @@ apm_error apm_socket_send_to(apm_socket socket, const void *buffer, size_t size,
 
 /* -- Receiving -- */
 
-static apm__os_address any_of(apm_address_family family)
+static apm_endpoint any_of(apm_address_family family)
 {
-    bool is_v6 = family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
-    apm_endpoint any = {.address = is_v6 ? apm_ip_address_ipv6_any() : apm_ip_address_any()};
-    return apm__os_address_of(any);
+    switch (family) {
+    case APM_ADDRESS_FAMILY_UNIX: return (apm_endpoint){.address.family = APM_ADDRESS_FAMILY_UNIX};
+    case APM_ADDRESS_FAMILY_INTER_NETWORK_V6: return (apm_endpoint){.address = apm_ip_address_ipv6_any()};
+    default: return (apm_endpoint){.address = apm_ip_address_any()};
+    }
 }
 
 apm_error apm__begin_receive_datagram(apm_socket socket, enum apm__operation_kind kind, void *buffer, size_t size,
@@ -96,8 +115,11 @@ apm_error apm__begin_receive_datagram(apm_socket socket, enum apm__operation_kin
         error = APM_ERROR_ARGUMENT_OUT_OF_RANGE;
     else if (!channel->bound && !channel->out.head) /* what is being sent or connected binds it */
         error = APM_ERROR_INVALID_OPERATION;
-    else if (kind == APM__OPERATION_RECEIVE_MESSAGE_FROM && !channel->wants_packets)
+    else if (kind == APM__OPERATION_RECEIVE_MESSAGE_FROM && !channel->wants_packets &&
+             channel->family != APM_ADDRESS_FAMILY_UNIX)
         error = apm__os_socket_want_packets(channel->descriptor, channel->family);
+    if (error == APM_ERROR_SUCCESS)
+        error = set_address(operation, channel->family, any_of(channel->family));
     if (error != APM_ERROR_SUCCESS)
         return apm__begin_discard_and_unlock(channel, operation, result, error);
     channel->wants_packets = channel->wants_packets || kind == APM__OPERATION_RECEIVE_MESSAGE_FROM;
@@ -106,7 +128,6 @@ apm_error apm__begin_receive_datagram(apm_socket socket, enum apm__operation_kin
     operation->buffer = buffer;
     operation->size = size;
     operation->flags = (int32_t)flags;
-    operation->datagram.address = any_of(channel->family); /* stays, where the system names no sender */
     apm__engine_start_and_unlock(channel, operation);
     return APM_ERROR_SUCCESS;
 }
@@ -139,7 +160,8 @@ static apm_ip_packet_information packet_of(const struct apm__operation *operatio
 
 static void give(struct apm__operation *operation, const struct apm__datagram_outcome *outcome)
 {
-    apm_endpoint remote = apm__os_address_endpoint(&operation->datagram.address);
+    const struct apm__datagram_request *datagram = &operation->datagram;
+    apm_endpoint remote = datagram->path ? *datagram->path : apm__os_address_endpoint(&datagram->address);
     if (outcome->flags)
         *outcome->flags = (apm_socket_flags)operation->flags;
     if (outcome->remote)

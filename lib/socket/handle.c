@@ -11,10 +11,11 @@
 #include "pools.h"
 #include "serving.h"
 
+/* The types that apm_socket_create has, whose numbers are the system's. */
 static bool is_known(const apm__os_description *description)
 {
-    bool has_datagrams = description->family != APM_ADDRESS_FAMILY_UNIX;
-    return description->type == APM_SOCKET_TYPE_STREAM || (description->type == APM_SOCKET_TYPE_DGRAM && has_datagrams);
+    return description->type == APM_SOCKET_TYPE_STREAM || description->type == APM_SOCKET_TYPE_DGRAM ||
+           description->type == APM_SOCKET_TYPE_RAW;
 }
 
 apm_error apm__handle_adopt(struct apm__pool *pool, apm__os_socket descriptor, apm_socket *socket)

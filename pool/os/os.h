@@ -277,9 +277,10 @@ apm_address_family apm__os_address_family(const uint8_t *bytes);
 /* The size of the family's addresses; 0 if it has none of its own. */
 size_t apm__os_address_size(apm_address_family family);
 
-/* An IPv4 or IPv6 endpoint as the system writes it, in so many bytes, and back. */
-void apm__os_address_write(uint8_t *bytes, apm_endpoint endpoint);
-void apm__os_address_read(const uint8_t *bytes, apm_endpoint *endpoint);
+/* An endpoint as the system writes it, and how many bytes that are, of which none takes more; and back. */
+enum { APM__OS_ADDRESS_SIZE = 128 };
+size_t apm__os_address_write(uint8_t bytes[APM__OS_ADDRESS_SIZE], apm_endpoint endpoint);
+void apm__os_address_read(const uint8_t *bytes, size_t size, apm_endpoint *endpoint);
 
 /* The system's numbers of an option of .NET's; false if it has none, with the native error that says so. */
 bool apm__os_option_of(int level, int name, int *system_level, int *system_name);
@@ -342,6 +343,16 @@ apm_error apm__os_socket_receive_datagrams(apm__os_socket socket, apm__os_datagr
                                            size_t *done);
 apm_error apm__os_socket_send_datagrams(apm__os_socket socket, apm__os_datagram *datagrams, size_t count, int flags,
                                         size_t *done);
+
+/*
+ * One datagram of a unix domain socket, whose addresses are too large for apm__os_address. *sender has no name if the
+ * socket that sent it has none. To send: APM_ERROR_TRY_AGAIN if the receiver has no room, and nothing will tell when
+ * it has.
+ */
+apm_error apm__os_socket_receive_from_path(apm__os_socket socket, apm__os_datagram *datagram, int flags,
+                                           apm_endpoint *sender);
+apm_error apm__os_socket_send_to_path(apm__os_socket socket, const void *buffer, size_t size, int flags,
+                                      const apm_endpoint *remote, size_t *sent);
 
 /* Has apm__os_packet filled in from now on. */
 apm_error apm__os_socket_want_packets(apm__os_socket socket, apm_address_family family);

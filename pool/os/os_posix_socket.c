@@ -44,8 +44,6 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
     int system_type = to_system_type(type);
     if (system_type < 0)
         return apm__os_translate(ESOCKTNOSUPPORT);
-    if (domain == AF_UNIX && system_type != SOCK_STREAM)
-        return apm__os_translate(ESOCKTNOSUPPORT);
     int descriptor = socket(domain, system_type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (descriptor < 0) /* a number that cannot be one of a protocol is invalid to Linux, and to .NET as any other */
         return apm__os_translate(errno == EINVAL ? EPROTONOSUPPORT : errno);
