@@ -108,8 +108,8 @@ INTEGERS = {
     "uint64_t": ("0", "UINT64_MAX"),
 }
 
-# Handles that have the bits of a socket, so that a socket is no foreign one.
-SOCKETS = ("apm_socket", "apm_udp_client")
+# Handles that a socket is no foreign one for.
+SOCKETS = ("apm_socket",)
 
 # The names of functions whose last parameter is a handle that they make.
 MAKER = re.compile(r"_create|_get_stream|_register_")

@@ -75,6 +75,7 @@ struct apm__channel {
     bool drain_untold : 1;  /* its group is being drained: the next receive that finds nothing says so */
     bool wants_packets : 1; /* the system has been asked for packet information */
     bool non_blocking : 1;  /* the synchronous calls do not wait; nothing else takes notice of it */
+    bool is_udp_client : 1; /* its bits are those of a UdpClient's handle, too; stays so from the first time on */
     uint32_t poller_place;  /* the poller's own */
     uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */
     int32_t receive_timeout_ms;

@@ -113,6 +113,8 @@ apm_error apm__begin_receive_datagram(apm_socket socket, enum apm__operation_kin
         error = APM_ERROR_ARGUMENT_NULL;
     else if (size > INT_MAX)
         error = APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    else if (kind == APM__OPERATION_RECEIVE_DATAGRAM && !channel->is_udp_client)
+        error = APM_ERROR_ARGUMENT;
     else if (!channel->bound && !channel->out.head) /* what is being sent or connected binds it */
         error = APM_ERROR_INVALID_OPERATION;
     else if (kind == APM__OPERATION_RECEIVE_MESSAGE_FROM && !channel->wants_packets &&
