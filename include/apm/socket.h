@@ -168,6 +168,7 @@ APM_API APM_MUST_CHECK apm_error apm_socket_bind(apm_socket socket, apm_endpoint
  * backlog.
  *
  * Errors   APM_ERROR_INVALID_ARGUMENT the socket is connected; APM_ERROR_ADDRESS_ALREADY_IN_USE;
+ *          APM_ERROR_OPERATION_NOT_SUPPORTED it is of datagrams;
  *          APM_ERROR_INVALID_OPERATION it has been drained (apm/serving.h).
  * .NET     Socket.Listen(int)
  */
@@ -218,7 +219,12 @@ APM_API APM_MUST_CHECK apm_error apm_socket_address_family(apm_socket socket, ap
 APM_API APM_MUST_CHECK apm_error apm_socket_socket_type(apm_socket socket, apm_socket_type *socket_type);
 APM_API APM_MUST_CHECK apm_error apm_socket_protocol_type(apm_socket socket, apm_protocol_type *protocol_type);
 
-/* Whether small sends go out at once instead of being gathered. False at first. .NET: Socket.NoDelay */
+/*
+ * Whether small sends go out at once instead of being gathered. False at first.
+ *
+ * Errors   APM_ERROR_OPERATION_NOT_SUPPORTED, APM_ERROR_PROTOCOL_OPTION the socket's protocol is not TCP.
+ * .NET     Socket.NoDelay
+ */
 APM_API APM_MUST_CHECK apm_error apm_socket_no_delay(apm_socket socket, bool *no_delay);
 APM_API APM_MUST_CHECK apm_error apm_socket_set_no_delay(apm_socket socket, bool no_delay);
 
@@ -498,7 +504,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_send(apm_socket socket, const 
  *
  * Errors   APM_ERROR_CONNECTION_RESET; APM_ERROR_SHUTDOWN the socket is not connected, or the connection or its sending
  *          direction has ended, or an earlier send was cut short; APM_ERROR_OPERATION_NOT_SUPPORTED flags that a send
- *          does not know.
+ *          does not know; of datagrams APM_ERROR_DESTINATION_ADDRESS_REQUIRED, APM_ERROR_NOT_CONNECTED the socket has
+ *          no peer, and those of apm_socket_end_send_to.
  * .NET     Socket.EndSend(IAsyncResult)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_end_send(apm_socket socket, apm_async_result result, size_t *sent);

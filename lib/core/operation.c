@@ -103,6 +103,7 @@ static void free_operation(struct apm__operation *operation)
         operation->invocation = NULL;
         apm__os_free(operation->request);
         operation->request = NULL;
+        operation->descriptor = 0; /* which lies where datagrams have a pointer */
     }
     if (operation->form != APM__FORM_PLAIN)
         apm__os_free(operation->buffer);
