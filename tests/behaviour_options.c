@@ -303,6 +303,13 @@ TEST(combinations_that_do_not_exist_are_refused_opt_035)
     CHECK_ERROR(
         apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, NULL),
         APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_TCP, &socket),
+        APM_ERROR_PROTOCOL_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_create(APM_ADDRESS_FAMILY_UNIX, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket),
+                APM_ERROR_PROTOCOL_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_create_from_handle(-1, &socket), APM_ERROR_ARGUMENT);
+    CHECK(apm_socket_is_null(socket));
     CHECK_SUCCESS(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM,
                                     APM_PROTOCOL_TYPE_UNSPECIFIED, &socket));
     CHECK_SUCCESS(apm_socket_protocol_type(socket, &protocol));
