@@ -67,10 +67,11 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_send_to(apm_socket socket, con
  *          APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED an IPv6 endpoint on an IPv4 socket, or a path on one of IP;
  *          APM_ERROR_INVALID_ARGUMENT port 0, or an address on a socket of the unix domain; APM_ERROR_WOULD_BLOCK a
  *          receiver of the unix domain that is not the peer has no room; APM_ERROR_ADDRESS_NOT_AVAILABLE there is no
- *          such path; APM_ERROR_PROTOCOL_TYPE it is a stream's; APM_ERROR_CONNECTION_REFUSED an earlier datagram of a connected socket
- *          found nobody; APM_ERROR_NETWORK_UNREACHABLE and others of the network; APM_ERROR_SHUTDOWN a stream that is
- *          not connected, or a socket whose sending direction has ended; APM_ERROR_CONNECTION_RESET a stream whose peer
- *          has reset it; APM_ERROR_OPERATION_NOT_SUPPORTED flags that a send does not know.
+ *          such path; APM_ERROR_PROTOCOL_TYPE it is a stream's; APM_ERROR_CONNECTION_REFUSED an earlier datagram of a
+ *          connected socket found nobody, or nobody has the path; APM_ERROR_NETWORK_UNREACHABLE and others of the
+ *          network; APM_ERROR_SHUTDOWN a stream that is not connected, or a socket whose sending direction has ended;
+ *          APM_ERROR_CONNECTION_RESET a stream whose peer has reset it; APM_ERROR_IS_CONNECTED a stream of the unix
+ *          domain; APM_ERROR_OPERATION_NOT_SUPPORTED flags that a send does not know.
  * .NET     Socket.EndSendTo(IAsyncResult)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_end_send_to(apm_socket socket, apm_async_result result, size_t *sent);

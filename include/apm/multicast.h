@@ -31,8 +31,8 @@ typedef struct apm_multicast_option {
  * Errors   APM_ERROR_ARGUMENT_NULL no group; APM_ERROR_ARGUMENT a local address that is not IPv4, or for an IPv6 group;
  *          APM_ERROR_ARGUMENT_OUT_OF_RANGE the index is not from 0 to 16777215; APM_ERROR_INVALID_ARGUMENT it is no
  *          multicast address; APM_ERROR_ADDRESS_ALREADY_IN_USE joined already; APM_ERROR_ADDRESS_NOT_AVAILABLE not
- *          joined; APM_ERROR_SOCKET_ERROR there is no such interface; APM_ERROR_OPERATION_NOT_SUPPORTED the socket is of
- *          the unix domain.
+ *          joined; APM_ERROR_SOCKET_ERROR there is no such interface; APM_ERROR_OPERATION_NOT_SUPPORTED the socket is
+ *          of the unix domain.
  * .NET     Socket.SetSocketOption(SocketOptionLevel.IP or IPv6, SocketOptionName.AddMembership or DropMembership, ...)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_add_membership(apm_socket socket, apm_multicast_option option);

@@ -54,8 +54,8 @@ APM_API APM_MUST_CHECK apm_error apm_timer_create(apm_thread_pool pool, apm_time
                                                   int64_t due_time_ms, int64_t period_ms, apm_timer *timer);
 
 /*
- * Creates a timer that has itself as its state, not armed: `state` points to the timer's handle, an apm_timer, which may
- * be read until the callback returns.
+ * Creates a timer that has itself as its state, not armed: `state` points to the timer's handle, an apm_timer, which
+ * may be read until the callback returns.
  *
  * Success, failure, threads, blocks as apm_timer_create.
  * Errors   those of apm_timer_create.

@@ -2,9 +2,9 @@
  * UdpClient: System.Net.Sockets.UdpClient, a datagram socket that brings its own memory for what it receives.
  *
  * The handle of a client has the bits of its socket (apm_udp_client_client): apm_async_result_socket of its results
- * gives that socket, closing either closes both, and apm_udp_client_end_send also takes the results of the socket's own
- * apm_socket_begin_send_to. The bits of other sockets are no client's. What apm/socket.h says of Begin, End, threads and errors holds
- * here, but that what a close ends is APM_ERROR_OBJECT_DISPOSED, as .NET's helpers have it.
+ * gives that socket, closing either closes both, and apm_udp_client_end_send also takes the results of the socket's
+ * own apm_socket_begin_send_to. The bits of other sockets are no client's. What apm/socket.h says of Begin, End,
+ * threads and errors holds here, but that what a close ends is APM_ERROR_OBJECT_DISPOSED, as .NET's helpers have it.
  */
 #ifndef APM_UDP_CLIENT_H
 #define APM_UDP_CLIENT_H

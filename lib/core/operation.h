@@ -82,7 +82,7 @@ enum { APM__CALLERS = 5 }; /* how many calls a debug build keeps of those that l
 struct apm__datagram_request {
     apm__os_address address; /* where a send goes to, immutable from Begin on; or the sender, part of the outcome */
     apm__os_packet packet;   /* part of the outcome */
-    apm_endpoint *path;      /* of a unix domain socket: takes the place of `address`; a block, freed with it; or NULL */
+    apm_endpoint *path;      /* of a unix domain socket: in the place of `address`; a block, freed with it; or NULL */
 };
 
 /*

@@ -218,6 +218,7 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
             struct apm__channel *accepted = operation->reserved; /* nobody has been shown it yet */
             accepted->lingers = channel->lingers;                /* the kernel hands the option on */
             accepted->dual_mode = channel->dual_mode;
+            accepted->reuse_address = channel->reuse_address;
             accepted->connected = true;
             accepted->has_peer = true;
             accepted->bound = true;
