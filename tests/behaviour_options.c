@@ -37,6 +37,18 @@ static void check_new_socket(apm_socket socket, apm_address_family expected_fami
     CHECK(!flag);
     CHECK_SUCCESS(apm_socket_reuse_address(socket, &flag));
     CHECK(!flag);
+    CHECK_SUCCESS(apm_socket_exclusive_address_use(socket, &flag));
+    CHECK(flag);
+    CHECK_SUCCESS(apm_socket_blocking(socket, &flag));
+    CHECK(flag);
+    CHECK_SUCCESS(apm_socket_dont_fragment(socket, &flag));
+    CHECK(!flag);
+    CHECK_SUCCESS(apm_socket_enable_broadcast(socket, &flag));
+    CHECK(!flag);
+    CHECK_SUCCESS(apm_socket_multicast_loopback(socket, &flag));
+    CHECK(flag);
+    CHECK_SUCCESS(apm_socket_ttl(socket, &number));
+    CHECK_EQ(number, 64);
     CHECK_SUCCESS(apm_socket_receive_timeout(socket, &number));
     CHECK_EQ(number, 0);
     CHECK_SUCCESS(apm_socket_send_timeout(socket, &number));

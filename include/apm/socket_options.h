@@ -44,9 +44,9 @@ APM_API APM_MUST_CHECK apm_error apm_socket_ttl(apm_socket socket, int *ttl);
 APM_API APM_MUST_CHECK apm_error apm_socket_set_ttl(apm_socket socket, int ttl);
 
 /*
- * Whether packets go out with the "don't fragment" bit.
+ * Whether packets of IPv4 go out with the "don't fragment" bit.
  *
- * Errors   APM_ERROR_NOT_SUPPORTED the socket is not IPv4.
+ * Errors   APM_ERROR_NOT_SUPPORTED the socket is neither of IPv4 nor of both (dual mode).
  * .NET     Socket.DontFragment
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_dont_fragment(apm_socket socket, bool *dont_fragment);
