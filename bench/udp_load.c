@@ -1,11 +1,11 @@
 /*
  * The load generator for datagrams: measures an echo server on 127.0.0.1 and checks every byte that comes back.
  *
- * `udp_load port pid [clients] [depth] [size] [seconds]`: a client is a socket with `depth` datagrams in flight, which
- * it sends and receives by sendmmsg and recvmmsg, so that the generator costs less than any server. A closed loop: an
- * echo is answered with the next datagram. A datagram carries its client's number and a sequence, of which the rest of
- * its bytes is made. One that gets lost is missed when its client has heard nothing for a tenth of a second; it is sent
- * again, and counted. Prints one line, key=value. Single threaded.
+ * `udp_load port pid [clients] [depth] [size] [seconds] [warmup]`: a client is a socket with `depth` datagrams in
+ * flight, which it sends and receives by sendmmsg and recvmmsg, so that the generator costs less than any server. A
+ * closed loop: an echo is answered with the next datagram. A datagram carries its client's number and a sequence, of
+ * which the rest of its bytes is made. One that gets lost is missed when its client has heard nothing for a tenth of a
+ * second; it is sent again, and counted. Prints one line of JSON. Single threaded.
  */
 #define _GNU_SOURCE 1
 #include "clock.h"
@@ -27,7 +27,7 @@
 #define MOST_SIZE 1472
 #define SMALLEST_SIZE 8
 #define MISSED_AFTER_NS (100 * NANOSECONDS_PER_MILLISECOND)
-#define WARMUP_NS NANOSECONDS_PER_SECOND
+#define LONGEST_S 3600.0
 
 struct client {
     int descriptor;
@@ -172,6 +172,12 @@ static void open_clients(struct load *load, uint16_t port)
     }
 }
 
+_Noreturn static void show_usage(void)
+{
+    fprintf(stderr, "usage: udp_load port pid [clients] [depth] [size] [seconds] [warmup]\n");
+    exit(2);
+}
+
 static uint32_t parse(int argument_count, char **arguments, int place, uint32_t otherwise, uint32_t smallest,
                       uint32_t largest)
 {
@@ -179,11 +185,18 @@ static uint32_t parse(int argument_count, char **arguments, int place, uint32_t 
         return otherwise;
     char *end;
     unsigned long value = strtoul(arguments[place], &end, 10);
-    if (end == arguments[place] || *end != '\0' || value < smallest || value > largest) {
-        fprintf(stderr, "usage: udp_load port pid [clients] [depth] [size] [seconds]\n");
-        exit(2);
-    }
+    if (end == arguments[place] || *end != '\0' || value < smallest || value > largest)
+        show_usage();
     return (uint32_t)value;
+}
+
+static uint64_t parse_seconds(int argument_count, char **arguments, int place, double otherwise)
+{
+    char *end = NULL;
+    double value = argument_count > place ? strtod(arguments[place], &end) : otherwise;
+    if (argument_count > place && (end == arguments[place] || *end != '\0' || !(value > 0 && value <= LONGEST_S)))
+        show_usage();
+    return (uint64_t)(value * (double)NANOSECONDS_PER_SECOND);
 }
 
 int main(int argument_count, char **arguments)
@@ -194,20 +207,21 @@ int main(int argument_count, char **arguments)
     load.client_count = parse(argument_count, arguments, 3, 8, 1, MOST_CLIENTS);
     load.depth = parse(argument_count, arguments, 4, 16, 1, MOST_DEPTH);
     load.size = parse(argument_count, arguments, 5, 64, SMALLEST_SIZE, MOST_SIZE);
-    uint64_t seconds = parse(argument_count, arguments, 6, 3, 1, 3600);
+    uint64_t measured_ns = parse_seconds(argument_count, arguments, 6, 3);
+    uint64_t warmup_ns = parse_seconds(argument_count, arguments, 7, 1);
     uint64_t cpu_before = 0;
     uint64_t cpu_after = 0;
     uint64_t load_cpu_before;
     uint64_t load_cpu_after;
     open_clients(&load, port);
-    run(&load, clock_now_ns() + WARMUP_NS);
+    run(&load, clock_now_ns() + warmup_ns);
     uint64_t echoes = load.echoes;
     uint64_t lost = load.lost;
     uint64_t start_ns = clock_now_ns();
     process_cpu_ns(0, &load_cpu_before);
     if (!process_cpu_ns(server, &cpu_before))
         tally_add(&load.errors, "server", "gone", 1);
-    run(&load, start_ns + seconds * NANOSECONDS_PER_SECOND);
+    run(&load, start_ns + measured_ns);
     if (!process_cpu_ns(server, &cpu_after))
         tally_add(&load.errors, "server", "gone", 1);
     process_cpu_ns(0, &load_cpu_after);
@@ -215,7 +229,7 @@ int main(int argument_count, char **arguments)
     echoes = load.echoes - echoes;
     if (echoes == 0)
         tally_add(&load.errors, "window", "without_message", 1);
-    struct report report = report_begin(stdout, false);
+    struct report report = report_begin(stdout, true);
     report_text(&report, "mode", "udp");
     report_count(&report, "clients", load.client_count);
     report_count(&report, "depth", load.depth);
