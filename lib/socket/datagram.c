@@ -36,10 +36,8 @@ apm_error apm__begin_send_to(apm_socket socket, const void *buffer, size_t size,
         return APM_ERROR_SUCCESS;
     }
     if (remote) {
-        apm_endpoint to = *remote;
-        if (channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6)
-            to.address = apm_ip_address_map_to_ipv6(to.address);
-        operation->datagram.address = apm__os_address_of(to);
+        bool map = channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
+        operation->datagram.address = apm__os_address_of(remote, map);
     }
     apm__engine_start_and_unlock(channel, operation);
     return APM_ERROR_SUCCESS;
@@ -74,13 +72,6 @@ apm_error apm_socket_send_to(apm_socket socket, const void *buffer, size_t size,
 
 /* -- Receiving -- */
 
-static apm__os_address any_of(apm_address_family family)
-{
-    bool is_v6 = family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
-    apm_endpoint any = {.address = is_v6 ? apm_ip_address_ipv6_any() : apm_ip_address_any()};
-    return apm__os_address_of(any);
-}
-
 apm_error apm__begin_receive_datagram(apm_socket socket, enum apm__operation_kind kind, void *buffer, size_t size,
                                       apm_socket_flags flags, apm_async_callback *callback, void *state,
                                       apm_async_result *result)
@@ -106,7 +97,7 @@ apm_error apm__begin_receive_datagram(apm_socket socket, enum apm__operation_kin
     operation->buffer = buffer;
     operation->size = size;
     operation->flags = (int32_t)flags;
-    operation->datagram.address = any_of(channel->family); /* stays, where the system names no sender */
+    operation->datagram.address = apm__os_address_any(channel->family); /* stays, where the system names no sender */
     apm__engine_start_and_unlock(channel, operation);
     return APM_ERROR_SUCCESS;
 }
@@ -139,13 +130,15 @@ static apm_ip_packet_information packet_of(const struct apm__operation *operatio
 
 static void give(struct apm__operation *operation, const struct apm__datagram_outcome *outcome)
 {
-    apm_endpoint remote = apm__os_address_endpoint(&operation->datagram.address);
     if (outcome->flags)
         *outcome->flags = (apm_socket_flags)operation->flags;
     if (outcome->remote)
-        *outcome->remote = remote;
-    if (outcome->packet_information)
+        apm__os_address_endpoint(&operation->datagram.address, outcome->remote);
+    if (outcome->packet_information) {
+        apm_endpoint remote;
+        apm__os_address_endpoint(&operation->datagram.address, &remote);
         *outcome->packet_information = packet_of(operation, remote.address.family);
+    }
     if (outcome->memory) {
         *outcome->memory = operation->buffer;
         operation->buffer = NULL;
@@ -157,16 +150,19 @@ static void give(struct apm__operation *operation, const struct apm__datagram_ou
 apm_error apm__end_datagram(apm_socket socket, apm_async_result result, enum apm__operation_kind kind, int timeout_ms,
                             apm_error closed, const struct apm__datagram_outcome *outcome)
 {
-    clear(outcome);
     struct apm__operation *operation;
     apm_error error = apm__operation_end_within(result, kind, socket.bits, timeout_ms, &operation);
-    if (error != APM_ERROR_SUCCESS)
+    if (error != APM_ERROR_SUCCESS) {
+        clear(outcome);
         return apm__end_refusal(socket.bits, error);
+    }
     error = operation->error;
-    if (error == APM_ERROR_SUCCESS)
+    if (error == APM_ERROR_SUCCESS) {
         give(operation, outcome);
-    else
+    } else {
+        clear(outcome);
         apm__os_set_native_error(operation->native_error);
+    }
     apm__operation_release(operation);
     return error == APM_ERROR_OPERATION_ABORTED ? closed : error;
 }

@@ -307,8 +307,10 @@ typedef struct apm__os_address {
     uint32_t words[7];
 } apm__os_address;
 
-apm__os_address apm__os_address_of(apm_endpoint endpoint);
-apm_endpoint apm__os_address_endpoint(const apm__os_address *address); /* the null endpoint for no family */
+/* Of an IP endpoint; `map_to_ipv6`: an IPv4 address is written as ::ffff:a.b.c.d. */
+apm__os_address apm__os_address_of(const apm_endpoint *endpoint, bool map_to_ipv6);
+apm__os_address apm__os_address_any(apm_address_family family); /* the family's any address, port 0 */
+void apm__os_address_endpoint(const apm__os_address *address, apm_endpoint *endpoint); /* null for no family */
 
 /* Where a datagram came in: the address that it was sent to, in the form of the sender's family, and the interface. */
 typedef struct apm__os_packet {

@@ -4,11 +4,12 @@
  * A single datagram takes the plain call: setting a batch up costs more than it saves.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "apm/socket.h"
 #include "os.h"
-#include "os_posix_address.h"
 #include "os_posix_error.h"
 #include "os_posix_flags.h"
 #include "os_posix_system_call.h"
@@ -18,29 +19,56 @@ _Static_assert(_Alignof(apm__os_address) >= _Alignof(struct sockaddr_in6), "and 
 
 /* -- Addresses -- */
 
-apm__os_address apm__os_address_of(apm_endpoint endpoint)
-{
-    apm__os_address address = {{0}};
-    union apm__os_any_address any;
-    if (apm_endpoint_is_null(endpoint))
-        return address;
-    apm__os_address_to_system(&endpoint, &any);
-    memcpy(&address, &any, sizeof address);
-    return address;
-}
-
-apm_endpoint apm__os_address_endpoint(const apm__os_address *address)
-{
-    union apm__os_any_address any = {.any = {0}};
-    memcpy(&any, address, sizeof *address);
-    return apm__os_endpoint_of(&any, sizeof any);
-}
-
 static sa_family_t family_of(const apm__os_address *address)
 {
     struct sockaddr any;
     memcpy(&any, address, sizeof any);
     return any.sa_family;
+}
+
+apm__os_address apm__os_address_of(const apm_endpoint *endpoint, bool map_to_ipv6)
+{
+    apm__os_address address = {{0}};
+    if (endpoint->address.family == APM_ADDRESS_FAMILY_INTER_NETWORK && !map_to_ipv6) {
+        struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(endpoint->port)};
+        memcpy(&v4.sin_addr, endpoint->address.bytes, 4);
+        memcpy(&address, &v4, sizeof v4);
+        return address;
+    }
+    apm_ip_address ip = map_to_ipv6 ? apm_ip_address_map_to_ipv6(endpoint->address) : endpoint->address;
+    struct sockaddr_in6 v6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(endpoint->port), .sin6_scope_id = ip.scope_id};
+    memcpy(&v6.sin6_addr, ip.bytes, 16);
+    memcpy(&address, &v6, sizeof v6);
+    return address;
+}
+
+apm__os_address apm__os_address_any(apm_address_family family)
+{
+    apm__os_address address = {{0}};
+    sa_family_t system_family = family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6 ? AF_INET6 : AF_INET;
+    memcpy((unsigned char *)&address + offsetof(struct sockaddr, sa_family), &system_family, sizeof system_family);
+    return address;
+}
+
+/* One of IP needs nothing of the room that an endpoint has for a path, but that it is zero. */
+void apm__os_address_endpoint(const apm__os_address *address, apm_endpoint *endpoint)
+{
+    *endpoint = (apm_endpoint){.port = 0};
+    if (family_of(address) == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, address, sizeof v4);
+        endpoint->address.family = APM_ADDRESS_FAMILY_INTER_NETWORK;
+        endpoint->port = ntohs(v4.sin_port);
+        memcpy(endpoint->address.bytes, &v4.sin_addr, 4);
+    } else if (family_of(address) == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, address, sizeof v6);
+        endpoint->address.family = APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
+        endpoint->address.scope_id = v6.sin6_scope_id;
+        endpoint->port = ntohs(v6.sin6_port);
+        memcpy(endpoint->address.bytes, &v6.sin6_addr, 16);
+    }
 }
 
 static socklen_t size_of(const apm__os_address *address)
