@@ -102,7 +102,7 @@ apm_error apm__begin_receive_datagram(apm_socket socket, enum apm__operation_kin
     return APM_ERROR_SUCCESS;
 }
 
-static void clear(const struct apm__datagram_outcome *outcome)
+void apm__datagram_outcome_clear(const struct apm__datagram_outcome *outcome)
 {
     if (outcome->flags)
         *outcome->flags = APM_SOCKET_FLAGS_NONE;
@@ -110,6 +110,8 @@ static void clear(const struct apm__datagram_outcome *outcome)
         *outcome->remote = (apm_endpoint){0};
     if (outcome->packet_information)
         *outcome->packet_information = (apm_ip_packet_information){0};
+    if (outcome->datagram_size)
+        *outcome->datagram_size = 0;
     if (outcome->memory)
         *outcome->memory = NULL;
     if (outcome->received)
@@ -139,6 +141,8 @@ static void give(struct apm__operation *operation, const struct apm__datagram_ou
         apm__os_address_endpoint(&operation->datagram.address, &remote);
         *outcome->packet_information = packet_of(operation, remote.address.family);
     }
+    if (outcome->datagram_size)
+        *outcome->datagram_size = operation->datagram.train.datagram_size;
     if (outcome->memory) {
         *outcome->memory = operation->buffer;
         operation->buffer = NULL;
@@ -153,14 +157,14 @@ apm_error apm__end_datagram(apm_socket socket, apm_async_result result, enum apm
     struct apm__operation *operation;
     apm_error error = apm__operation_end_within(result, kind, socket.bits, timeout_ms, &operation);
     if (error != APM_ERROR_SUCCESS) {
-        clear(outcome);
+        apm__datagram_outcome_clear(outcome);
         return apm__end_refusal(socket.bits, error);
     }
     error = operation->error;
     if (error == APM_ERROR_SUCCESS) {
         give(operation, outcome);
     } else {
-        clear(outcome);
+        apm__datagram_outcome_clear(outcome);
         apm__os_set_native_error(operation->native_error);
     }
     apm__operation_release(operation);
@@ -187,7 +191,7 @@ apm_error apm_socket_receive_from(apm_socket socket, void *buffer, size_t size, 
     struct apm__datagram_outcome outcome = {.remote = remote, .received = received};
     apm_async_result result;
     int timeout_ms;
-    clear(&outcome);
+    apm__datagram_outcome_clear(&outcome);
     apm_error error = apm__begin_synchronous(socket, APM__WAY_IN, &timeout_ms);
     if (error == APM_ERROR_SUCCESS)
         error = apm_socket_begin_receive_from(socket, buffer, size, flags, NULL, NULL, &result);
@@ -225,7 +229,7 @@ apm_error apm_socket_receive_message_from(apm_socket socket, void *buffer, size_
     apm_socket_flags asked = flags ? *flags : APM_SOCKET_FLAGS_NONE;
     apm_async_result result;
     int timeout_ms;
-    clear(&outcome);
+    apm__datagram_outcome_clear(&outcome);
     apm_error error = apm__begin_synchronous(socket, APM__WAY_IN, &timeout_ms);
     if (error == APM_ERROR_SUCCESS)
         error = apm_socket_begin_receive_message_from(socket, buffer, size, asked, NULL, NULL, &result);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -71,7 +72,7 @@ void apm__os_address_endpoint(const apm__os_address *address, apm_endpoint *endp
     }
 }
 
-static socklen_t size_of(const apm__os_address *address)
+size_t apm__os_address_length(const apm__os_address *address)
 {
     switch (family_of(address)) {
     case AF_INET: return sizeof(struct sockaddr_in);
@@ -82,10 +83,10 @@ static socklen_t size_of(const apm__os_address *address)
 
 /* -- One message -- */
 
-/* Room for the packet information of either family, and for what else somebody may have asked the system for. */
+/* Room for the packet information of either family and the size of datagrams, or what else somebody has asked for. */
 struct control {
     _Alignas(struct cmsghdr) unsigned char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
-                                                CMSG_SPACE(sizeof(struct in_pktinfo))];
+                                                CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(int))];
 };
 
 static void read_packet(struct msghdr *message, apm__os_packet *packet)
@@ -106,12 +107,29 @@ static void read_packet(struct msghdr *message, apm__os_packet *packet)
     }
 }
 
+/* The size of the datagrams of a train; 0 if it is only one. */
+static uint32_t datagram_size_of(struct msghdr *message)
+{
+#ifdef UDP_GRO
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level == IPPROTO_UDP && part->cmsg_type == UDP_GRO) {
+            int size;
+            memcpy(&size, CMSG_DATA(part), sizeof size);
+            return (uint32_t)size;
+        }
+    }
+#else
+    (void)message;
+#endif
+    return 0;
+}
+
 static void fill_in(struct msghdr *message, struct iovec *vector, struct control *control,
                     const apm__os_datagram *datagram)
 {
     *vector = (struct iovec){.iov_base = datagram->buffer, .iov_len = datagram->size};
     *message = (struct msghdr){.msg_iov = vector, .msg_iovlen = 1};
-    if (datagram->packet) {
+    if (datagram->packet || datagram->datagram_size) {
         message->msg_control = control;
         message->msg_controllen = sizeof *control;
     }
@@ -125,6 +143,8 @@ static void read_back(struct msghdr *message, size_t transferred, apm__os_datagr
                       (message->msg_flags & MSG_CTRUNC ? APM_SOCKET_FLAGS_CONTROL_DATA_TRUNCATED : 0);
     if (datagram->packet)
         read_packet(message, datagram->packet);
+    if (datagram->datagram_size)
+        *datagram->datagram_size = datagram_size_of(message);
 }
 
 /* -- Receiving -- */
@@ -182,7 +202,7 @@ apm_error apm__os_socket_receive_datagrams(apm__os_socket socket, apm__os_datagr
 
 static apm_error send_one(apm__os_socket socket, apm__os_datagram *datagram, int system_flags, size_t *done)
 {
-    socklen_t address_size = datagram->address ? size_of(datagram->address) : 0;
+    socklen_t address_size = datagram->address ? (socklen_t)apm__os_address_length(datagram->address) : 0;
     const struct sockaddr *address = address_size > 0 ? (const struct sockaddr *)(const void *)datagram->address : NULL;
     ssize_t sent;
     do
@@ -210,7 +230,7 @@ apm_error apm__os_socket_send_datagrams(apm__os_socket socket, apm__os_datagram 
     for (size_t i = 0; i < count; i++) {
         struct msghdr *message = &messages[i].msg_hdr;
         fill_in(message, &vectors[i], NULL, &datagrams[i]);
-        message->msg_namelen = datagrams[i].address ? size_of(datagrams[i].address) : 0;
+        message->msg_namelen = datagrams[i].address ? (socklen_t)apm__os_address_length(datagrams[i].address) : 0;
         message->msg_name = message->msg_namelen > 0 ? datagrams[i].address : NULL;
     }
     int sent;
