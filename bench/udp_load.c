@@ -1,17 +1,19 @@
 /*
  * The load generator for datagrams: measures an echo server on 127.0.0.1 and checks every byte that comes back.
  *
- * `udp_load port pid [clients] [depth] [size] [seconds] [warmup]`: a client is a socket with `depth` datagrams in
- * flight, which it sends and receives by sendmmsg and recvmmsg, so that the generator costs less than any server. A
+ * `udp_load port pid [clients] [depth] [size] [seconds] [warmup] [train]`: a client is a socket with `depth` datagrams
+ * in flight, which it sends and receives by sendmmsg and recvmmsg, so that the generator costs less than any server. A
  * closed loop: an echo is answered with the next datagram. A datagram carries its client's number and a sequence, of
  * which the rest of its bytes is made. One that gets lost is missed when its client has heard nothing for a tenth of a
- * second; it is sent again, and counted. Prints one line of JSON. Single threaded.
+ * second; it is sent again, and counted. With `train` 1 it sends them as trains instead (UDP_SEGMENT), and receives
+ * trains (UDP_GRO). Prints one line of JSON. Single threaded.
  */
 #define _GNU_SOURCE 1
 #include "clock.h"
 #include "process.h"
 #include "report.h"
 #include "tally.h"
+#include "udp_train.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,6 +44,7 @@ struct load {
     uint32_t client_count;
     uint32_t depth;
     uint32_t size;
+    bool trains;
     int epoll;
     uint64_t echoes;
     uint64_t lost;
@@ -84,26 +87,45 @@ static void check(struct load *load, const struct client *client, const uint8_t 
         tally_add(&load->errors, "receive", "wrong_byte", 1);
 }
 
+/* Sends that many datagrams, which lie one behind the other. Returns how many went. */
+static int send_each(const struct load *load, const struct client *client, uint8_t *bytes, uint32_t count)
+{
+    struct mmsghdr messages[MOST_DEPTH] = {0};
+    struct iovec vectors[MOST_DEPTH];
+    for (uint32_t i = 0; i < count; i++) {
+        vectors[i] = (struct iovec){.iov_base = bytes + i * load->size, .iov_len = load->size};
+        messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+    }
+    return sendmmsg(client->descriptor, messages, count, 0);
+}
+
+static int send_train(const struct load *load, const struct client *client, uint8_t *bytes, uint32_t count)
+{
+    union udp_train_control control;
+    struct iovec vector = {.iov_base = bytes, .iov_len = (size_t)count * load->size};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    udp_train_cut(&message, &control, (uint16_t)load->size);
+    return sendmsg(client->descriptor, &message, 0) < 0 ? -1 : (int)count;
+}
+
 /* Sends until `depth` are in flight. */
 static void fill_up(struct load *load, struct client *client)
 {
-    static uint8_t bytes[MOST_DEPTH][MOST_SIZE];
-    struct mmsghdr messages[MOST_DEPTH] = {0};
-    struct iovec vectors[MOST_DEPTH];
+    static uint8_t bytes[MOST_DEPTH * MOST_SIZE];
     uint32_t count = load->depth - client->in_flight;
-    for (uint32_t i = 0; i < count; i++) {
-        fill(load, client, client->next + i, bytes[i]);
-        vectors[i] = (struct iovec){.iov_base = bytes[i], .iov_len = load->size};
-        messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
-    }
-    int sent = count > 0 ? sendmmsg(client->descriptor, messages, count, 0) : 0;
+    for (uint32_t i = 0; i < count; i++)
+        fill(load, client, client->next + i, bytes + i * load->size);
+    int sent = 0;
+    if (count > 0)
+        sent = (load->trains ? send_train : send_each)(load, client, bytes, count);
     if (sent < 0 && errno != EAGAIN)
         tally_add_error(&load->errors, "send", errno);
     client->next += sent > 0 ? (uint32_t)sent : 0;
     client->in_flight += sent > 0 ? (uint32_t)sent : 0;
 }
 
-static void receive(struct load *load, struct client *client)
+/* Receives and checks. Returns how many there were. */
+static int receive_each(struct load *load, const struct client *client)
 {
     static uint8_t bytes[MOST_DEPTH][MOST_SIZE + 1];
     struct mmsghdr messages[MOST_DEPTH] = {0};
@@ -113,10 +135,33 @@ static void receive(struct load *load, struct client *client)
         messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
     }
     int received = recvmmsg(client->descriptor, messages, load->depth, 0, NULL);
-    if (received < 0 && errno != EAGAIN)
-        tally_add_error(&load->errors, "receive", errno);
     for (int i = 0; i < received; i++)
         check(load, client, bytes[i], messages[i].msg_len);
+    return received;
+}
+
+static int receive_train(struct load *load, const struct client *client)
+{
+    static uint8_t bytes[UDP_TRAIN_SIZE];
+    union udp_train_control control;
+    struct iovec vector = {.iov_base = bytes, .iov_len = sizeof bytes};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    udp_train_ask(&message, &control);
+    ssize_t received = recvmsg(client->descriptor, &message, 0);
+    if (received < 0)
+        return -1;
+    size_t each = udp_train_each(&message, (size_t)received);
+    int count = 0;
+    for (size_t at = 0; at < (size_t)received; at += each, count++)
+        check(load, client, bytes + at, (size_t)received - at < each ? (size_t)received - at : each);
+    return count;
+}
+
+static void receive(struct load *load, struct client *client)
+{
+    int received = load->trains ? receive_train(load, client) : receive_each(load, client);
+    if (received < 0 && errno != EAGAIN)
+        tally_add_error(&load->errors, "receive", errno);
     if (received <= 0)
         return;
     load->echoes += (uint64_t)received;
@@ -168,13 +213,15 @@ static void open_clients(struct load *load, uint16_t port)
             connect(client->descriptor, (const struct sockaddr *)&server, sizeof server) != 0 ||
             epoll_ctl(load->epoll, EPOLL_CTL_ADD, client->descriptor, &event) != 0)
             fail("client");
+        if (load->trains && !udp_train_join(client->descriptor))
+            fail("UDP_GRO");
         fill_up(load, client);
     }
 }
 
 _Noreturn static void show_usage(void)
 {
-    fprintf(stderr, "usage: udp_load port pid [clients] [depth] [size] [seconds] [warmup]\n");
+    fprintf(stderr, "usage: udp_load port pid [clients] [depth] [size] [seconds] [warmup] [train]\n");
     exit(2);
 }
 
@@ -209,6 +256,9 @@ int main(int argument_count, char **arguments)
     load.size = parse(argument_count, arguments, 5, 64, SMALLEST_SIZE, MOST_SIZE);
     uint64_t measured_ns = parse_seconds(argument_count, arguments, 6, 3);
     uint64_t warmup_ns = parse_seconds(argument_count, arguments, 7, 1);
+    load.trains = parse(argument_count, arguments, 8, 0, 0, 1) == 1;
+    if (load.trains && (uint64_t)load.depth * load.size > UDP_TRAIN_MOST)
+        show_usage();
     uint64_t cpu_before = 0;
     uint64_t cpu_after = 0;
     uint64_t load_cpu_before;
