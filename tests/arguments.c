@@ -80,6 +80,24 @@ int arguments_port(void)
     return arguments_endpoint().port;
 }
 
+apm_socket arguments_datagram_socket(void)
+{
+    apm_socket socket;
+
+    CHECK_SUCCESS(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_UDP,
+                                    &socket));
+    arguments_keep(socket.bits, close_socket);
+    CHECK_SUCCESS(apm_socket_bind(socket, loopback_endpoint(0)));
+    return socket;
+}
+
+void *arguments_train(void)
+{
+    static uint8_t train[APM_DATAGRAM_TRAIN_SIZE];
+
+    return train;
+}
+
 int arguments_file(void)
 {
     return arguments_keep_descriptor(open("/etc/passwd", O_RDONLY | O_CLOEXEC));

@@ -79,6 +79,10 @@ apm_socket arguments_socket(enum arguments_state state);
 apm_endpoint arguments_endpoint(void);
 int arguments_port(void);
 
+/* A socket of datagrams, bound to the loopback address; and the memory that a receive of a train wants. */
+apm_socket arguments_datagram_socket(void);
+void *arguments_train(void);
+
 /* The descriptor of a file, open for reading. */
 int arguments_file(void);
 
