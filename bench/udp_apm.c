@@ -1,6 +1,7 @@
 /*
  * The library's echo server for datagrams: BeginReceiveFrom, callback, EndReceiveFrom, BeginSendTo, callback, EndSendTo
- * and again, with as many such chains on one socket as go into one system call. `udp_apm port workers [buffer_bytes]` binds 127.0.0.1.
+ * and again, with as many such chains on one socket as go into one system call. `udp_apm port workers [buffer_bytes]`
+ * binds 127.0.0.1.
  */
 #include <apm/apm.h>
 #include <stdio.h>

@@ -67,8 +67,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_send_train_to(apm_socket socket, con
  * Blocks   never.
  * Errors   APM_ERROR_ARGUMENT_NULL `buffer` is NULL; APM_ERROR_ARGUMENT_OUT_OF_RANGE `size` is below 65535
  *          (APM_DATAGRAM_TRAIN_SIZE), or above INT_MAX; APM_ERROR_OPERATION_NOT_SUPPORTED the socket is not one of
- *          datagrams; APM_ERROR_INVALID_OPERATION the socket is neither bound, nor has it sent or connected, or receives
- *          of another kind are pending.
+ *          datagrams; APM_ERROR_INVALID_OPERATION the socket is neither bound, nor has it sent or connected; or
+ *          receives of another kind are pending.
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_begin_receive_train_from(apm_socket socket, void *buffer, size_t size,
                                                                      apm_async_callback *callback, void *state,
