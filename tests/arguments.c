@@ -80,6 +80,13 @@ int arguments_port(void)
     return arguments_endpoint().port;
 }
 
+void *arguments_train(void)
+{
+    static uint8_t train[APM_DATAGRAM_TRAIN_SIZE];
+
+    return train;
+}
+
 int arguments_file(void)
 {
     return arguments_keep_descriptor(open("/etc/passwd", O_RDONLY | O_CLOEXEC));

@@ -82,6 +82,9 @@ apm_socket arguments_socket(enum arguments_state state);
 apm_endpoint arguments_endpoint(void);
 int arguments_port(void);
 
+/* The memory that a receive of a train wants. */
+void *arguments_train(void);
+
 /* The descriptor of a file, open for reading. */
 int arguments_file(void);
 

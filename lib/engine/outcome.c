@@ -231,6 +231,9 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
     case APM__OPERATION_DRAIN: apm__serving_drain_settled_locked(channel, operation); return;
     case APM__OPERATION_CONNECT: settle_connect_locked(channel, operation, by_wish); return;
     case APM__OPERATION_DISCONNECT: settle_disconnect_locked(channel, operation); return;
+    case APM__OPERATION_SEND_TRAIN: /* what follows has nothing to do with those of it that have not been sent */
+        channel->bound = channel->bound || error == APM_ERROR_SUCCESS;
+        break;
     case APM__OPERATION_SEND:
     case APM__OPERATION_SEND_TO:
         if (error == APM_ERROR_TRY_AGAIN)

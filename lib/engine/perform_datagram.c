@@ -20,10 +20,12 @@ static apm__os_datagram describe(struct apm__operation *operation)
 {
     bool with_address = apm__operation_is_of_datagrams(operation);
     bool with_packet = kind_of(operation) == APM__OPERATION_RECEIVE_MESSAGE_FROM;
+    bool is_train = kind_of(operation) == APM__OPERATION_RECEIVE_TRAIN;
     return (apm__os_datagram){.buffer = operation->buffer,
                               .size = operation->size,
                               .address = with_address ? &operation->datagram.address : NULL,
-                              .packet = with_packet ? &operation->datagram.packet : NULL};
+                              .packet = with_packet ? &operation->datagram.packet : NULL,
+                              .datagram_size = is_train ? &operation->datagram.train.datagram_size : NULL};
 }
 
 static void take_outcome(struct apm__operation *operation, const apm__os_datagram *datagram)
@@ -31,6 +33,8 @@ static void take_outcome(struct apm__operation *operation, const apm__os_datagra
     operation->transferred = datagram->transferred;
     if (kind_of(operation) == APM__OPERATION_RECEIVE_MESSAGE_FROM)
         operation->flags = datagram->flags;
+    if (datagram->datagram_size && *datagram->datagram_size == 0)
+        *datagram->datagram_size = (uint32_t)datagram->transferred; /* a train of one */
 }
 
 /* A datagram goes as a whole, or not at all; of a stream the system may take a part. */
@@ -52,8 +56,27 @@ static apm_error perform_send_to(struct apm__operation *operation, apm__os_socke
     return APM_ERROR_SUCCESS;
 }
 
+/* As much of the train as the system takes without waiting; the rest is sent by the next attempt. */
+static apm_error perform_send_train(struct apm__operation *operation, apm__os_socket descriptor)
+{
+    struct apm__datagram_train *train = &operation->datagram.train;
+    do {
+        apm__os_datagram rest = {.buffer = (unsigned char *)operation->buffer + operation->transferred,
+                                 .size = operation->size - operation->transferred,
+                                 .address = &operation->datagram.address};
+        size_t sent;
+        apm_error error = apm__os_socket_send_train(descriptor, &rest, train->datagram_size, &train->cuts, &sent);
+        if (error != APM_ERROR_SUCCESS)
+            return error;
+        operation->transferred += sent;
+    } while (operation->transferred < operation->size);
+    return APM_ERROR_SUCCESS;
+}
+
 apm_error apm__perform_datagram(struct apm__operation *operation, apm__os_socket descriptor)
 {
+    if (kind_of(operation) == APM__OPERATION_SEND_TRAIN)
+        return perform_send_train(operation, descriptor);
     if (is_send(operation))
         return perform_send_to(operation, descriptor);
     apm__os_datagram datagram = describe(operation);
@@ -83,6 +106,7 @@ bool apm__perform_may_batch(const struct apm__operation *operation)
     case APM__OPERATION_RECEIVE:
     case APM__OPERATION_RECEIVE_FROM:
     case APM__OPERATION_RECEIVE_MESSAGE_FROM:
+    case APM__OPERATION_RECEIVE_TRAIN:
     case APM__OPERATION_RECEIVE_DATAGRAM: return operation->flags == APM_SOCKET_FLAGS_NONE && operation->size > 0;
     default: return false;
     }

@@ -42,6 +42,7 @@ apm_error apm__handle_adopt(struct apm__pool *pool, apm__os_socket descriptor, a
     channel->listening = description.listening;
     channel->connected = description.connected;
     channel->has_peer = description.connected;
+    channel->joins = channel->type == APM_SOCKET_TYPE_DGRAM && apm__os_socket_joins(descriptor);
     /* Nobody has the handle yet, so whoever locks the channel now finds what is set here. */
     apm__channel_open(channel, descriptor);
     uint64_t bits = apm__slot_handle(&apm__channels, &channel->slot);

@@ -308,8 +308,13 @@ typedef struct apm__os_address {
     uint32_t words[7];
 } apm__os_address;
 
-apm__os_address apm__os_address_of(apm_endpoint endpoint);
-apm_endpoint apm__os_address_endpoint(const apm__os_address *address); /* the null endpoint for no family */
+/* Of an IP endpoint; `map_to_ipv6`: an IPv4 address is written as ::ffff:a.b.c.d. `any` is with port 0. */
+apm__os_address apm__os_address_of(const apm_endpoint *endpoint, bool map_to_ipv6);
+apm__os_address apm__os_address_any(apm_address_family family);
+
+/* The bytes that are used of it; the endpoint. 0 and the null endpoint for no family. */
+size_t apm__os_address_length(const apm__os_address *address);
+void apm__os_address_endpoint(const apm__os_address *address, apm_endpoint *endpoint);
 
 /* Where a datagram came in: the address that it was sent to, in the form of the sender's family, and the interface. */
 typedef struct apm__os_packet {
@@ -323,6 +328,7 @@ typedef struct apm__os_datagram {
     size_t size;
     apm__os_address *address; /* where it goes to; or where the sender is written, if there is one; may be NULL */
     apm__os_packet *packet;   /* receive: where that is written; NULL: not wanted */
+    uint32_t *datagram_size;  /* receive: where the size of each of a train is written, 0 for one; NULL: not wanted */
     size_t transferred;       /* out */
     int flags;                /* out, receive: apm_socket_flags, whether something was cut off */
 } apm__os_datagram;
@@ -356,6 +362,20 @@ apm_error apm__os_socket_send_to_path(apm__os_socket socket, const void *buffer,
 
 /* Has apm__os_packet filled in from now on. */
 apm_error apm__os_socket_want_packets(apm__os_socket socket, apm_address_family family);
+
+/* Whether the system cuts what the socket sends, see below. */
+bool apm__os_socket_cuts(apm__os_socket socket);
+
+/*
+ * Sends the first of a train of datagrams, of `datagram_size` bytes each and the last with the rest; *sent is their
+ * bytes. With *cuts the system may cut them; *cuts becomes false where it does not, for this destination.
+ */
+apm_error apm__os_socket_send_train(apm__os_socket socket, const apm__os_datagram *train, size_t datagram_size,
+                                    bool *cuts, size_t *sent);
+
+/* Has the system join what the socket receives to trains, if it can; and whether it does. */
+apm_error apm__os_socket_join(apm__os_socket socket);
+bool apm__os_socket_joins(apm__os_socket socket);
 
 /* Takes back the connect of a datagram socket. */
 apm_error apm__os_socket_dissolve(apm__os_socket socket);
