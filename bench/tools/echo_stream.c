@@ -36,9 +36,10 @@ struct connection {
     uint8_t input[];
 };
 
-struct listener {
-    apm_socket socket;
-    apm_timer retry;
+/* A listener that waits, after an accept has failed, until it tries again. */
+struct pause {
+    apm_socket listener;
+    apm_timer timer;
 };
 
 static void begin_receive(struct connection *connection);
@@ -228,42 +229,54 @@ static void start(apm_socket socket)
     begin_receive(connection);
 }
 
-static void begin_accept(struct listener *listener);
+static void on_accepted(apm_async_result result);
+
+/* A listener that is drained or closed refuses the accept, and is done. */
+static void begin_accept(apm_socket listener)
+{
+    (void)!apm_socket_begin_accept(listener, on_accepted, NULL, NULL);
+}
+
+static void on_pause(void *state)
+{
+    struct pause *pause = state;
+    apm_socket listener = pause->listener;
+
+    apm_timer_close(pause->timer);
+    free(pause);
+    begin_accept(listener);
+}
+
+/* The handle is stored before the timer can fire. Without memory there is no pause. */
+static void begin_accept_later(apm_socket listener)
+{
+    struct pause *pause = malloc(sizeof *pause);
+
+    if (pause != NULL)
+        pause->listener = listener;
+    if (pause == NULL || apm_timer_create((apm_thread_pool)APM_NULL_HANDLE, on_pause, pause, ACCEPT_PAUSE_MS,
+                                          APM_TIMEOUT_INFINITE, &pause->timer) != APM_ERROR_SUCCESS) {
+        free(pause);
+        begin_accept(listener);
+    }
+}
 
 static void on_accepted(apm_async_result result)
 {
-    struct listener *listener = apm_async_result_async_state(result);
+    apm_socket listener = apm_async_result_socket(result);
     apm_socket accepted;
-    apm_error error = apm_socket_end_accept(listener->socket, result, &accepted);
+    apm_error error = apm_socket_end_accept(listener, result, &accepted);
 
     if (error == APM_ERROR_SUCCESS) {
         /* The next accept first, so that another worker can have it while this one serves the connection. */
         begin_accept(listener);
         start(accepted);
     } else if (error != APM_ERROR_OPERATION_ABORTED) {
-        (void)!apm_timer_change(listener->retry, ACCEPT_PAUSE_MS, APM_TIMEOUT_INFINITE);
+        begin_accept_later(listener);
     }
 }
 
-/* A listener that is drained or closed refuses the accept, and is done. */
-static void begin_accept(struct listener *listener)
+void echo_stream_serve(apm_socket listener)
 {
-    (void)!apm_socket_begin_accept(listener->socket, on_accepted, listener, NULL);
-}
-
-static void on_retry(void *state)
-{
-    begin_accept(state);
-}
-
-void echo_stream_serve(apm_socket socket)
-{
-    struct listener *listener = calloc(1, sizeof *listener); /* lives as long as the process */
-
-    echo_check(listener == NULL ? APM_ERROR_OUT_OF_MEMORY : APM_ERROR_SUCCESS, "memory");
-    listener->socket = socket;
-    echo_check(apm_timer_create((apm_thread_pool)APM_NULL_HANDLE, on_retry, listener, APM_TIMEOUT_INFINITE,
-                                APM_TIMEOUT_INFINITE, &listener->retry),
-               "timer");
-    echo_check(apm_socket_begin_accept(socket, on_accepted, listener, NULL), "accept");
+    echo_check(apm_socket_begin_accept(listener, on_accepted, NULL, NULL), "accept");
 }
