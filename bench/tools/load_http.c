@@ -37,11 +37,11 @@ static bool take_line(struct http_parser *parser, struct text *input, struct tex
     size_t size = end == NULL ? input->size : (size_t)(end - input->bytes) + 1;
 
     *line = (struct text){input->bytes, size};
+    if (size > sizeof parser->line - parser->line_bytes) {
+        parser->wrong = "line_too_long";
+        return false;
+    }
     if (end == NULL || parser->line_bytes > 0) {
-        if (size > sizeof parser->line - parser->line_bytes) {
-            parser->wrong = "line_too_long";
-            return false;
-        }
         memcpy(parser->line + parser->line_bytes, input->bytes, size);
         parser->line_bytes += size;
         *line = (struct text){parser->line, parser->line_bytes};

@@ -71,13 +71,13 @@ static void parse_name(struct target *target, const char *whole, const char *tex
 {
     char name[APM_UNIX_DOMAIN_SOCKET_PATH_SIZE + 1] = "";
 
-    if (size == 0 || size >= sizeof name)
-        command_line_refuse("'%s': the path of a unix domain socket has 1 to 107 bytes", whole);
-    memcpy(name, text, size);
+    if (size < sizeof name)
+        memcpy(name, text, size);
     if (name[0] == '@')
         name[0] = '\0';
-    if (apm_unix_domain_socket_endpoint_from_bytes(name, size, &target->name) != APM_ERROR_SUCCESS)
-        command_line_refuse("'%s': that is no name of a unix domain socket", whole);
+    if (size >= sizeof name ||
+        apm_unix_domain_socket_endpoint_from_bytes(name, size, &target->name) != APM_ERROR_SUCCESS)
+        command_line_refuse("'%s': the path of a unix domain socket has 1 to 107 bytes", whole);
     target->transport = TRANSPORT_UNIX;
 }
 
