@@ -7,7 +7,7 @@ from tools_case import *  # pylint: disable=wildcard-import,unused-wildcard-impo
 
 
 def everywhere(folder):
-    return ["127.0.0.1:0", "tcp://[::1]:0", "udp://:0", f"unix:{folder}/echo", f"unix:@apm-tools-{os.getpid()}-{folder}"]
+    return ["127.0.0.1:0", "tcp://[::1]:0", "udp://:0", f"unix:{folder}/echo", f"unix:@apm-{os.getpid()}-{folder}"]
 
 
 @test

@@ -5,8 +5,8 @@
  * library's workers run the callbacks. A connection has a lock, which guards all of it; it is a leaf but for the locks
  * of the tallies, and calls of the library may be made under it, since no Begin runs a callback.
  *
- * Each operation of a connection is counted from its Begin until its callback has taken the lock. A connection is opened
- * anew, and its buffers are used again, only when none is left of its earlier life.
+ * Each operation of a connection is counted from its Begin until its callback has taken the lock. A connection is
+ * opened anew, and its buffers are used again, only when none is left of its earlier life.
  */
 #ifndef BENCH_TOOLS_LOAD_H
 #define BENCH_TOOLS_LOAD_H

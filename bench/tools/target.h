@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* TLS would be one more value here, with a stream of its own in stream_socket.h. */
+/* TLS would be one more value here, with a driver of its own beside load_stream.c, and the like of echo_stream.c. */
 enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_UNIX };
 
 #define TARGET_HOST_SIZE 256
