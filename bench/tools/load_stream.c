@@ -201,7 +201,7 @@ static void begin_receive_locked(struct stream *stream, uint64_t now_ns)
 
     if (!stream->base.is_open)
         return;
-    error = apm_socket_begin_receive(stream->socket, stream->input, STREAM_INPUT_BYTES, APM_SOCKET_FLAGS_NONE,
+    error = apm_socket_begin_receive(stream->socket, stream->input, work_input_bytes(), APM_SOCKET_FLAGS_NONE,
                                      on_received, stream, NULL);
     if (error == APM_ERROR_SUCCESS)
         stream->base.operations++;

@@ -32,11 +32,16 @@ void work_init(void)
     }
 }
 
+size_t work_input_bytes(void)
+{
+    return load.options.connections <= 1000 ? PATTERN_RUN : PATTERN_RUN / 8;
+}
+
 void work_prepare(struct stream *stream)
 {
     const struct load_options *options = &load.options;
 
-    stream->input = load_allocate(1, STREAM_INPUT_BYTES);
+    stream->input = load_allocate(1, work_input_bytes());
     if (options->kind == LOAD_REPLY)
         stream->heads = load_allocate(options->depth, FRAME_HEAD_BYTES);
     if (options->kind == LOAD_HTTP) {
