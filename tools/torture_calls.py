@@ -33,7 +33,7 @@ class Calls:
     """The list, read."""
 
     def __init__(self, text):
-        self.system = {}  # name: (how, errors)
+        self.system = {}  # name: errors
         self.functions = {}  # name: [(call, errors)]
         self.infallible = {}
         self.harmless = set()
@@ -47,7 +47,7 @@ class Calls:
                 continue
             words = row.split()
             if section == "calls":
-                self.system[words[0]] = (words[1], words[2:])
+                self.system[words[0]] = words[1:]
             elif section == "functions":
                 self.functions[words[0]] = [self.use(word) for word in words[1:]]
             elif section == "functions that cannot fail":
@@ -57,7 +57,7 @@ class Calls:
 
     def use(self, word):
         name, bracket, errors = word.partition("[")
-        return name, errors.rstrip("]").replace(",", " ").split() if bracket else self.system[name][1]
+        return name, errors.rstrip("]").replace(",", " ").split() if bracket else self.system[name]
 
     def uses(self):
         """Every call of every function: (function, call, errors)."""
@@ -148,7 +148,9 @@ def wrapper(name, declared, number):
     if type_name == "void":
         lines += [f"    __real_{name}({passed});", "    faults_leave(before, 0);"]
     else:
-        error = "(int)outcome" if type_name == "apm_error" else "0"
+        # A hook that cannot be had is the library's to report; other functions have no error but their own.
+        hook = "outcome ? 0 : APM_ERROR_OUT_OF_MEMORY" if name.startswith("apm__os_at_") else "0"
+        error = "(int)outcome" if type_name == "apm_error" else hook
         lines += [f"    {type_name} outcome = __real_{name}({passed});", f"    faults_leave(before, {error});"]
         lines += ["    return outcome;"]
     return "\n".join([*lines, "}", ""])

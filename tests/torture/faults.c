@@ -165,7 +165,6 @@ WRAP(int, socket, (int domain, int type, int protocol), MINUS, domain, type, pro
 WRAP(int, bind, (int socket, const struct sockaddr *address, socklen_t size), MINUS, socket, address, size)
 WRAP(int, listen, (int socket, int backlog), MINUS, socket, backlog)
 WRAP(int, connect, (int socket, const struct sockaddr *address, socklen_t size), MINUS, socket, address, size)
-WRAP(int, shutdown, (int socket, int how), MINUS, socket, how)
 WRAP(ssize_t, recvmsg, (int socket, struct msghdr *message, int flags), MINUS, socket, message, flags)
 WRAP(ssize_t, sendmsg, (int socket, const struct msghdr *message, int flags), MINUS, socket, message, flags)
 WRAP(ssize_t, sendfile64, (int socket, int file, off_t *offset, size_t count), MINUS, socket, file, offset, count)
@@ -190,6 +189,18 @@ WRAP(int, eventfd, (unsigned value, int flags), MINUS, value, flags)
 WRAP(int, poll, (struct pollfd * entries, nfds_t count, int timeout), MINUS, entries, count, timeout)
 WRAP(int, gethostname, (char *name, size_t size), MINUS, name, size)
 WRAP(unsigned, if_nametoindex, (const char *name), ZERO, name)
+
+/* It fails where the connection has gone already, and so is what it is to bring about. */
+int __real_shutdown(int socket, int how);
+int __wrap_shutdown(int socket, int how);
+int __wrap_shutdown(int socket, int how)
+{
+    int code = fault_of(CALL_shutdown);
+    int outcome = __real_shutdown(socket, how);
+    if (code != 0)
+        MINUS;
+    return outcome;
+}
 
 /* The resolver's failures are codes; one of them says that the reason is in errno. */
 #define RESOLVER return (errno = ENFILE, code)
