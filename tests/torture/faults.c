@@ -112,8 +112,7 @@ static int fault_of(int call)
     for (size_t i = 0; i < armed_count; i++)
         if (armed[i].use == use && (armed[i].nth == nth || armed[i].nth == 0)) {
             atomic_store(&into->fired[i], true);
-            if (armed[i].nth != 0)
-                atomic_store(&some_fired, true);
+            atomic_store(&some_fired, true);
             here.fired = (int)i;
             return armed[i].code;
         }
@@ -164,7 +163,6 @@ WRAP(char *, getcwd, (char *buffer, size_t size), NONE, buffer, size)
 WRAP(int, socket, (int domain, int type, int protocol), MINUS, domain, type, protocol)
 WRAP(int, bind, (int socket, const struct sockaddr *address, socklen_t size), MINUS, socket, address, size)
 WRAP(int, listen, (int socket, int backlog), MINUS, socket, backlog)
-WRAP(int, connect, (int socket, const struct sockaddr *address, socklen_t size), MINUS, socket, address, size)
 WRAP(ssize_t, recvmsg, (int socket, struct msghdr *message, int flags), MINUS, socket, message, flags)
 WRAP(ssize_t, sendmsg, (int socket, const struct msghdr *message, int flags), MINUS, socket, message, flags)
 WRAP(ssize_t, sendfile64, (int socket, int file, off_t *offset, size_t count), MINUS, socket, file, offset, count)
@@ -200,6 +198,31 @@ int __wrap_shutdown(int socket, int how)
     if (code != 0)
         MINUS;
     return outcome;
+}
+
+/* A stream whose connect has failed is as new, and neither connecting any more nor keeps what the network has said. */
+static void give_up_connecting(int socket);
+int __real_connect(int socket, const struct sockaddr *address, socklen_t size);
+int __wrap_connect(int socket, const struct sockaddr *address, socklen_t size);
+int __wrap_connect(int socket, const struct sockaddr *address, socklen_t size)
+{
+    int code = fault_of(CALL_connect);
+    if (code == 0)
+        return __real_connect(socket, address, size);
+    give_up_connecting(socket);
+    MINUS;
+}
+
+static void give_up_connecting(int socket)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    int type = 0;
+    socklen_t size = sizeof type;
+    __real_getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size);
+    if (type != SOCK_STREAM)
+        return;
+    __real_connect(socket, &nobody, sizeof nobody);
+    __real_getsockopt(socket, SOL_SOCKET, SO_ERROR, &type, &size);
 }
 
 /* The resolver's failures are codes; one of them says that the reason is in errno. */

@@ -1,6 +1,7 @@
 /*
  * Streams: of networks, of files, of memory, and what copies from one to another.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -105,3 +106,5 @@ static void fifos(void)
 }
 
 TORTURE(streams_of_fifos_bear_every_failing_call, fifos)
+TORTURE(streams_of_fifos_that_nobody_reads_bear_every_failing_call, fifos,
+        .condition = {"apm__os_file_write", "write", EPIPE})

@@ -140,6 +140,80 @@ static void connect_to_several(void)
 
 TORTURE(a_connect_to_several_addresses_bears_every_failing_call, connect_to_several)
 
+/* A socket that is used again has another descriptor, with the options of the old one. */
+static void reconnect(void)
+{
+    apm_socket listener;
+    apm_endpoint local;
+    socket_pair pair;
+    if (!torture_listen(&listener, &local))
+        return;
+    if (torture_connect(listener, local, &pair)) {
+        torture_close(pair.server);
+        if (OK(apm_socket_set_ttl(pair.client, 40)) && OK(apm_socket_disconnect(pair.client, true)) &&
+            OK(apm_socket_connect(pair.client, local)) && OK(apm_socket_accept(listener, &pair.server)) &&
+            torture_converse(pair.client, pair.server))
+            torture_close(pair.server);
+        torture_close(pair.client);
+    }
+    torture_close(listener);
+}
+
+TORTURE(a_connection_that_is_made_again_bears_every_failing_call, reconnect)
+
+/* More than fits into small buffers, so that the sender waits, for which it is watched in a second direction. */
+static void wait_both_ways(void)
+{
+    enum { SIZE = 300000, LOOK_MS = 500 };
+    static uint8_t bytes[SIZE];
+    static uint8_t heard[SIZE];
+    apm_socket listener;
+    apm_endpoint local;
+    socket_pair pair;
+    if (!torture_listen(&listener, &local))
+        return;
+    if (torture_connect(listener, local, &pair)) {
+        apm_socket from = pair.server; /* which has not been watched for connecting */
+        apm_socket to = pair.client;
+        struct operation receive;
+        struct operation send;
+        char byte;
+        if (OK(apm_socket_set_receive_timeout(to, LOOK_MS)) && OK(apm_socket_set_send_buffer_size(from, 4096)) &&
+            OK(apm_socket_begin_receive(from, &byte, 1, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&receive)))) {
+            if (OK(apm_socket_begin_send(from, bytes, SIZE, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&send)))) {
+                size_t total = 0;
+                size_t received = 1;
+                bool sending = true;
+                bool sent = true;
+                while (total < SIZE && received > 0 && sent) {
+                    apm_error error = apm_socket_receive(to, heard, SIZE - total, APM_SOCKET_FLAGS_NONE, &received);
+                    if (error == APM_ERROR_TIMED_OUT)
+                        received = 1; /* a look at the send */
+                    else if (OK(error))
+                        total += received;
+                    else
+                        received = 0;
+                    if (sending && operation_wait(&send, 0)) {
+                        sending = false;
+                        sent = OK(finish_send(from, &send, NULL));
+                    }
+                }
+                if (total < SIZE)
+                    torture_close(from);
+                if (sending)
+                    OK(finish_send(from, &send, NULL));
+            }
+            torture_close(to);
+            OK(finish_receive(from, &receive, NULL));
+        }
+        torture_close(from);
+        torture_close(to);
+    }
+    torture_close(listener);
+}
+
+TORTURE(a_send_that_waits_for_room_bears_every_failing_call, wait_both_ways)
+
 /* -- Accepts that receive -- */
 
 static void accept_with_data(void)
@@ -238,6 +312,9 @@ TORTURE(sending_a_file_bears_every_failing_call, send_a_file)
 TORTURE(sending_a_file_through_memory_bears_every_failing_call, send_a_file,
         .condition = {"apm__os_socket_send_file", "sendfile64", EINVAL})
 
+TORTURE(sending_a_file_to_nobody_bears_every_failing_call, send_a_file,
+        .condition = {"apm__os_socket_send_file", "sendfile64", EPIPE})
+
 static void send_a_descriptor_and_a_range(void)
 {
     apm_socket listener;
@@ -248,8 +325,9 @@ static void send_a_descriptor_and_a_range(void)
     CHECK(file);
     if (torture_listen(&listener, &local)) {
         if (torture_connect(listener, local, &pair)) {
-            OK(apm_socket_send_file_descriptor(pair.client, fileno(file), (apm_file_range){100, 1000}, &sent));
-            OK(apm_socket_send_file_range(pair.client, torture_file(), (apm_file_range){19000, 1000}, &sent));
+            /* Of a connection that has been found broken nothing can be sent any more. */
+            if (OK(apm_socket_send_file_descriptor(pair.client, fileno(file), (apm_file_range){100, 1000}, &sent)))
+                OK(apm_socket_send_file_range(pair.client, torture_file(), (apm_file_range){19000, 1000}, &sent));
             torture_close(pair.client);
             torture_close(pair.server);
         }

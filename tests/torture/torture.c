@@ -374,7 +374,7 @@ static void plan_quick(struct plans *plans, const torture_scenario *scenario, co
 static void plan_whole(struct plans *plans, const torture_scenario *scenario, const unsigned *counts)
 {
     for (size_t i = 0; i < faults_use_count; i++) {
-        unsigned limit = faults_uses[i].code_count < 3 ? 40 : 5;
+        unsigned limit = faults_uses[i].code_count < 3 ? 60 : 12;
         for (unsigned nth = 1; nth <= counts[i] && nth <= limit; nth++)
             for (size_t code = 0; code < faults_uses[i].code_count; code++)
                 add_plan(plans, scenario, (struct faults_fault){i, nth, faults_uses[i].codes[code]}, NULL);
