@@ -35,6 +35,7 @@ class Calls:
     def __init__(self, text):
         self.system = {}  # name: errors
         self.functions = {}  # name: [(call, errors)]
+        self.borne = set()  # functions whose failure the library may go on with
         self.infallible = {}
         self.harmless = set()
         section = None
@@ -49,7 +50,9 @@ class Calls:
             if section == "calls":
                 self.system[words[0]] = words[1:]
             elif section == "functions":
-                self.functions[words[0]] = [self.use(word) for word in words[1:]]
+                self.functions[words[0]] = [self.use(word) for word in words[1:] if word != "~"]
+                if "~" in words:
+                    self.borne.add(words[0])
             elif section == "functions that cannot fail":
                 self.infallible[words[0]] = " ".join(words[1:])
             else:
@@ -172,7 +175,8 @@ def write_wrappers(root, calls):
     out += ["const struct faults_use faults_uses[] = {"]
     for number, (function, call, codes) in enumerate(calls.uses()):
         place = f"{functions.index(function)}, {system.index(call)}"
-        out += [f"    {{{place}, codes_{number}, {len(codes)}}}, /* {function} {call} */"]
+        borne = str(function in calls.borne).lower()
+        out += [f"    {{{place}, codes_{number}, {len(codes)}, {borne}}}, /* {function} {call} */"]
     out += ["};", f"const size_t faults_use_count = {len(calls.uses())};", ""]
     for name in functions:
         if name not in BY_HAND:

@@ -90,8 +90,11 @@ void faults_leave(struct faults_place before, int outcome)
     here = before;
     if (fired == NOWHERE)
         return;
-    /* A function of the port that is called by another may fail, and the other give another error, or none. */
-    atomic_store(&outcomes[fired], outcome);
+    /*
+     * A function of the port that is called by another may fail, and the other give another error, or none. What would
+     * block is no failure: the call has been made again.
+     */
+    atomic_store(&outcomes[fired], outcome == APM_ERROR_WOULD_BLOCK ? 0 : outcome);
     if (before.function != NOWHERE)
         here.fired = fired;
 }
@@ -392,12 +395,21 @@ void faults_allocated(struct faults_sites *sites)
     pthread_mutex_unlock(&block_lock);
 }
 
+static _Atomic size_t refused_size;
+
+size_t faults_refused_size(void)
+{
+    return atomic_load(&refused_size);
+}
+
 void *__real_apm__os_allocate(size_t size);
 void *__wrap_apm__os_allocate(size_t size);
 void *__wrap_apm__os_allocate(size_t size)
 {
     struct faults_place before = faults_enter(FUNCTION_apm__os_allocate);
     void *memory = __real_apm__os_allocate(size);
+    if (!memory)
+        atomic_store(&refused_size, size);
     faults_leave(before, APM_ERROR_OUT_OF_MEMORY);
     note_block(memory, __builtin_return_address(0));
     return memory;

@@ -26,6 +26,7 @@ struct faults_use {
     short call;
     const int *codes; /* what it can give */
     size_t code_count;
+    bool borne; /* the library may go on without telling anybody */
 };
 
 struct faults_error {
@@ -70,6 +71,9 @@ bool faults_fired(void);
  * is the port's to deal with, as an interruption is.
  */
 int faults_outcome(size_t fault);
+
+/* The size of the memory that the last allocation to fail was to have. */
+size_t faults_refused_size(void);
 
 /* -- For the wrappers ---------------------------------------------------------------------------------------------- */
 

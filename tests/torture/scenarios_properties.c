@@ -46,7 +46,6 @@ static void properties(void)
         apm_socket sockets[] = {pair.client, pair.server};
         size_t count = 2;
         OK(apm_socket_select(NULL, NULL, sockets, &count, NULL, NULL, 0));
-        OK(apm_diagnostics_write_pending(NULL, NULL));
         torture_close(pair.client);
         torture_close(pair.server);
     }
@@ -54,6 +53,20 @@ static void properties(void)
 }
 
 TORTURE(properties_bear_every_failing_call, properties)
+
+static void listing(void)
+{
+    apm_socket listener;
+    apm_endpoint local;
+    if (torture_listen(&listener, &local)) {
+        OK(apm_diagnostics_write_pending(NULL, NULL));
+        torture_close(listener);
+    }
+}
+
+/* The endpoint of a socket that has none is left out of a line. */
+TORTURE(the_listing_of_what_is_pending_bears_every_failing_call, listing,
+        .borne = "apm__os_socket_local_endpoint apm__os_socket_remote_endpoint")
 
 /* The name of an interface, which is looked up where an address has it. */
 static void scopes(void)

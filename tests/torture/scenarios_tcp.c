@@ -84,13 +84,21 @@ static void look_up(void)
     char name[256];
     if (OK(apm_dns_get_host_addresses("localhost", &entry)))
         apm_host_entry_free(entry);
-    if (OK(apm_dns_get_host_by_address("127.0.0.1", &entry)))
-        apm_host_entry_free(entry);
     if (OK(apm_dns_get_host_name(name, sizeof name)))
         CHECK(strlen(name) > 0);
 }
 
 TORTURE(look_ups_bear_every_failing_call, look_up)
+
+static void look_up_backwards(void)
+{
+    apm_host_entry *entry;
+    if (OK(apm_dns_get_host_by_address("127.0.0.1", &entry)))
+        apm_host_entry_free(entry);
+}
+
+/* A name that is found backwards, and forwards is not, is an entry without addresses. */
+TORTURE(backward_look_ups_bear_every_failing_call, look_up_backwards, .borne = "apm__os_resolve")
 
 static void connect_by_name(void)
 {
@@ -138,7 +146,8 @@ static void connect_to_several(void)
     torture_close(listener);
 }
 
-TORTURE(a_connect_to_several_addresses_bears_every_failing_call, connect_to_several)
+/* The next address is tried. */
+TORTURE(a_connect_to_several_addresses_bears_every_failing_call, connect_to_several, .borne = "apm__os_socket_connect")
 
 /* A socket that is used again has another descriptor, with the options of the old one. */
 static void reconnect(void)
@@ -159,7 +168,9 @@ static void reconnect(void)
     torture_close(listener);
 }
 
-TORTURE(a_connection_that_is_made_again_bears_every_failing_call, reconnect)
+/* What the new descriptor does not take of the options is left as it is on a new socket. */
+TORTURE(a_connection_that_is_made_again_bears_every_failing_call, reconnect,
+        .borne = "apm__os_socket_option apm__os_socket_set_option")
 
 /* More than fits into small buffers, so that the sender waits, for which it is watched in a second direction. */
 static void wait_both_ways(void)
@@ -212,7 +223,8 @@ static void wait_both_ways(void)
     torture_close(listener);
 }
 
-TORTURE(a_send_that_waits_for_room_bears_every_failing_call, wait_both_ways)
+/* A receive that has timed out is what the scenario looks at the send for. */
+TORTURE(a_send_that_waits_for_room_bears_every_failing_call, wait_both_ways, .borne = "apm__os_socket_receive")
 
 /* -- Accepts that receive -- */
 
@@ -242,7 +254,9 @@ static void accept_with_data(void)
     torture_close(listener);
 }
 
-TORTURE(an_accept_with_receive_bears_every_failing_call, accept_with_data)
+/* An error of the connection is left to its next receive, which there is not. */
+TORTURE(an_accept_with_receive_bears_every_failing_call, accept_with_data,
+        .borne = "apm__os_socket_receive apm__os_epoll_add")
 
 static void accept_into_a_socket(void)
 {
@@ -413,4 +427,6 @@ static void client_and_listener(void)
     OK(apm_tcp_listener_close(listener));
 }
 
-TORTURE(tcp_clients_and_listeners_bear_every_failing_call, client_and_listener)
+/* Where there is no IPv6, a client is IPv4's. */
+TORTURE(tcp_clients_and_listeners_bear_every_failing_call, client_and_listener,
+        .borne = "apm__os_socket_create:EAFNOSUPPORT")

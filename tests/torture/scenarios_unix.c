@@ -72,4 +72,5 @@ static void hand_over(void)
     close(others[1]);
 }
 
-TORTURE(sockets_that_are_handed_over_bear_every_failing_call, hand_over)
+/* What is not known of a descriptor from elsewhere is taken as a new socket has it. */
+TORTURE(sockets_that_are_handed_over_bear_every_failing_call, hand_over, .borne = "apm__os_socket_option")

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "harness_process.h"
+#include "pool.h"
 
 enum { RUN_TIMEOUT_MS = 40000, JOBS_LIMIT = 8, FAILURES_LIMIT = 5, PAIRS = 20, PLAN_LIMIT = 20000 };
 
@@ -40,6 +41,7 @@ struct job {
 };
 
 static torture_scenario *first_scenario;
+static _Atomic bool had_error; /* the run has been told of an error */
 static bool clean; /* owned by the run: no fault is armed, and none may be seen any more */
 
 void torture_register(torture_scenario *scenario)
@@ -80,7 +82,6 @@ static bool stands_for(apm_error outcome, apm_error error)
 
 bool torture_ok(const char *file, int line, const char *call, apm_error error)
 {
-    static _Atomic bool had_error;
     bool expected = false;
     bool any = false;
     if (error == APM_ERROR_SUCCESS)
@@ -176,6 +177,40 @@ static void check_memory(const struct faults_sites *kept)
     }
 }
 
+/* Whether the function, or with that error only `function:error`, is one of the words of the list. */
+static bool is_listed(const char *list, const char *function, const char *error)
+{
+    size_t size = strlen(function);
+    for (const char *found = list; (found = strstr(found, function)); found += size) {
+        const char *end = found + size;
+        if (*end == '\0' || *end == ' ')
+            return true;
+        if (*end == ':' && strncmp(end + 1, error, strlen(error)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the library may go on without what the fault took from it. */
+static bool is_borne(const torture_scenario *scenario, const struct faults_fault *fault)
+{
+    const struct faults_use *use = &faults_uses[fault->use];
+    const char *function = faults_functions[use->function];
+    if (use->borne || (scenario->borne && is_listed(scenario->borne, function, faults_error_name(fault->code))))
+        return true;
+    /* Another worker, or a thread for it: the pool goes on with those that it has. */
+    return strcmp(function, "apm__os_thread_create") == 0 ||
+           (strcmp(function, "apm__os_allocate") == 0 && faults_refused_size() == sizeof(struct apm__worker));
+}
+
+/* What has failed has been told, unless the library can do without. */
+static void check_told(const torture_scenario *scenario, const struct plan *plan)
+{
+    if (plan->count == 1 && faults_outcome(0) != 0 && !atomic_load(&had_error) &&
+        !is_borne(scenario, &plan->faults[0]))
+        harness_fail(__FILE__, __LINE__, "nobody was told of %s", apm_error_name((apm_error)faults_outcome(0)));
+}
+
 /* Runs the scenario with the faults, and what has to hold afterwards. `kept`, if it is not NULL: what may be left. */
 static void run_once(const torture_scenario *scenario, const struct plan *plan, struct faults_report *report,
                      const struct faults_sites *kept)
@@ -191,6 +226,7 @@ static void run_once(const torture_scenario *scenario, const struct plan *plan, 
     if (scenario->from_the_start)
         OK(apm_cleanup(PATIENCE_MS));
     faults_arm(NULL, NULL, 0);
+    check_told(scenario, plan);
     if (!scenario->from_the_start)
         bystander_close(&bystander);
     clean = true;

@@ -9,6 +9,7 @@
  *     that needed what has failed, or as the outcome of the operation that did; a failure that the port deals with
  *     itself, such as an interruption, is seen by nobody. Errors after the first may be those of a connection that has
  *     been given up.
+ *   - Somebody is told, unless the library can do without what has failed: calls.txt and the scenarios say where.
  *   - Every operation that has begun completes; nothing waits for ever: a run has RUN_TIMEOUT_MS.
  *   - Everything else goes on: the bystander, and the second run.
  *   - No descriptor is left, and no memory but the tables that the library keeps.
@@ -39,6 +40,7 @@ struct torture_scenario {
     const char *engine;  /* NULL: epoll */
     const char *flavour; /* NULL: callback */
     bool from_the_start; /* the start and the end of the library may fail, too; there is no bystander */
+    const char *borne;   /* what the library may do without here: functions, or `function:error`; NULL: none */
     struct torture_condition condition;
     torture_scenario *next;
 };
