@@ -11,8 +11,9 @@
 #include "atomic.h"
 
 /*
- * Has forks noticed from now on; to be called before the first thread is started. Any thread, any number of times. False
- * if there is no memory for it: then nothing may be started, or a child would wait for threads that it does not have.
+ * Has forks noticed from now on; to be called before the first thread is started. Any thread, any number of times.
+ * False if there is no memory for it: then nothing may be started, or a child would wait for threads that it does not
+ * have.
  */
 bool apm__process_watch_forks(void);
 

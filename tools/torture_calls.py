@@ -39,7 +39,7 @@ class Calls:
         self.infallible = {}
         self.harmless = set()
         section = None
-        for row in text.splitlines():
+        for row in re.sub(r"\\\n", " ", text).splitlines():
             row = row.split("#")[0].strip()
             if not row:
                 continue
@@ -77,7 +77,8 @@ def declarations(text):
     text = re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
     text = re.sub(r"^\s*#.*$", "", text, flags=re.M)
     found = {}
-    for match in re.finditer(r"(?:^|(?<=[;}]))\s*((?:\w+[\s*]+)+?)(apm__os_\w+)\(([^;{}]*?)\)(?: __attribute__[^;]*)?;", text):
+    declaration = r"(?:^|(?<=[;}]))\s*((?:\w+[\s*]+)+?)(apm__os_\w+)\(([^;{}]*?)\)(?: __attribute__[^;]*)?;"
+    for match in re.finditer(declaration, text):
         type_name, name, parameters = match.groups()
         if "static" not in type_name:
             found[name] = (" ".join(type_name.split()), [parameter(part) for part in split(parameters)])
@@ -169,7 +170,8 @@ def write_wrappers(root, calls):
     out += ["const char *const faults_functions[] = {" + ", ".join(f'"{name}"' for name in functions) + "};"]
     out += ["const char *const faults_calls[] = {" + ", ".join(f'"{name}"' for name in system) + "};"]
     out += ["const struct faults_error faults_errors[] = {"]
-    out += [f'    {{"{error}", {error}}},' for error in errors] + ["};", f"const size_t faults_error_count = {len(errors)};"]
+    out += [f'    {{"{error}", {error}}},' for error in errors] + ["};"]
+    out += [f"const size_t faults_error_count = {len(errors)};"]
     for number, (_, _, codes) in enumerate(calls.uses()):
         out += [f"static const int codes_{number}[] = {{{', '.join([*codes, '0'])}}};"]
     out += ["const struct faults_use faults_uses[] = {"]

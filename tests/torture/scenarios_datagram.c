@@ -9,8 +9,8 @@ static bool open_socket(apm_socket *socket, apm_endpoint *local)
 {
     if (!OK(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_UDP, socket)))
         return false;
-    if (OK(apm_socket_set_receive_timeout(*socket, PATIENCE_MS)) && OK(apm_socket_bind(*socket, loopback_endpoint(0))) &&
-        OK(apm_socket_local_endpoint(*socket, local)))
+    if (OK(apm_socket_set_receive_timeout(*socket, PATIENCE_MS)) &&
+        OK(apm_socket_bind(*socket, loopback_endpoint(0))) && OK(apm_socket_local_endpoint(*socket, local)))
         return true;
     torture_close(*socket);
     return false;
@@ -179,8 +179,7 @@ static void multicast(void)
     apm_socket socket;
     const apm_multicast_option group = {.group = address_of("239.1.2.3"), .local_address = address_of("127.0.0.1")};
     int hops;
-    if (!OK(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_UDP,
-                              &socket)))
+    if (!OK(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_UDP, &socket)))
         return;
     if (OK(apm_socket_add_membership(socket, group)))
         OK(apm_socket_drop_membership(socket, group));

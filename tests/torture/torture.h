@@ -50,15 +50,15 @@ torture_scenario *torture_scenarios(void);
 void torture_run(const torture_scenario *scenario);
 
 /* A scenario and the test that tortures it: what is run, and further members as designated initialisers. */
-#define TORTURE(test_name, ...)                                                                   \
-    static torture_scenario scenario_##test_name = {.name = #test_name, .run = __VA_ARGS__};      \
-    __attribute__((constructor)) static void register_scenario_##test_name(void)                  \
-    {                                                                                             \
-        torture_register(&scenario_##test_name);                                                  \
-    }                                                                                             \
-    TEST_WITH_TIMEOUT(test_name, 3600)                                                            \
-    {                                                                                             \
-        torture_run(&scenario_##test_name);                                                       \
+#define TORTURE(test_name, ...)                                                              \
+    static torture_scenario scenario_##test_name = {.name = #test_name, .run = __VA_ARGS__}; \
+    __attribute__((constructor)) static void register_scenario_##test_name(void)             \
+    {                                                                                        \
+        torture_register(&scenario_##test_name);                                             \
+    }                                                                                        \
+    TEST_WITH_TIMEOUT(test_name, 3600)                                                       \
+    {                                                                                        \
+        torture_run(&scenario_##test_name);                                                  \
     }
 
 /* Counts the calls of a run without faults into *report. */
