@@ -32,7 +32,7 @@ TEST(a_stream_in_memory_is_moved_and_made_no_longer_than_int_max)
     CHECK_SUCCESS(apm_stream_close(stream));
 }
 
-/* -- A pipe whose reader goes ---------------------------------------------------------------------------------------- */
+/* -- A pipe whose reader goes -------------------------------------------------------------------------------------- */
 
 static void read_a_little_and_go(void *argument)
 {
