@@ -139,6 +139,7 @@ void apm__wait_unlink_locked(struct apm__slot *slot, struct apm__wait_link *link
 {
     if (!link->linked)
         return;
+    APM__ASSERT(link->next && link->previous);
     link->linked = false;
     slot->all_waiters -= link->waiter && link->waiter->for_all;
     link->next->previous = link->previous;
