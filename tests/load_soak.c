@@ -1,8 +1,8 @@
 /*
  * Connections over a bad network, while the process has a bad time: some seconds of connects, echoes, cancels, resets
- * and closes at random, APM_TEST_SCALE making it longer. One packet in fifty to the peer is lost, one address is a black
- * hole, the peer is stopped and continued, signals interrupt the threads, and descriptors run out. Whatever has been
- * echoed to its end is what was sent, byte for byte.
+ * and closes at random, APM_TEST_SCALE making it longer. One packet in fifty to the peer is lost, one address is a
+ * black hole, the peer is stopped and continued, signals interrupt the threads, and descriptors run out. Whatever has
+ * been echoed to its end is what was sent, byte for byte.
  *
  * The program is linked so that the library's questions for the time come here: none is for the clock that people set.
  */
@@ -72,8 +72,8 @@ struct soak {
     apm_endpoint remote;
     int64_t deadline_ms;
     pthread_t threads[THREADS];
-    _Atomic size_t next;  /* index into threads */
-    _Atomic size_t ready; /* threads that have put themselves there */
+    _Atomic size_t next;   /* index into threads */
+    _Atomic size_t ready;  /* threads that have put themselves there */
     _Atomic size_t echoed; /* connections */
     _Atomic size_t failed;
     _Atomic size_t sent; /* bytes of the connections that have been echoed */

@@ -2,8 +2,8 @@
  * What clang's -Wthread-safety is told of locks: .ci/static asks it. Other compilers see nothing of this.
  *
  * A lock is a capability: a function that takes or gives one back on some of its ways only is reported, as is giving
- * back what is not held, and taking what is held already. Where a lock goes from one function to another, as a channel's
- * does, depends on what they return, which the analysis does not follow in C: .ci/static lists those files.
+ * back what is not held, and taking what is held already. Where a lock goes from one function to another, as that of a
+ * channel does, depends on what they return, which the analysis does not follow in C: .ci/static lists those files.
  */
 #ifndef APM__THREAD_SAFETY_H
 #define APM__THREAD_SAFETY_H
