@@ -118,7 +118,8 @@ void apm__channel_open_locked(struct apm__channel *channel, apm__os_socket descr
  */
 apm_error apm__channel_lock(uint64_t bits, struct apm__channel **channel);
 
-static inline void apm__channel_unlock(struct apm__channel *channel)
+/* Unchecked, because the lock was taken in a function that may have failed instead. */
+static inline void apm__channel_unlock(struct apm__channel *channel) APM__UNCHECKED_LOCKS
 {
     apm__os_mutex_unlock(&channel->lock);
 }

@@ -180,6 +180,7 @@ static size_t copy_table(struct poll_watcher *self, bool *whole)
 static struct entry *find_entry_locked(struct poll_watcher *self, uint64_t key, apm__os_socket descriptor)
 {
     const struct apm__channel *channel = (struct apm__channel *)apm__slot_find(&apm__channels, key);
+    APM__ASSERT(channel); /* slots stay, whatever has become of what the key named */
     size_t index = channel->poller_place - 1;
     if (index < self->count && self->entries[index].key == key && self->entries[index].descriptor == descriptor)
         return &self->entries[index];

@@ -18,6 +18,7 @@
 #include "apm/ip_address.h"
 #include "atomic.h"
 #include "lock_order.h"
+#include "thread_safety.h"
 
 /* A variable of which each thread has its own, zero at first. A simulation of threads defines this as it needs it. */
 #ifndef APM__THREAD_LOCAL
@@ -59,7 +60,7 @@ void apm__os_free(void *memory);
  * A lock that is not recursive: one word, taken and given back without a call where nobody else wants it. Sockets are
  * many, and each has one; a pthread_mutex_t is ten times the size and twice the instructions. It need not be destroyed.
  */
-typedef struct apm__os_mutex {
+typedef struct APM__CAPABILITY apm__os_mutex {
     _Atomic uint32_t state; /* 0: free; 1: taken; 2: taken, and threads may sleep on the word */
 #ifdef APM__LOCK_ORDER
     enum apm__lock_rank rank; /* immutable once it is used */
@@ -98,7 +99,7 @@ static inline void apm__os_mutex_set_rank(apm__os_mutex *mutex, enum apm__lock_r
 void apm__os_mutex_lock_contended(apm__os_mutex *mutex);
 void apm__os_mutex_wake(apm__os_mutex *mutex);
 
-static inline void apm__os_mutex_lock(apm__os_mutex *mutex)
+static inline void apm__os_mutex_lock(apm__os_mutex *mutex) APM__ACQUIRES(*mutex) APM__UNCHECKED_LOCKS
 {
 #ifdef APM__LOCK_ORDER
     apm__lock_order_enter(mutex->rank);
@@ -109,7 +110,7 @@ static inline void apm__os_mutex_lock(apm__os_mutex *mutex)
         apm__os_mutex_lock_contended(mutex);
 }
 
-static inline void apm__os_mutex_unlock(apm__os_mutex *mutex)
+static inline void apm__os_mutex_unlock(apm__os_mutex *mutex) APM__RELEASES(*mutex) APM__UNCHECKED_LOCKS
 {
 #ifdef APM__LOCK_ORDER
     apm__lock_order_leave(mutex->rank);
