@@ -378,22 +378,13 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_connect_endpoints(apm_socket s
 /*
  * Ends a connect of any form.
  *
-<<<<<<< HEAD
- * Errors   APM_ERROR_CONNECTION_REFUSED, APM_ERROR_TIMED_OUT, APM_ERROR_HOST_UNREACHABLE, APM_ERROR_NETWORK_UNREACHABLE
- *          and others of the network, of the last address of the list; APM_ERROR_HOST_NOT_FOUND, APM_ERROR_TRY_AGAIN of
- *          the name look-up; APM_ERROR_NO_DATA the name has no address of the socket's family; APM_ERROR_ARGUMENT a DNS
- *          endpoint that is 0.0.0.0 or ::; APM_ERROR_ALREADY_IN_PROGRESS another connect of the socket was pending;
- *          APM_ERROR_ADDRESS_NOT_AVAILABLE there is no such path; APM_ERROR_WOULD_BLOCK the backlog of a unix domain
- *          socket is full;
- *          APM_ERROR_IS_CONNECTED the system still has a connection whose both directions have been shut down.
-=======
  * Errors   APM_ERROR_CONNECTION_REFUSED, APM_ERROR_CONNECTION_RESET, APM_ERROR_TIMED_OUT, APM_ERROR_HOST_UNREACHABLE,
  *          APM_ERROR_NETWORK_UNREACHABLE and others of the network, of the last address of the list;
  *          APM_ERROR_HOST_NOT_FOUND, APM_ERROR_TRY_AGAIN of the name look-up; APM_ERROR_NO_DATA the name has no address
  *          of the socket's family; APM_ERROR_ARGUMENT a DNS endpoint that is 0.0.0.0 or ::;
- *          APM_ERROR_ALREADY_IN_PROGRESS another connect of the socket was pending; APM_ERROR_IS_CONNECTED the system
- *          still has a connection whose both directions have been shut down.
->>>>>>> main
+ *          APM_ERROR_ALREADY_IN_PROGRESS another connect of the socket was pending; APM_ERROR_ADDRESS_NOT_AVAILABLE
+ *          there is no such path; APM_ERROR_WOULD_BLOCK the backlog of a unix domain socket is full;
+ *          APM_ERROR_IS_CONNECTED the system still has a connection whose both directions have been shut down.
  * .NET     Socket.EndConnect(IAsyncResult)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_end_connect(apm_socket socket, apm_async_result result);
