@@ -205,6 +205,15 @@ static uint32_t ready_of(struct sim_file *file)
     }
 }
 
+/* What epoll says of it. */
+static uint32_t ready_for(const struct registration *registration)
+{
+    uint32_t ready = ready_of(registration->file);
+    if (ready & SIM_READY_PEER_ENDED)
+        ready = (ready & ~(uint32_t)SIM_READY_PEER_ENDED) | APM__OS_READY_HANG_UP;
+    return ready & (registration->interest | unasked);
+}
+
 static void queue(struct registration *registration)
 {
     if (registration->queued == 0)
@@ -249,7 +258,7 @@ static void watch(struct registration *registration, uint32_t interest, uint64_t
 {
     registration->interest = interest;
     registration->key = key;
-    if (ready_of(registration->file) & (interest | unasked))
+    if (ready_for(registration))
         queue(registration);
 }
 
@@ -311,7 +320,7 @@ size_t apm__os_epoll_wait(int epoll, apm__os_ready *ready, size_t capacity, int6
         SIM_POINT();
         struct sim_file *file = sim_file_of(epoll);
         while (count < capacity && (registration = take_queued(file)) != NULL) {
-            uint32_t found = ready_of(registration->file) & (registration->interest | unasked);
+            uint32_t found = ready_for(registration);
             if (found != 0) {
                 sim_trace("%d is ready for %u", registration->descriptor, found);
                 ready[count++] = (apm__os_ready){.key = registration->key, .ready = found};

@@ -32,6 +32,9 @@ enum sim_state {
     SIM_RESET /* was connected */
 };
 
+/* Beside APM__OS_READY_: the peer has ended its stream. epoll says so, as HANG_UP; poll does not. */
+enum { SIM_READY_PEER_ENDED = 1 << 8 };
+
 enum { SIM_MAX_BACKLOG = 16, SIM_DATAGRAM_SIZE = 2048 };
 
 /* One direction of a connection; places count from its beginning. */

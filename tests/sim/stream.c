@@ -39,7 +39,9 @@ uint32_t sim_stream_ready(struct sim_file *socket)
     if (socket->in->arrived > socket->in->taken)
         ready |= APM__OS_READY_IN;
     if (is_ended)
-        ready |= APM__OS_READY_IN | APM__OS_READY_HANG_UP;
+        ready |= APM__OS_READY_IN | SIM_READY_PEER_ENDED;
+    if (is_ended && socket->send_ended)
+        ready |= APM__OS_READY_HANG_UP;
     if (socket->send_ended || is_roomy(socket->out))
         ready |= APM__OS_READY_OUT;
     else

@@ -8,7 +8,7 @@
 #include "memory.h"
 #include "network.h"
 
-enum { MAX_ACTORS = 24, DRAWER = 48, PATTERN = 0xa5, CLEANUP_MS = 60000 };
+enum { MAX_ACTORS = 40, DRAWER = 48, PATTERN = 0xa5, CLEANUP_MS = 60000 };
 
 static const uint64_t LONGEST_NS = 100 * SIM_SECOND; /* that anything here waits for */
 
@@ -91,7 +91,8 @@ struct actor_operation *actor_operation(apm_error (*end)(struct actor_operation 
 
 static void end_once(struct actor_operation *operation)
 {
-    SIM_CHECK(!operation->is_ended);
+    SIM_CHECK(!operation->is_ending);
+    operation->is_ending = true;
     operation->error = operation->end(operation);
     operation->is_ended = true;
     operation->sum = sum_of(operation);
@@ -232,7 +233,7 @@ static void disturb(struct actor_operation *operation)
         break;
     case 5:
         value = apm_async_result_async_state(result);
-        SIM_CHECK(value == operation || (!value && operation->is_ended));
+        SIM_CHECK(value == operation || (!value && operation->is_ending));
         break;
     case 6: /* of another kind */
         error = apm_delegate_end_invoke((apm_delegate *)NULL, result, &value);
@@ -260,8 +261,8 @@ static void disturber(void *unused)
 
 /* -- Runs ---------------------------------------------------------------------------------------------------------- */
 
-static void (*const kinds[])(void *) = {actor_pool, actor_timers, actor_events};
-static const char *const kind_names[] = {"pool", "timers", "events"};
+static void (*const kinds[])(void *) = {actor_pool, actor_timers, actor_events, actor_tcp};
+static const char *const kind_names[] = {"pool", "timers", "events", "tcp"};
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 

@@ -54,6 +54,7 @@ struct actor_operation {
     bool ends_in_callback;
     bool is_called;      /* its callback has begun */
     bool is_called_back; /* and is about to return */
+    bool is_ending;      /* its End is being called */
     bool is_ended;
     bool disturbed;                                  /* somebody has cancelled it, or set a deadline */
     void (*then)(struct actor_operation *operation); /* called by the callback; NULL: nothing */
