@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { MOST_PENDING = 5, WIRE = 1 << 16 };
+enum { MOST_PENDING = 5, WIRE = 1 << 14 };
 
 struct connection {
     apm_socket sides[2];
@@ -272,7 +272,7 @@ static struct flow *start_flow(struct connection *connection, int sender)
                           .sender = sender,
                           .from = connection->sides[sender],
                           .to = connection->sides[!sender],
-                          .limit = sim_random(12000)};
+                          .limit = sim_random(sim_one_in(8) ? 12000 : 2500)};
     flow->wire = actor_allocate(WIRE);
     flow->got = actor_allocate(WIRE);
     flow->busy = 2;

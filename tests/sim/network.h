@@ -63,7 +63,8 @@ struct sim_datagram {
 /* What a descriptor names. It stays until the run ends, since something may be under way to it. */
 struct sim_file {
     enum sim_kind kind;
-    int descriptors; /* that name it; 0: it is closed */
+    int descriptors; /* that name it; 0: it is closed, or has not been accepted yet */
+    bool is_closed;
     uint32_t serial;
     /* sockets */
     apm_address_family family;

@@ -10,7 +10,7 @@
 #include "network.h"
 
 #define CONNECT_RETRY_NS SIM_SECOND
-#define CONNECT_LIMIT_NS (127 * SIM_SECOND)
+#define CONNECT_LIMIT_NS (20 * SIM_SECOND)
 
 static const uint32_t anything = APM__OS_READY_IN | APM__OS_READY_OUT | APM__OS_READY_HANG_UP | APM__OS_READY_FAILURE;
 
@@ -60,7 +60,7 @@ static void be_reset(void *object, uint64_t unused)
     sim_trace("socket %u is reset", socket->serial);
     socket->error = socket->state == SIM_CONNECTING ? ECONNREFUSED : socket->in->end_arrived ? EPIPE : ECONNRESET;
     socket->state = socket->state == SIM_CONNECTING ? SIM_UNCONNECTED : SIM_RESET;
-    socket->connect_ended = socket->state == SIM_UNCONNECTED;
+    socket->connect_ended = socket->connect_ended || socket->state == SIM_UNCONNECTED;
     sim_changed(socket, anything);
 }
 
@@ -74,7 +74,7 @@ static void be_established(void *object, uint64_t unused)
 {
     struct sim_file *socket = object;
     (void)unused;
-    if (socket->descriptors == 0) { /* it has been closed meanwhile */
+    if (socket->is_closed) { /* meanwhile */
         reset_peer(socket);
         return;
     }
@@ -102,6 +102,8 @@ static void arrive(void *object, uint64_t unused)
     struct sim_file *socket = object;
     struct sim_pipe *pipe = socket->in;
     (void)unused;
+    if (!pipe)
+        return;
     pipe->under_way = false;
     if (socket->state == SIM_CONNECTING)
         be_established(socket, 0);
@@ -109,7 +111,7 @@ static void arrive(void *object, uint64_t unused)
         return;
     uint64_t size = pipe->written - pipe->arrived;
     if (size > 0) {
-        if (socket->descriptors == 0) { /* nobody will read it */
+        if (socket->is_closed) { /* nobody will read it */
             reset_peer(socket);
             return;
         }
@@ -128,6 +130,8 @@ static void arrive(void *object, uint64_t unused)
 static void acknowledge(void *object, uint64_t place)
 {
     struct sim_file *writer = object;
+    if (!writer || !writer->out)
+        return;
     if (place > writer->out->acknowledged)
         writer->out->acknowledged = place;
     if (writer->out->wants_room && is_roomy(writer->out)) {
@@ -171,7 +175,7 @@ static void ask(void *object, uint64_t unused)
 {
     struct sim_file *socket = object;
     (void)unused;
-    if (socket->descriptors == 0 || socket->state != SIM_CONNECTING)
+    if (socket->is_closed || socket->state != SIM_CONNECTING)
         return;
     struct sim_file *listener = find_listener(socket->remote);
     if (!listener) {
@@ -207,7 +211,12 @@ int sim_stream_connect(struct sim_file *socket, apm_endpoint remote)
         int error = socket->error;
         socket->connect_ended = false;
         socket->error = 0;
-        return socket->state == SIM_CONNECTED ? 0 : error;
+        if (socket->state == SIM_CONNECTED)
+            return 0;
+        socket->state = SIM_UNCONNECTED; /* as new, even if it was connected for a moment */
+        socket->peer = NULL;
+        socket->in = socket->out = NULL;
+        return error ? error : ECONNABORTED;
     }
     if (socket->state != SIM_UNCONNECTED)
         return EISCONN;
@@ -331,6 +340,7 @@ static void reset_backlog(struct sim_file *socket)
     for (int i = 0; i < socket->backlog_count; i++) {
         reset_peer(socket->backlog[i]);
         socket->backlog[i]->state = SIM_RESET;
+        socket->backlog[i]->is_closed = true;
     }
     socket->backlog_count = 0;
 }
@@ -359,6 +369,7 @@ int sim_stream_shutdown(struct sim_file *socket, bool receive, bool send)
 
 void sim_stream_close(struct sim_file *socket)
 {
+    socket->is_closed = true;
     reset_backlog(socket);
     if (socket->state == SIM_CONNECTED) {
         bool is_unread = socket->in->arrived > socket->in->taken;

@@ -261,8 +261,9 @@ static void disturber(void *unused)
 
 /* -- Runs ---------------------------------------------------------------------------------------------------------- */
 
-static void (*const kinds[])(void *) = {actor_pool, actor_timers, actor_events, actor_tcp};
-static const char *const kind_names[] = {"pool", "timers", "events", "tcp"};
+static void (*const kinds[])(void *) = {actor_pool,     actor_timers,    actor_events, actor_tcp,
+                                        actor_listener, actor_datagrams, actor_names};
+static const char *const kind_names[] = {"pool", "timers", "events", "tcp", "listener", "datagrams", "names"};
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
