@@ -322,7 +322,7 @@ void actor_tcp(void *unused)
     for (int i = 0; i < 2; i++)
         flows[i] = start_flow(connection, i);
     if (connection->hostile && sim_one_in(2)) {
-        actor_pause(20000);
+        actor_pause(sim_one_in(2) ? 300 : 20000);
         connection->closed = true;
         close_one(connection->sides[sim_random(2)]);
     }
