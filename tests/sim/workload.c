@@ -261,9 +261,13 @@ static void disturber(void *unused)
 
 /* -- Runs ---------------------------------------------------------------------------------------------------------- */
 
-static void (*const kinds[])(void *) = {actor_pool,     actor_timers,    actor_events, actor_tcp,
-                                        actor_listener, actor_datagrams, actor_names};
-static const char *const kind_names[] = {"pool", "timers", "events", "tcp", "listener", "datagrams", "names"};
+static const struct {
+    const char *name;
+    void (*body)(void *);
+} kinds[] = {
+    {"pool", actor_pool},         {"timers", actor_timers},       {"events", actor_events}, {"tcp", actor_tcp},
+    {"listener", actor_listener}, {"datagrams", actor_datagrams}, {"names", actor_names},   {"closing", actor_closing},
+};
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -280,7 +284,7 @@ static void run_actors(void)
     }
     for (int i = 0; i < count; i++) {
         uint32_t kind = sim_random(KINDS);
-        actor_start(kind_names[kind], kinds[kind], NULL);
+        actor_start(kinds[kind].name, kinds[kind].body, NULL);
     }
     for (int i = 0; i < disturbers; i++)
         disturber_threads[i] = sim_thread_start("disturber", disturber, NULL);

@@ -95,5 +95,6 @@ void actor_tcp(void *unused);
 void actor_listener(void *unused);
 void actor_datagrams(void *unused);
 void actor_names(void *unused);
+void actor_closing(void *unused);
 
 #endif
