@@ -1,6 +1,6 @@
 /*
- * An actor of datagrams: each that is received was sent, as it is, by whom the receive says; none is received more often
- * than the network has it; and while a receive is pending, none stays with the system.
+ * An actor of datagrams: each that is received was sent, as it is, by whom the receive says; none is received more
+ * often than the network has it; and while a receive is pending, none stays with the system.
  */
 #include "workload.h"
 

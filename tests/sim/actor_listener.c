@@ -1,7 +1,7 @@
 /*
- * An actor of connections that come and go: accepts, connects and receives are cancelled, expire, and are cut off by the
- * close of the listener, of a connection, or of a socket that still connects. Every operation ends, in a way that can
- * be; what the listener has accepted is a connection, or was one.
+ * An actor of connections that come and go: accepts, connects and receives are cancelled, expire, and are cut off by
+ * the close of the listener, of a connection, or of a socket that still connects. Every operation ends, in a way that
+ * can be; what the listener has accepted is a connection, or was one.
  */
 #include "workload.h"
 

@@ -1,8 +1,8 @@
 /*
  * An actor of connections: what is sent arrives, once and in order, and an end is orderly only if everything has.
  *
- * Each direction of a connection has a thread that sends and one that receives. Where nobody disturbs, nothing may fail.
- * Where somebody does, operations are cancelled and sockets closed at any time; but what has arrived is what the
+ * Each direction of a connection has a thread that sends and one that receives. Where nobody disturbs, nothing may
+ * fail. Where somebody does, operations are cancelled and sockets closed at any time; but what has arrived is what the
  * outcomes of the sends say was sent, or the beginning of it; and who sees the stream end in order has seen all of it.
  */
 #include "workload.h"

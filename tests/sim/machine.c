@@ -473,6 +473,11 @@ int sim_thread_current(void)
     return current;
 }
 
+const char *sim_thread_name(void)
+{
+    return threads[current].name;
+}
+
 bool sim_thread_has_ended(int thread)
 {
     return threads[thread].state == ENDED;

@@ -71,6 +71,7 @@ _Noreturn void sim_fail(const char *format, ...) __attribute__((format(printf, 1
 /* Starts a thread; its number, or SIM_NO_THREAD where there are too many. */
 int sim_thread_start(const char *name, void (*body)(void *), void *argument);
 int sim_thread_current(void);
+const char *sim_thread_name(void); /* the calling thread's */
 bool sim_thread_has_ended(int thread);
 bool sim_thread_can_run(int thread);
 uint64_t sim_thread_cpu_ns(int thread);

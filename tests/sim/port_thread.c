@@ -111,7 +111,8 @@ void apm__os_mutex_wake(apm__os_mutex *mutex)
 
 bool apm__os_wait_on_address(_Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns)
 {
-    uint64_t until_ns = sim_until(timeout_ns);
+    bool is_held_up = sim_setting_monitor_sleeps() && strcmp(sim_thread_name(), "apm monitor") == 0;
+    uint64_t until_ns = is_held_up ? SIM_NEVER : sim_until(timeout_ns);
     sim_point(word, sim_function, sim_line); /* whoever looks where it sleeps wants to see the caller */
     if (atomic_load_explicit(word, memory_order_relaxed) != expected || sim_one_in(64)) /* or for no reason */
         return true;

@@ -20,6 +20,7 @@ static uint32_t drawer_next;
 static bool is_over; /* the disturbers shall end */
 static int processors;
 static bool uses_poll;
+static bool monitor_sleeps;
 
 /* -- For the port -------------------------------------------------------------------------------------------------- */
 
@@ -31,6 +32,11 @@ int sim_setting_processors(void)
 const char *sim_setting_engine(void)
 {
     return uses_poll ? "poll" : NULL;
+}
+
+bool sim_setting_monitor_sleeps(void)
+{
+    return monitor_sleeps;
 }
 
 /* The actors close and end everything, and nothing that they do is a deadlock. */
@@ -301,6 +307,7 @@ void sim_workload(void)
     int rounds = sim_one_in(4) ? 2 : 1;
     processors = 1 + (int)sim_random(3);
     uses_poll = sim_one_in(4);
+    monitor_sleeps = sim_one_in(3);
     sim_network_begin();
     for (int round = 0; round < rounds; round++) {
         run_actors();

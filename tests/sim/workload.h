@@ -25,6 +25,12 @@ void sim_workload(void);
 int sim_setting_processors(void);
 const char *sim_setting_engine(void);
 
+/*
+ * Whether the pool's monitor is held up for ever when it waits for a time. It makes good what else would be a lost
+ * wake-up; without it, everything here has to end all the same.
+ */
+bool sim_setting_monitor_sleeps(void);
+
 /* The library has said something. */
 void sim_heard(const char *line);
 
