@@ -273,6 +273,7 @@ static const struct {
 } kinds[] = {
     {"pool", actor_pool},         {"timers", actor_timers},       {"events", actor_events}, {"tcp", actor_tcp},
     {"listener", actor_listener}, {"datagrams", actor_datagrams}, {"names", actor_names},   {"closing", actor_closing},
+    {"objects", actor_objects},   {"streams", actor_streams},
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };

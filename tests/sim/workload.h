@@ -102,5 +102,7 @@ void actor_listener(void *unused);
 void actor_datagrams(void *unused);
 void actor_names(void *unused);
 void actor_closing(void *unused);
+void actor_objects(void *unused);
+void actor_streams(void *unused);
 
 #endif
