@@ -1,6 +1,6 @@
 /*
- * An actor of TCP clients, a TCP listener and their streams: what one side writes the other reads, exactly, and then the
- * end; and of polls for readiness beside the reads.
+ * An actor of TCP clients, a TCP listener and their streams: what one side writes the other reads, exactly, and then
+ * the end; and of polls for readiness beside the reads.
  */
 #include "workload.h"
 
