@@ -162,8 +162,8 @@ static void fire(void *state)
         apm_error error = apm_timer_change(tick->timer, (int64_t)sim_random(5), (int64_t)sim_random(20));
         SIM_CHECK(error == APM_ERROR_SUCCESS || error == APM_ERROR_OBJECT_DISPOSED);
     }
-    if (sim_one_in(6))
-        actor_pause(3000);
+    if (sim_one_in(3)) /* so that others come meanwhile */
+        actor_pause(20000);
     tick->running--;
     sim_wake_all(tick);
 }
@@ -192,7 +192,7 @@ void actor_timers(void *unused)
     (void)unused;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t due_ms = sim_one_in(4) ? 0 : sim_random(sim_one_in(3) ? 3000 : 30);
-        int64_t period_ms = sim_one_in(2) ? -1 : (int64_t)sim_random(12);
+        int64_t period_ms = sim_one_in(3) ? -1 : (int64_t)sim_random(6);
         struct tick *tick = ticks[i] = actor_allocate(sizeof *tick);
         tick->changes = period_ms > 0 ? sim_random(4) : 0;
         tick->due_ns = sim_now_ns() + due_ms * SIM_MS;
