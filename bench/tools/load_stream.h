@@ -44,7 +44,7 @@ void work_prepare(struct stream *stream);
 void work_start(struct stream *stream);
 
 /*
- * The most that is received at once: large responses cost a third less through 64 KiB than through 16, but the buffers
+ * The most that is received at once: large responses cost much less through 64 KiB than through 16, but the buffers
  * of very many connections are better small. Never more than the pattern has in one piece.
  */
 size_t work_input_bytes(void);
