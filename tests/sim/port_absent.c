@@ -34,6 +34,28 @@ bool apm__os_option_of(int level, int name, int *system_level, int *system_name)
     return false;
 }
 
+apm_error apm__os_socket_receive_from_path(apm__os_socket socket, apm__os_datagram *datagram, int flags,
+                                           apm_endpoint *sender)
+{
+    (void)socket;
+    (void)datagram;
+    (void)flags;
+    (void)sender;
+    return apm__os_translate(EOPNOTSUPP);
+}
+
+apm_error apm__os_socket_send_to_path(apm__os_socket socket, const void *buffer, size_t size, int flags,
+                                      const apm_endpoint *remote, size_t *sent)
+{
+    (void)socket;
+    (void)buffer;
+    (void)size;
+    (void)flags;
+    (void)remote;
+    (void)sent;
+    return apm__os_translate(EOPNOTSUPP);
+}
+
 apm_error apm__os_socket_raw_option(apm__os_socket socket, int level, int name, void *value, size_t *size)
 {
     (void)socket;

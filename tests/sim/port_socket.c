@@ -204,22 +204,30 @@ apm_error apm__os_socket_readable(apm__os_socket socket)
 
 /* -- Datagrams -- */
 
-apm__os_address apm__os_address_of(apm_endpoint endpoint)
+apm__os_address apm__os_address_of(const apm_endpoint *endpoint, bool map_to_ipv6)
 {
     apm__os_address address = {{0}};
+    apm_endpoint plain = *endpoint;
     union apm__os_any_address any;
-    if (!apm_endpoint_is_null(endpoint)) {
-        apm__os_address_to_system(&endpoint, &any);
-        memcpy(&address, &any, sizeof address);
-    }
+    if (map_to_ipv6)
+        plain.address = apm_ip_address_map_to_ipv6(plain.address);
+    apm__os_address_to_system(&plain, &any);
+    memcpy(&address, &any, sizeof address);
     return address;
 }
 
-apm_endpoint apm__os_address_endpoint(const apm__os_address *address)
+apm__os_address apm__os_address_any(apm_address_family family)
+{
+    bool is_v6 = family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
+    apm_endpoint any = {.address = is_v6 ? apm_ip_address_ipv6_any() : apm_ip_address_any()};
+    return apm__os_address_of(&any, false);
+}
+
+void apm__os_address_endpoint(const apm__os_address *address, apm_endpoint *endpoint)
 {
     union apm__os_any_address any = {.any = {0}};
     memcpy(&any, address, sizeof *address);
-    return apm__os_endpoint_of(&any, sizeof any);
+    *endpoint = apm__os_endpoint_of(&any, sizeof any);
 }
 
 static int receive_one(struct sim_file *file, apm__os_datagram *datagram, bool peek)
@@ -234,8 +242,10 @@ static int receive_one(struct sim_file *file, apm__os_datagram *datagram, bool p
     if (error)
         return error;
     datagram->flags = truncated ? APM_SOCKET_FLAGS_TRUNCATED : 0;
-    if (datagram->address)
-        *datagram->address = apm__os_address_of(from);
+    if (datagram->address && file->kind != SIM_STREAM)
+        *datagram->address = apm__os_address_of(&from, false);
+    if (datagram->datagram_size)
+        *datagram->datagram_size = 0;
     if (datagram->packet) {
         *datagram->packet = (apm__os_packet){.interface = 1};
         apm_endpoint at = from.address.family == APM_ADDRESS_FAMILY_INTER_NETWORK ? sim_plain(to) : to;
@@ -261,7 +271,9 @@ apm_error apm__os_socket_receive_datagrams(apm__os_socket socket, apm__os_datagr
 
 static int send_one(struct sim_file *file, apm__os_datagram *datagram)
 {
-    apm_endpoint to = datagram->address ? apm__os_address_endpoint(datagram->address) : (apm_endpoint){0};
+    apm_endpoint to = {0};
+    if (datagram->address)
+        apm__os_address_endpoint(datagram->address, &to);
     if (file->kind == SIM_STREAM)
         return sim_stream_send(file, datagram->buffer, datagram->size, &datagram->transferred);
     int error = sim_datagram_send(file, datagram->buffer, datagram->size, to);
@@ -282,6 +294,38 @@ apm_error apm__os_socket_send_datagrams(apm__os_socket socket, apm__os_datagram 
         (*done)++;
     sim_trace("sends %zu of %zu datagrams over descriptor %d: %d", *done, count, socket, error);
     return *done > 0 ? APM_ERROR_SUCCESS : apm__os_translate(error);
+}
+
+/* It neither cuts nor joins trains: each datagram goes for itself. */
+bool apm__os_socket_cuts(apm__os_socket socket)
+{
+    (void)sim_socket_of(socket);
+    return false;
+}
+
+apm_error apm__os_socket_send_train(apm__os_socket socket, const apm__os_datagram *train, size_t datagram_size,
+                                    bool *cuts, size_t *sent)
+{
+    apm__os_datagram first = *train;
+    size_t done;
+    *cuts = false;
+    if (first.size > datagram_size)
+        first.size = datagram_size;
+    apm_error error = apm__os_socket_send_datagrams(socket, &first, 1, APM_SOCKET_FLAGS_NONE, &done);
+    *sent = first.transferred;
+    return error;
+}
+
+apm_error apm__os_socket_join(apm__os_socket socket)
+{
+    (void)sim_socket_of(socket);
+    return APM_ERROR_SUCCESS;
+}
+
+bool apm__os_socket_joins(apm__os_socket socket)
+{
+    (void)sim_socket_of(socket);
+    return false;
 }
 
 apm_error apm__os_socket_want_packets(apm__os_socket socket, apm_address_family family)
