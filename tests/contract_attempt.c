@@ -113,30 +113,66 @@ TEST(a_close_during_an_attempt_that_finds_nothing_completes_the_receive)
     raw_close(attempt.pair.peer);
 }
 
+/* Has a connection of its own served several times: what was reported before has been seen to by then. */
+static void await_reports(peered_socket elsewhere)
+{
+    static struct operation receive;
+    uint8_t byte;
+
+    for (int i = 0; i < 3; i++) {
+        CHECK_SUCCESS(
+            apm_socket_begin_receive(elsewhere.socket, &byte, 1, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&receive)));
+        raw_write(elsewhere.peer, "c", 1);
+        CHECK_SUCCESS(finish_receive(elsewhere.socket, &receive, NULL));
+    }
+}
+
+/* Has a receive wait, and then find less than it has room for: from then on the socket is known to have nothing. */
+static void drain(peered_socket pair)
+{
+    static struct operation receive;
+    uint8_t bytes[4];
+
+    CHECK_SUCCESS(
+        apm_socket_begin_receive(pair.socket, bytes, sizeof bytes, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&receive)));
+    raw_write(pair.peer, "a", 1);
+    CHECK_SUCCESS(finish_receive(pair.socket, &receive, NULL));
+}
+
+TEST(data_that_comes_while_nothing_is_pending_completes_the_next_receive)
+{
+    static struct operation receive;
+    peered_socket elsewhere = peered_socket_create();
+    peered_socket pair = peered_socket_create();
+    uint8_t byte = 0;
+
+    drain(pair);
+    raw_write(pair.peer, "b", 1);
+    await_reports(elsewhere);
+    CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, &byte, 1, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&receive)));
+    CHECK_SUCCESS(finish_receive(pair.socket, &receive, NULL));
+    CHECK_EQ(byte, 'b');
+    peered_socket_close(pair);
+    peered_socket_close(elsewhere);
+}
+
 TEST(data_that_comes_during_an_attempt_that_has_found_nothing_completes_the_receive)
 {
     static struct attempt attempt;
-    static struct operation other;
     peered_socket elsewhere = peered_socket_create();
-    uint8_t byte;
-
-    /* The socket is watched before: a first receive has waited. */
-    attempt.pair = peered_socket_create();
-    CHECK_SUCCESS(apm_socket_begin_receive(attempt.pair.socket, &byte, 1, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&other)));
-    raw_write(attempt.pair.peer, "a", 1);
-    CHECK_SUCCESS(finish_receive(attempt.pair.socket, &other, NULL));
     intptr_t descriptor;
+
+    attempt.pair = peered_socket_create();
+    drain(attempt.pair); /* it is watched from here on */
     CHECK_SUCCESS(apm_socket_handle(attempt.pair.socket, &descriptor));
+    raw_write(attempt.pair.peer, "x", 1);
+    await_reports(elsewhere); /* so that the next receive is attempted, and takes this */
+    receive_exactly(attempt.pair.socket, &attempt.byte, 1);
     atomic_store(&held_descriptor, (int)descriptor);
     thread_start(&attempt.thread, begin_receive, &attempt);
     LATCH_AWAIT(&held, 1);
     raw_write(attempt.pair.peer, "b", 1);
-    /* What is reported after it has been seen to: the report of the byte has been, too. */
-    for (int i = 0; i < 3; i++) {
-        CHECK_SUCCESS(apm_socket_begin_receive(elsewhere.socket, &byte, 1, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&other)));
-        raw_write(elsewhere.peer, "c", 1);
-        CHECK_SUCCESS(finish_receive(elsewhere.socket, &other, NULL));
-    }
+    await_reports(elsewhere);
     let_go(&attempt);
     CHECK_SUCCESS(finish_receive(attempt.pair.socket, &attempt.receive, NULL));
     CHECK_EQ(attempt.byte, 'b');
