@@ -36,6 +36,23 @@ void histogram_add(struct histogram *histogram, uint64_t value_ns)
     histogram->buckets[bucket_of(countable)]++;
 }
 
+void histogram_merge(struct histogram *histogram, const struct histogram *other)
+{
+    histogram->count += other->count;
+    histogram->sum_ns += other->sum_ns;
+    if (other->largest_ns > histogram->largest_ns)
+        histogram->largest_ns = other->largest_ns;
+    for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++)
+        histogram->buckets[bucket] += other->buckets[bucket];
+}
+
+uint64_t histogram_bucket_ns(const struct histogram *histogram, uint32_t bucket)
+{
+    uint64_t value_ns = largest_of_bucket(bucket);
+
+    return value_ns < histogram->largest_ns ? value_ns : histogram->largest_ns;
+}
+
 uint64_t histogram_percentile_ns(const struct histogram *histogram, double percentile)
 {
     if (histogram->count == 0)
@@ -44,10 +61,8 @@ uint64_t histogram_percentile_ns(const struct histogram *histogram, double perce
     uint64_t seen = 0;
     for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
         seen += histogram->buckets[bucket];
-        if (seen >= rank && seen > 0) {
-            uint64_t value_ns = largest_of_bucket(bucket);
-            return value_ns < histogram->largest_ns ? value_ns : histogram->largest_ns;
-        }
+        if (seen >= rank && seen > 0)
+            return histogram_bucket_ns(histogram, bucket);
     }
     return histogram->largest_ns;
 }

@@ -24,9 +24,15 @@ struct histogram {
 
 void histogram_add(struct histogram *histogram, uint64_t value_ns);
 
+/* Adds what another histogram has counted. */
+void histogram_merge(struct histogram *histogram, const struct histogram *other);
+
 /* The largest value of the bucket that holds the given percentile (0 to 100); 0 if the histogram is empty. */
 uint64_t histogram_percentile_ns(const struct histogram *histogram, double percentile);
 
 double histogram_mean_ns(const struct histogram *histogram);
+
+/* The largest value that bucket `bucket` counts, but no more than the largest that was added. */
+uint64_t histogram_bucket_ns(const struct histogram *histogram, uint32_t bucket);
 
 #endif

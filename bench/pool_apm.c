@@ -10,12 +10,17 @@
 #include "pool_item.h"
 #include "pool_peer.h"
 
+/* The same file makes the peer of the benchmark and the installed tool, which speaks under its own name. */
+#ifndef POOL_PROGRAM
+#define POOL_PROGRAM "pool_apm"
+#endif
+
 static const apm_thread_pool pool = APM_NULL_HANDLE;
 static apm_auto_reset_event answered;
 static apm_manual_reset_event answered_slim;
 
 const struct pool_peer pool_peer = {
-    .program = "pool_apm",
+    .program = POOL_PROGRAM,
     .has_slim_signal = true,
     .has_items = true,
     .has_mix = true,
@@ -24,7 +29,7 @@ const struct pool_peer pool_peer = {
 
 static void fail(apm_error error)
 {
-    fprintf(stderr, "pool_apm: %s\n", apm_error_message(error));
+    fprintf(stderr, "%s: %s\n", pool_peer.program, apm_error_message(error));
     exit(1);
 }
 

@@ -10,15 +10,18 @@
 
 #include <apm/apm.h>
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "pool_peer.h"
 
 #define ITEMS 32
 #define SLEEPERS 8
@@ -43,7 +46,7 @@ static void check(apm_error error, const char *what)
 {
     if (error == APM_ERROR_SUCCESS)
         return;
-    fprintf(stderr, "pool_apm: %s: %s\n", what, apm_error_message(error));
+    fprintf(stderr, "%s: %s: %s\n", pool_peer.program, what, apm_error_message(error));
     exit(1);
 }
 
@@ -51,7 +54,7 @@ static void check_system(bool holds, const char *what)
 {
     if (holds)
         return;
-    perror(what);
+    fprintf(stderr, "%s: %s: %s\n", pool_peer.program, what, strerror(errno));
     exit(1);
 }
 
@@ -175,14 +178,14 @@ static int connect_pair(apm_socket *socket_of_library)
 
     check_system(listener >= 0 && bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 1) == 0 &&
                      getsockname(listener, (struct sockaddr *)&address, &size) == 0,
-                 "pool_apm: a listener");
+                 "a listener");
     check(apm_endpoint_create(apm_ip_address_loopback(), ntohs(address.sin_port), &endpoint), "endpoint");
     check(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP,
                             socket_of_library),
           "socket");
     check(apm_socket_connect(*socket_of_library, endpoint), "connect");
     int peer = accept(listener, NULL, NULL);
-    check_system(peer >= 0, "pool_apm: accept");
+    check_system(peer >= 0, "accept");
     close(listener);
     return peer;
 }
@@ -225,7 +228,7 @@ static void blocked_receive(int workers)
     check(apm_socket_begin_receive(receiver, &byte, 1, APM_SOCKET_FLAGS_NONE, on_received, NULL, NULL), "receive");
     queue_sleepers(workers);
     uint64_t sent_ns = clock_now_ns();
-    check_system(send(peer, "x", 1, 0) == 1, "pool_apm: send");
+    check_system(send(peer, "x", 1, 0) == 1, "send");
     report_delay("blocked_receive delay_ms", sent_ns);
 }
 
@@ -253,14 +256,14 @@ void pool_apm_blocking(int workers, double limit_s)
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         fflush(stdout);
         pid_t child = fork();
-        check_system(child >= 0, "pool_apm: fork");
+        check_system(child >= 0, "fork");
         if (child == 0) {
             parts[i](workers);
             fflush(stdout);
             _exit(0);
         }
         int status;
-        check_system(waitpid(child, &status, 0) == child, "pool_apm: waitpid");
+        check_system(waitpid(child, &status, 0) == child, "waitpid");
         if (status != 0)
             exit(1);
     }

@@ -1,10 +1,10 @@
 /*
- * The main program of every peer in C and C++ of the pool benchmark: command line, warm-up, measuring, output.
+ * The main program of every peer in C and C++ of the pool benchmark: command line, and which cells are run.
  */
 #define _GNU_SOURCE 1
-#include "clock.h"
 #include "pool_cells.h"
 #include "pool_count.h"
+#include "pool_measure.h"
 #include "pool_mix.h"
 #include "pool_peer.h"
 
@@ -16,7 +16,6 @@
 
 #define EXIT_USAGE 2
 #define WORKERS_MOST 1024
-#define WARMUP_ITEMS 100u /* of the first run; each is twice as long as the one before */
 
 struct options {
     int workers;
@@ -88,45 +87,6 @@ static struct options parse(int argument_count, char **arguments)
     return options;
 }
 
-static uint64_t cpu_now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return clock_nanoseconds(&now);
-}
-
-/* Runs more and more items until the time is up, and returns how long an item took in the last, longest run. */
-static double warm_up(const struct pool_cell *cell, double seconds)
-{
-    uint64_t start_ns = clock_now_ns();
-    double item_ns = 0;
-
-    for (uint64_t items = WARMUP_ITEMS;; items *= 2) {
-        uint64_t before_ns = clock_now_ns();
-        uint64_t run = cell->run(items);
-        uint64_t now_ns = clock_now_ns();
-        item_ns = (double)(now_ns - before_ns) / (double)run;
-        /* The first run is no measure: it also prepares what the cell needs. */
-        if (items > WARMUP_ITEMS && (double)(now_ns - start_ns) >= seconds * 1e9)
-            return item_ns;
-    }
-}
-
-static void measure(const struct pool_cell *cell, const struct options *options)
-{
-    double seconds = options->seconds > 0 ? options->seconds : 0.5;
-    double item_ns = warm_up(cell, options->warmup_s);
-    uint64_t start_ns = clock_now_ns();
-    uint64_t cpu_start_ns = cpu_now_ns();
-    uint64_t items = cell->run((uint64_t)(seconds * 1e9 / item_ns) + 1);
-    double wall_ns = (double)(clock_now_ns() - start_ns);
-    double cpu_ns = (double)(cpu_now_ns() - cpu_start_ns);
-
-    printf("%s %.1f %.1f\n", cell->name, wall_ns / (double)items, cpu_ns / (double)items);
-    fflush(stdout);
-}
-
 static void run_cells(const struct options *options)
 {
     bool found = false;
@@ -140,7 +100,7 @@ static void run_cells(const struct options *options)
         if (!found)
             pool_start(options->workers, true);
         found = true;
-        measure(cell, options);
+        pool_measure(cell, options->seconds > 0 ? options->seconds : 0.5, options->warmup_s);
     }
     if (!found)
         refuse();
@@ -154,7 +114,7 @@ int main(int argument_count, char **arguments)
 
     if (is_mix && pool_peer.has_mix) {
         pool_start(options.workers, false);
-        warm_up(&pool_cells[0], options.warmup_s);
+        pool_warm_up(&pool_cells[0], options.warmup_s);
         pool_mix(options.workers, options.seconds > 0 ? options.seconds : 5);
     } else if (is_blocking && pool_peer.blocking != NULL) {
         pool_peer.blocking(options.workers, options.seconds > 0 ? options.seconds : 40);

@@ -1,7 +1,10 @@
 /*
  * Sends a file to a process that throws it away, some times, and prints what each byte has cost this process.
  *
- *     send_file_NAME [MiB [rounds]]        1024 and 5 if not given
+ *     send_file_NAME [MiB [rounds [core [file]]]]
+ *
+ * 1024 MiB and 5 rounds if not given; the core of the process that receives; a file of that size at least, instead of
+ * one of its own. Those who compare give both programs the same: how a file lies in memory makes a difference.
  *
  * The line has the name, and the median over the rounds of the processor time and of the time, in picoseconds a byte.
  * The file is sparse, and is read once before, so that no disk is measured. bench/compare_send_file runs all peers.
@@ -9,6 +12,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +30,16 @@ static void fail(const char *what)
 {
     perror(what);
     exit(1);
+}
+
+static void move_to_core(int core)
+{
+    cpu_set_t cores;
+
+    CPU_ZERO(&cores);
+    CPU_SET((size_t)core, &cores);
+    if (sched_setaffinity(0, sizeof cores, &cores) != 0)
+        fail("sched_setaffinity");
 }
 
 /* The child's whole life: takes connections and throws away what comes. */
@@ -107,27 +121,34 @@ int main(int argc, char **argv)
 {
     uint64_t size = (argc > 1 ? strtoull(argv[1], NULL, 10) : 1024) << 20;
     int rounds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 5;
+    int core = argc > 3 ? (int)strtol(argv[3], NULL, 10) : -1;
     double cpu[MOST_ROUNDS];
     double wall[MOST_ROUNDS];
-    char name[] = "/tmp/apm-send-file-XXXXXX";
+    char own_name[] = "/tmp/apm-send-file-XXXXXX";
+    const char *name = argc > 4 ? argv[4] : own_name;
     int listener;
     int failed = 0;
 
-    if (size == 0 || rounds < 1 || rounds > MOST_ROUNDS) {
-        fprintf(stderr, "usage: %s [MiB [rounds]]\n", argv[0]);
+    if (size == 0 || rounds < 1 || rounds > MOST_ROUNDS || core >= CPU_SETSIZE) {
+        fprintf(stderr, "usage: %s [MiB [rounds [core [file]]]]\n", argv[0]);
         return 2;
     }
     uint16_t port = listen_on_loopback(&listener);
     pid_t child = fork();
     if (child < 0)
         fail("fork");
-    if (child == 0)
+    if (child == 0) {
+        if (core >= 0)
+            move_to_core(core);
         discard(listener);
+    }
     close(listener);
-    make_file(name, size);
+    if (name == own_name)
+        make_file(own_name, size);
     for (int i = 0; i < rounds && !failed; i++)
         failed = run(port, name, size, &cpu[i], &wall[i]);
-    unlink(name);
+    if (name == own_name)
+        unlink(name);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     if (!failed)

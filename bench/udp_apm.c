@@ -1,6 +1,7 @@
 /*
  * The library's echo server for datagrams: BeginReceiveFrom, callback, EndReceiveFrom, BeginSendTo, callback, EndSendTo
- * and again, with 64 such chains on one socket. `udp_apm port workers [buffer_bytes]` binds 127.0.0.1.
+ * and again, with as many such chains on one socket as go into one system call. `udp_apm port workers [buffer_bytes]`
+ * binds 127.0.0.1.
  */
 #include <apm/apm.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 
 #include "echo_server.h"
 
-#define CHAINS 64
+#define CHAINS 32
 
 struct chain {
     apm_endpoint peer;

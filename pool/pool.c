@@ -136,8 +136,7 @@ apm_error apm__pool_start(struct apm__pool *pool)
         error = phase == APM__POOL_OPEN ? APM_ERROR_SUCCESS : APM_ERROR_INVALID_OPERATION;
         goto unlock;
     }
-    apm__process_watch_forks();
-    error = apm__poller_create(&pool->poller);
+    error = apm__process_watch_forks() ? apm__poller_create(&pool->poller) : APM_ERROR_OUT_OF_MEMORY;
     if (error != APM_ERROR_SUCCESS)
         goto unlock;
     apm__deadline_heap_initialise(&pool->deadlines);

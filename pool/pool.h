@@ -89,6 +89,12 @@ void apm__pool_submit(struct apm__pool *pool, struct apm__work *work);
 bool apm__pool_call_behind(struct apm__pool *pool, apm__function *function, void *argument);
 
 /*
+ * One event has brought so many things to do. Together with the number of events at a time it says whether a thread
+ * that has nothing to do is to spin: see worker_poll.c.
+ */
+void apm__pool_note_arrivals(struct apm__pool *pool, uint32_t count);
+
+/*
  * The same for work of the program's: starts the pool, and may refuse. `prefer_local`: if the calling thread is a
  * worker of the pool, it runs the work next, unless another one is free sooner. INVALID_OPERATION, OUT_OF_MEMORY, and
  * what apm__poller_create says.

@@ -13,8 +13,12 @@ static void forked_in_child(void)
     apm__atomic_store(&apm__process_forked, 1, APM__RELAXED);
 }
 
-void apm__process_watch_forks(void)
+bool apm__process_watch_forks(void)
 {
-    if (apm__atomic_load(&watching, APM__RELAXED) == 0 && apm__atomic_exchange(&watching, 1, APM__RELAXED) == 0)
-        apm__os_at_fork_in_child(forked_in_child);
+    if (apm__atomic_load(&watching, APM__RELAXED) != 0 || apm__atomic_exchange(&watching, 1, APM__RELAXED) != 0)
+        return true;
+    if (apm__os_at_fork_in_child(forked_in_child))
+        return true;
+    apm__atomic_store(&watching, 0, APM__RELAXED); /* the next one tries again */
+    return false;
 }

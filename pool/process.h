@@ -10,8 +10,12 @@
 
 #include "atomic.h"
 
-/* Has forks noticed from now on; to be called before the first thread is started. Any thread, any number of times. */
-void apm__process_watch_forks(void);
+/*
+ * Has forks noticed from now on; to be called before the first thread is started. Any thread, any number of times.
+ * False if there is no memory for it: then nothing may be started, or a child would wait for threads that it does not
+ * have.
+ */
+bool apm__process_watch_forks(void);
 
 extern _Atomic uint32_t apm__process_forked; /* set in the child, before fork returns there */
 

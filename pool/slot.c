@@ -129,6 +129,7 @@ static void push_cached(struct cache *cache, struct apm__slot *slot)
 static struct apm__slot *pop_cached(struct cache *cache)
 {
     struct apm__slot *slot = apm__slot_at(cache->table, cache->head);
+    APM__ASSERT(slot); /* what is in a cache exists */
     cache->head = slot->next_free;
     cache->count--;
     return slot;
@@ -146,6 +147,7 @@ static struct apm__slot *pop_shared_locked(struct apm__slot_table *table)
     if (table->free_head == APM__SLOT_NONE && !grow_locked(table))
         return NULL;
     struct apm__slot *slot = apm__slot_at(table, table->free_head);
+    APM__ASSERT(slot); /* so does what is in a free list */
     table->free_head = slot->next_free;
     return slot;
 }

@@ -56,6 +56,7 @@ struct timer {
 };
 
 static const uint64_t ms_ns = 1000000;
+static char itself; /* whose address stands for the state of a timer that has itself as its state */
 
 static void run(struct apm__work *work);
 static void expire(struct apm__deadline *deadline);
@@ -201,8 +202,9 @@ static void run(struct apm__work *work)
     struct timer *timer = (struct timer *)(void *)((unsigned char *)work - offsetof(struct timer, work));
     bool ended_thread = apm__pool_is_abandoning(); /* then it is the callback that did, and it has begun */
     if (ended_thread || begin_callback(timer)) {
+        apm_timer handle = {apm__slot_handle(&timers, &timer->slot)};
         if (!ended_thread)
-            timer->callback(timer->callback_state);
+            timer->callback(timer->callback_state == &itself ? &handle : timer->callback_state);
         end_callback(timer);
     }
     release(timer);
@@ -278,6 +280,11 @@ apm_error apm_timer_create(apm_thread_pool handle, apm_timer_callback *callback,
         *created = (apm_timer)APM_NULL_HANDLE;
     apm__pool_release(pool);
     return error;
+}
+
+apm_error apm_timer_create_callback(apm_thread_pool pool, apm_timer_callback *callback, apm_timer *timer)
+{
+    return apm_timer_create(pool, callback, &itself, APM_TIMEOUT_INFINITE, APM_TIMEOUT_INFINITE, timer);
 }
 
 apm_error apm_timer_change(apm_timer handle, int64_t due_time_ms, int64_t period_ms)

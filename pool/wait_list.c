@@ -40,16 +40,16 @@ bool apm__wait_is_guarded(struct apm__slot *slot)
     return (apm__atomic_load(apm__wait_word_of(slot), APM__RELAXED) & kinds[slot->kind]->guard) != 0;
 }
 
-/* -- Locks -- */
+/* -- Locks: which are held is in `locks`, and not in the text -- */
 
-void apm__wait_lock_gate(struct apm__wait_locks *locks)
+void apm__wait_lock_gate(struct apm__wait_locks *locks) APM__UNCHECKED_LOCKS
 {
     APM__ASSERT(locks->held == 0);
     apm__os_mutex_lock(&gate);
     locks->gate = true;
 }
 
-void apm__wait_lock(struct apm__wait_locks *locks, const struct apm__slot *slot)
+void apm__wait_lock(struct apm__wait_locks *locks, const struct apm__slot *slot) APM__UNCHECKED_LOCKS
 {
     size_t index = (uintptr_t)slot / APM__LINE_SIZE % LOCK_COUNT;
     uint64_t bit = (uint64_t)1 << index;
@@ -60,7 +60,7 @@ void apm__wait_lock(struct apm__wait_locks *locks, const struct apm__slot *slot)
     locks->held |= bit;
 }
 
-void apm__wait_unlock(struct apm__wait_locks *locks)
+void apm__wait_unlock(struct apm__wait_locks *locks) APM__UNCHECKED_LOCKS
 {
     for (size_t index = 0; locks->held; index++, locks->held >>= 1)
         if (locks->held & 1)
@@ -139,6 +139,7 @@ void apm__wait_unlink_locked(struct apm__slot *slot, struct apm__wait_link *link
 {
     if (!link->linked)
         return;
+    APM__ASSERT(link->next && link->previous);
     link->linked = false;
     slot->all_waiters -= link->waiter && link->waiter->for_all;
     link->next->previous = link->previous;

@@ -21,8 +21,7 @@ apm_error apm__waitable_allocate(struct apm__slot_table *table, uint64_t *bits, 
     *bits = 0;
     if (apm__process_is_forked_child())
         return APM_ERROR_INVALID_OPERATION;
-    apm__process_watch_forks();
-    *slot = apm__slot_allocate(table);
+    *slot = apm__process_watch_forks() ? apm__slot_allocate(table) : NULL;
     return *slot ? APM_ERROR_SUCCESS : APM_ERROR_OUT_OF_MEMORY;
 }
 

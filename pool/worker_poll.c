@@ -58,6 +58,12 @@ static size_t poll_events(struct apm__worker *worker, int64_t timeout_ns)
     return count;
 }
 
+void apm__pool_note_arrivals(struct apm__pool *pool, uint32_t count)
+{
+    uint32_t average = apm__atomic_load(&pool->batch_sixteenths, APM__RELAXED);
+    apm__atomic_store(&pool->batch_sixteenths, (7 * average + 16 * count) / 8, APM__RELAXED);
+}
+
 /* After a poll, whatever it brought: deadlines that are due are expired, and a batch is begun. */
 static void note_poll(struct apm__worker *worker, size_t count)
 {
@@ -65,10 +71,8 @@ static void note_poll(struct apm__worker *worker, size_t count)
     worker->batch_started_ns = now_ns;
     apm__atomic_store(&worker->pool->polled_ns, now_ns, APM__RELAXED);
     worker->batch_size = (uint32_t)count;
-    if (count > 0) {
-        uint32_t average = apm__atomic_load(&worker->pool->batch_sixteenths, APM__RELAXED);
-        apm__atomic_store(&worker->pool->batch_sixteenths, (7 * average + 16 * (uint32_t)count) / 8, APM__RELAXED);
-    }
+    if (count > 0)
+        apm__pool_note_arrivals(worker->pool, (uint32_t)count);
     if (apm__deadline_next(&worker->pool->deadlines) <= now_ns)
         apm__deadline_expire(&worker->pool->deadlines, now_ns, APM__BATCH_LIMIT);
 }
@@ -89,7 +93,7 @@ bool apm__worker_poll_now(struct apm__worker *worker)
 }
 
 /*
- * Whether to spin before this sleep: where it has been paying off, and now and then to find out. Not where events come
+ * Whether to spin before this sleep: where it has been paying off, and now and then to find out. Not where things come
  * in batches: then there is throughput to be had by waiting for more of them, and no latency to be gained.
  */
 static bool shall_spin(struct apm__worker *worker)

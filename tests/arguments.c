@@ -80,6 +80,13 @@ int arguments_port(void)
     return arguments_endpoint().port;
 }
 
+void *arguments_train(void)
+{
+    static uint8_t train[APM_DATAGRAM_TRAIN_SIZE];
+
+    return train;
+}
+
 int arguments_file(void)
 {
     return arguments_keep_descriptor(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
@@ -122,6 +129,12 @@ apm_socket arguments_socket(enum arguments_state state)
     apm_endpoint local;
     apm_error refused;
 
+    if (state == ARGUMENTS_STATE_UNIX) {
+        return arguments_unix_socket(false);
+    }
+    if (state == ARGUMENTS_STATE_DATAGRAMS || state == ARGUMENTS_STATE_GROUP_MEMBER) {
+        return arguments_datagram_socket(state == ARGUMENTS_STATE_GROUP_MEMBER);
+    }
     if (state == ARGUMENTS_STATE_FRESH_IPV6) {
         CHECK_SUCCESS(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, APM_SOCKET_TYPE_STREAM,
                                         APM_PROTOCOL_TYPE_TCP, &socket));
@@ -340,6 +353,12 @@ static int run_once(const struct arguments_subject *subject, int way, int varian
 /* Whether the good arguments are good: what is wrong with one of them can be seen only then. */
 static bool is_good(const struct arguments_subject *subject, int outcome)
 {
+    /* The outcome of an operation is as good as any other for its End, which does not look at handles. */
+    bool is_outcome = outcome == APM_ERROR_DESTINATION_ADDRESS_REQUIRED || outcome == (int)APM_ERROR_OBJECT_DISPOSED;
+
+    if (is_outcome && strstr(subject->name, "apm_udp_client_end_") == subject->name) {
+        return true;
+    }
     /* An operation that is ended here has been cancelled before, so that its End does not wait. */
     return subject->result != ARGUMENTS_ERROR || outcome == APM_ERROR_SUCCESS || outcome == APM_ERROR_WAIT_TIMEOUT ||
            outcome == APM_ERROR_OPERATION_ABORTED;
@@ -349,6 +368,9 @@ void arguments_run(const struct arguments_subject *subject)
 {
     int good = -1;
 
+    if (strstr(subject->name, "membership") || strstr(subject->name, "multicast_group")) {
+        arguments_enter_private_network();
+    }
     for (int way = 0; way < subject->ways; way++) {
         int outcome = run_once(subject, way, 0);
 

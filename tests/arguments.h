@@ -70,6 +70,9 @@ enum arguments_state {
     ARGUMENTS_STATE_SHUT_DOWN,
     ARGUMENTS_STATE_DISCONNECTED,
     ARGUMENTS_STATE_CONNECT_FAILED,
+    ARGUMENTS_STATE_DATAGRAMS,    /* bound, with a datagram that can be received */
+    ARGUMENTS_STATE_GROUP_MEMBER, /* the same, and a member of groups where there are some: see arguments_run */
+    ARGUMENTS_STATE_UNIX,         /* connected */
     ARGUMENTS_STATE_COUNT
 };
 
@@ -79,8 +82,33 @@ apm_socket arguments_socket(enum arguments_state state);
 apm_endpoint arguments_endpoint(void);
 int arguments_port(void);
 
+/* The memory that a receive of a train wants. */
+void *arguments_train(void);
+
 /* The descriptor of a file, open for reading. */
 int arguments_file(void);
+
+/*
+ * Of these states. `with_socket`: the other end has handed a socket over. To enter a network of the test's own is for
+ * tests whose calls join groups, before anything else.
+ */
+apm_socket arguments_datagram_socket(bool member);
+apm_socket arguments_unix_socket(bool with_socket);
+void arguments_enter_private_network(void);
+
+/* The groups that these are members of: 3 of any source, 4 of the loopback address. */
+apm_multicast_option arguments_group(int number);
+
+/* Has a client bound, in the groups of the good arguments, and a datagram waiting if it has no peer. */
+void arguments_prepare_udp_client(apm_udp_client client);
+
+/* A descriptor that the library may take over, and the index of one that a service manager might have opened. */
+intptr_t arguments_descriptor_of_a_socket(void);
+size_t arguments_activated_index(void);
+
+/* A list with as many sockets as no function takes, and a count, of 1. */
+apm_socket *arguments_sockets(void);
+size_t *arguments_socket_count(void);
 
 /* Has the object closed after the call. Those that were kept last are closed first. */
 void arguments_keep(uint64_t bits, void (*close)(uint64_t bits));

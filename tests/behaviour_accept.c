@@ -131,6 +131,62 @@ TEST(an_accepted_socket_has_the_listeners_options_but_not_its_time_outs_acc_005)
     raw_close(peer);
 }
 
+/* What .NET was asked beside its recorded cases. */
+static void check_handed_on(apm_socket accepted)
+{
+    bool value = true;
+    int number = 0;
+
+    CHECK_SUCCESS(apm_socket_exclusive_address_use(accepted, &value));
+    CHECK(!value);
+    CHECK_SUCCESS(apm_socket_blocking(accepted, &value));
+    CHECK(!value);
+    CHECK_SUCCESS(apm_socket_dont_fragment(accepted, &value));
+    CHECK(value);
+    CHECK_SUCCESS(apm_socket_ttl(accepted, &number));
+    CHECK_EQ(number, 33);
+    CHECK_SUCCESS(apm_socket_get_socket_option(accepted, APM_SOCKET_OPTION_LEVEL_SOCKET,
+                                               APM_SOCKET_OPTION_NAME_KEEP_ALIVE, &number));
+    CHECK_EQ(number, 1);
+    CHECK_SUCCESS(apm_socket_close(accepted));
+}
+
+TEST(sockets_accepted_in_every_way_have_what_the_listener_hands_on_acc_005)
+{
+    apm_endpoint local;
+    apm_socket listener = tcp_create();
+    apm_socket accepted;
+    apm_async_result result;
+    char buffer[4];
+    int peers[3];
+
+    CHECK_SUCCESS(apm_socket_set_exclusive_address_use(listener, false));
+    CHECK_SUCCESS(apm_socket_set_ttl(listener, 33));
+    CHECK_SUCCESS(apm_socket_set_dont_fragment(listener, true));
+    CHECK_SUCCESS(
+        apm_socket_set_socket_option(listener, APM_SOCKET_OPTION_LEVEL_SOCKET, APM_SOCKET_OPTION_NAME_KEEP_ALIVE, 1));
+    CHECK_SUCCESS(apm_socket_set_blocking(listener, false));
+    CHECK_SUCCESS(apm_socket_bind(listener, loopback_endpoint(0)));
+    CHECK_SUCCESS(apm_socket_listen(listener, 4));
+    CHECK_SUCCESS(apm_socket_local_endpoint(listener, &local));
+    for (int i = 0; i < 3; i++) {
+        peers[i] = raw_connect(local);
+        raw_write(peers[i], "x", 1);
+    }
+    CHECK_SUCCESS(accept_one(listener, &accepted));
+    check_handed_on(accepted);
+    CHECK_SUCCESS(apm_socket_begin_accept_receive(listener, buffer, sizeof buffer, NULL, NULL, &result));
+    CHECK_SUCCESS(apm_socket_end_accept_receive(listener, result, &accepted, NULL));
+    check_handed_on(accepted);
+    CHECK_SUCCESS(apm_socket_begin_accept_socket(listener, tcp_create(), NULL, 0, NULL, NULL, &result));
+    CHECK_SUCCESS(apm_socket_end_accept_receive(listener, result, &accepted, NULL));
+    check_handed_on(accepted);
+    CHECK_SUCCESS(apm_socket_close(listener));
+    for (int i = 0; i < 3; i++) {
+        raw_close(peers[i]);
+    }
+}
+
 TEST(a_connection_reset_before_the_accept_is_accepted_and_fails_at_first_use_acc_012)
 {
     apm_endpoint local;

@@ -245,4 +245,24 @@ TEST(options_survive_a_failed_attempt_of_a_list_con_038)
     raw_close(listener);
 }
 
+TEST(a_socket_whose_handle_has_been_read_may_try_again_after_a_failure_con_038_con_046)
+{
+    apm_ip_address addresses[2] = {address_of("127.0.0.9"), apm_ip_address_loopback()};
+    apm_endpoint local;
+    int listener = raw_listen(4, &local);
+    apm_socket socket = tcp_create();
+    intptr_t before = -1;
+    intptr_t after = -1;
+
+    /* .NET refuses all of these attempts but the first. */
+    CHECK_SUCCESS(apm_socket_handle(socket, &before));
+    CHECK_ERROR(connect_to(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_ERROR(connect_to(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_SUCCESS(connect_to_addresses(socket, addresses, 2, local.port));
+    CHECK_SUCCESS(apm_socket_handle(socket, &after));
+    CHECK_EQ(after, before);
+    CHECK_SUCCESS(apm_socket_close(socket));
+    raw_close(listener);
+}
+
 LIBRARY_TEST_MAIN()

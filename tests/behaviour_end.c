@@ -44,15 +44,52 @@ TEST(end_with_a_null_result_is_an_argument_null_error_iar_045)
     apm_async_result none = APM_NULL_HANDLE;
     apm_host_entry *entry;
     apm_socket accepted;
+    size_t count;
 
     CHECK_ERROR(apm_socket_end_connect(socket, none), APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_socket_end_accept(socket, none, &accepted), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_socket_end_accept_receive(socket, none, &accepted, &count), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_socket_end_send_to(socket, none, NULL), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_socket_end_receive_from(socket, none, NULL, NULL), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_socket_end_receive_message_from(socket, none, NULL, NULL, NULL, NULL), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_socket_end_send_file(socket, none, NULL), APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_socket_end_receive(socket, none, NULL), APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_socket_end_send(socket, none, NULL), APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_socket_end_disconnect(socket, none), APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_dns_end_get_host_entry(none, &entry), APM_ERROR_ARGUMENT_NULL);
     CHECK_ERROR(apm_dns_end_get_host_addresses(none, &entry), APM_ERROR_ARGUMENT_NULL);
     CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+TEST(end_of_the_helpers_with_a_null_result_is_an_argument_null_error_iar_045)
+{
+    apm_async_result none = APM_NULL_HANDLE;
+    apm_tcp_listener listener;
+    apm_tcp_client client;
+    apm_tcp_client accepted_client;
+    apm_udp_client udp;
+    apm_stream stream;
+    apm_socket accepted;
+    peered_socket pair = peered_socket_create();
+    uint8_t *datagram;
+    size_t size;
+
+    CHECK_SUCCESS(apm_tcp_client_create(&client));
+    CHECK_ERROR(apm_tcp_client_end_connect(client, none), APM_ERROR_ARGUMENT_NULL);
+    CHECK_SUCCESS(apm_tcp_client_close(client));
+    CHECK_SUCCESS(apm_tcp_listener_create(0, &listener));
+    CHECK_ERROR(apm_tcp_listener_end_accept_socket(listener, none, &accepted), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_tcp_listener_end_accept_tcp_client(listener, none, &accepted_client), APM_ERROR_ARGUMENT_NULL);
+    CHECK_SUCCESS(apm_tcp_listener_close(listener));
+    CHECK_SUCCESS(apm_udp_client_create(&udp));
+    CHECK_ERROR(apm_udp_client_end_receive(udp, none, NULL, &datagram, &size), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_udp_client_end_send(udp, none, NULL), APM_ERROR_ARGUMENT_NULL);
+    CHECK_SUCCESS(apm_udp_client_close(udp));
+    CHECK_SUCCESS(apm_network_stream_create(pair.socket, APM_FILE_ACCESS_READ_WRITE, false, &stream));
+    CHECK_ERROR(apm_stream_end_read(stream, none, NULL), APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(apm_stream_end_write(stream, none), APM_ERROR_ARGUMENT_NULL);
+    CHECK_SUCCESS(apm_stream_close(stream));
+    peered_socket_close(pair);
 }
 
 TEST(end_on_another_socket_or_of_another_kind_is_an_argument_error_iar_046_iar_047_iar_048)

@@ -47,6 +47,7 @@ TEST(a_network_stream_is_made_of_a_connected_socket_only_nst_002)
     apm_endpoint local;
     apm_socket listener = tcp_listen(&local);
     apm_socket unconnected = tcp_create();
+    apm_socket datagrams;
     peered_socket pair = peered_socket_create();
     apm_stream stream;
 
@@ -54,6 +55,14 @@ TEST(a_network_stream_is_made_of_a_connected_socket_only_nst_002)
     CHECK(apm_stream_is_null(stream));
     CHECK_ERROR(apm_network_stream_create(listener, APM_FILE_ACCESS_READ_WRITE, false, &stream), APM_ERROR_IO);
     CHECK_ERROR(apm_network_stream_create(none, APM_FILE_ACCESS_READ_WRITE, false, &stream), APM_ERROR_ARGUMENT_NULL);
+    CHECK_SUCCESS(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_UDP,
+                                    &datagrams));
+    CHECK_SUCCESS(apm_socket_connect(datagrams, local));
+    CHECK_ERROR(apm_network_stream_create(datagrams, APM_FILE_ACCESS_READ_WRITE, false, &stream), APM_ERROR_IO);
+    CHECK_SUCCESS(apm_socket_close(datagrams));
+    CHECK_SUCCESS(apm_socket_set_blocking(pair.socket, false));
+    CHECK_ERROR(apm_network_stream_create(pair.socket, APM_FILE_ACCESS_READ_WRITE, false, &stream), APM_ERROR_IO);
+    CHECK_SUCCESS(apm_socket_set_blocking(pair.socket, true));
     CHECK_SUCCESS(apm_socket_close(unconnected));
     CHECK_ERROR(apm_network_stream_create(unconnected, APM_FILE_ACCESS_READ_WRITE, false, &stream),
                 APM_ERROR_OBJECT_DISPOSED);

@@ -37,6 +37,18 @@ static void check_new_socket(apm_socket socket, apm_address_family expected_fami
     CHECK(!flag);
     CHECK_SUCCESS(apm_socket_reuse_address(socket, &flag));
     CHECK(!flag);
+    CHECK_SUCCESS(apm_socket_exclusive_address_use(socket, &flag));
+    CHECK(flag);
+    CHECK_SUCCESS(apm_socket_blocking(socket, &flag));
+    CHECK(flag);
+    CHECK_SUCCESS(apm_socket_dont_fragment(socket, &flag));
+    CHECK(!flag);
+    CHECK_SUCCESS(apm_socket_enable_broadcast(socket, &flag));
+    CHECK(!flag);
+    CHECK_SUCCESS(apm_socket_multicast_loopback(socket, &flag));
+    CHECK(flag);
+    CHECK_SUCCESS(apm_socket_ttl(socket, &number));
+    CHECK_EQ(number, 64);
     CHECK_SUCCESS(apm_socket_receive_timeout(socket, &number));
     CHECK_EQ(number, 0);
     CHECK_SUCCESS(apm_socket_send_timeout(socket, &number));
@@ -303,6 +315,13 @@ TEST(combinations_that_do_not_exist_are_refused_opt_035)
     CHECK_ERROR(
         apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, NULL),
         APM_ERROR_ARGUMENT_NULL);
+    CHECK_ERROR(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_TCP, &socket),
+        APM_ERROR_PROTOCOL_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_create(APM_ADDRESS_FAMILY_UNIX, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket),
+                APM_ERROR_PROTOCOL_NOT_SUPPORTED);
+    CHECK_ERROR(apm_socket_create_from_handle(-1, &socket), APM_ERROR_ARGUMENT);
+    CHECK(apm_socket_is_null(socket));
     CHECK_SUCCESS(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM,
                                     APM_PROTOCOL_TYPE_UNSPECIFIED, &socket));
     CHECK_SUCCESS(apm_socket_protocol_type(socket, &protocol));

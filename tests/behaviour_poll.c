@@ -2,6 +2,7 @@
  * Poll, Select and sockets that do not block, as in .NET: the cases pol-* of its recorded behaviour, and those about
  * Blocking.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -196,6 +197,23 @@ static void write_later(void *descriptor)
 
     nanosleep(&pause, NULL); /* so that the other side is waiting by now; nothing depends on it */
     raw_write(*(int *)descriptor, "x", 1);
+}
+
+TEST(a_synchronous_receive_waits_although_the_descriptor_does_not_block_io_041)
+{
+    peered_socket pair = peered_socket_create();
+    struct thread writer;
+    intptr_t handle;
+    bool blocking = false;
+
+    CHECK_SUCCESS(apm_socket_blocking(pair.socket, &blocking));
+    CHECK(blocking);
+    CHECK_SUCCESS(apm_socket_handle(pair.socket, &handle));
+    CHECK(fcntl((int)handle, F_GETFL) & O_NONBLOCK);
+    thread_start(&writer, write_later, &pair.peer);
+    receive_exactly(pair.socket, &(char){0}, 1);
+    thread_join(&writer);
+    peered_socket_close(pair);
 }
 
 TEST(poll_waits_as_long_as_it_is_told_pol_004)

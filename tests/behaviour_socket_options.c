@@ -2,8 +2,10 @@
  * Options by number, and the properties that stand for options, as in .NET: cases opt-* of its recorded behaviour, and
  * what its GetSocketOption gave for each name.
  */
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -546,6 +548,27 @@ TEST(the_descriptor_is_close_on_exec_and_what_the_socket_is_opt_031)
     CHECK_SUCCESS(apm_socket_close(six));
     CHECK_ERROR(apm_socket_handle(six, &handle), APM_ERROR_OBJECT_DISPOSED);
     CHECK_EQ(handle, -1);
+}
+
+static void check_descriptor(apm_socket socket)
+{
+    intptr_t handle;
+
+    CHECK_SUCCESS(apm_socket_handle(socket, &handle));
+    CHECK(fcntl((int)handle, F_GETFD) & FD_CLOEXEC);
+    CHECK(fcntl((int)handle, F_GETFL) & O_NONBLOCK); /* .NET's do not block from the first operation on */
+}
+
+TEST(descriptors_are_close_on_exec_and_sigpipe_is_the_programs_own_opt_031)
+{
+    socket_pair pair = socket_pair_create();
+    struct sigaction action;
+
+    check_descriptor(pair.client);
+    check_descriptor(pair.server);
+    CHECK_EQ(sigaction(SIGPIPE, NULL, &action), 0);
+    CHECK(action.sa_handler == SIG_DFL);
+    socket_pair_close(pair);
 }
 
 LIBRARY_TEST_MAIN()

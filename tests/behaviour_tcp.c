@@ -167,7 +167,7 @@ TEST(end_connect_waits_once_and_refuses_other_results_tcc_004)
     CHECK_SUCCESS(apm_tcp_listener_close(listener));
 }
 
-TEST(a_closed_client_is_refused_tcc_006)
+TEST(a_closed_client_is_refused_and_not_active_tcc_006_tcc_009)
 {
     apm_endpoint local;
     apm_tcp_listener listener = listen_on_loopback(&local);
@@ -178,7 +178,9 @@ TEST(a_closed_client_is_refused_tcc_006)
     size_t available = 99;
     bool no_delay;
 
+    CHECK(apm_tcp_client_active(client));
     CHECK_SUCCESS(apm_tcp_client_close(client));
+    CHECK(!apm_tcp_client_active(client));
     CHECK(!apm_tcp_client_connected(client));
     CHECK_ERROR(apm_tcp_client_available(client, &available), APM_ERROR_OBJECT_DISPOSED);
     CHECK_EQ(available, 0);

@@ -283,6 +283,37 @@ TEST(close_and_signal_in_the_own_callback_sets_the_event_after_it_tmr_015)
 
 /* -- Arguments --------------------------------------------------------------------------------------------------- */
 
+struct seen_state {
+    apm_timer timer;
+    struct latch called;
+};
+
+static struct seen_state seen = {.called = LATCH_INITIALIZER};
+
+static void look_at_state(void *state)
+{
+    const apm_timer *timer = state;
+
+    seen.timer = *timer;
+    CHECK_SUCCESS(apm_timer_close(*timer));
+    latch_add(&seen.called, 1);
+}
+
+TEST(a_timer_without_a_state_is_its_own_and_not_armed_tmr_009)
+{
+    apm_timer timer;
+
+    int64_t active = apm_timer_active_count();
+    CHECK_SUCCESS(apm_timer_create_callback(default_pool, look_at_state, &timer));
+    CHECK_EQ(apm_timer_active_count(), active);
+    CHECK_SUCCESS(apm_timer_change(timer, 0, 10));
+    LATCH_AWAIT(&seen.called, 1);
+    CHECK(apm_timer_equals(seen.timer, timer));
+    CHECK_ERROR(apm_timer_change(timer, 0, 0), APM_ERROR_OBJECT_DISPOSED);
+    CHECK_ERROR(apm_timer_create_callback(default_pool, NULL, &timer), APM_ERROR_ARGUMENT_NULL);
+    CHECK(apm_timer_is_null(timer));
+}
+
 TEST(arguments_are_checked_as_in_dotnet_tmr_009)
 {
     apm_timer timer;

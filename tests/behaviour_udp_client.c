@@ -221,6 +221,68 @@ TEST(clients_are_created_in_every_way_udc_006)
     CHECK_SUCCESS(apm_udp_client_close(client));
 }
 
+/* What a handle is refused with whose bits are those of something that is no client. */
+static void check_no_client(uint64_t bits)
+{
+    apm_udp_client client = {bits};
+    apm_endpoint remote;
+    apm_async_result result;
+    uint8_t *datagram;
+    size_t size;
+    int ttl;
+
+    CHECK_ERROR(apm_udp_client_begin_send_endpoint(client, "x", 1, loopback_endpoint(9), NULL, NULL, &result),
+                APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_udp_client_begin_receive(client, NULL, NULL, &result), APM_ERROR_ARGUMENT);
+    CHECK(apm_async_result_is_null(result));
+    CHECK_ERROR(apm_udp_client_receive(client, &remote, &datagram, &size), APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_udp_client_connect(client, loopback_endpoint(9)), APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_udp_client_ttl(client, &ttl), APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_udp_client_close(client), APM_ERROR_ARGUMENT);
+    CHECK(!apm_udp_client_active(client));
+    CHECK(apm_socket_is_null(apm_udp_client_client(client)));
+}
+
+TEST(a_socket_is_a_client_only_if_it_was_made_one)
+{
+    apm_socket socket;
+    apm_socket stream = tcp_create();
+    apm_udp_client client;
+    apm_udp_client again;
+    apm_tcp_client tcp;
+
+    CHECK_SUCCESS(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_UDP, &socket));
+    CHECK_SUCCESS(apm_socket_bind(socket, loopback_endpoint(0)));
+    check_no_client(socket.bits);
+    check_no_client(stream.bits);
+    CHECK_SUCCESS(apm_tcp_client_create(&tcp));
+    check_no_client(tcp.bits);
+    CHECK_SUCCESS(apm_tcp_client_close(tcp));
+
+    CHECK_ERROR(apm_udp_client_create_socket(stream, &client), APM_ERROR_SOCKET_NOT_SUPPORTED);
+    CHECK(apm_udp_client_is_null(client));
+    CHECK_SUCCESS(apm_udp_client_create_socket(socket, &client));
+    CHECK_SUCCESS(apm_udp_client_create_socket(socket, &again));
+    CHECK(apm_udp_client_equals(again, client));
+    CHECK(apm_socket_equals(apm_udp_client_client(client), socket));
+    CHECK_ERROR(apm_tcp_client_close((apm_tcp_client){client.bits}), APM_ERROR_ARGUMENT);
+    CHECK_ERROR(apm_tcp_listener_close((apm_tcp_listener){client.bits}), APM_ERROR_ARGUMENT);
+
+    size_t sent;
+    uint8_t *datagram;
+    size_t size;
+    CHECK_SUCCESS(apm_udp_client_send_endpoint(client, "abc", 3, loopback_endpoint(local_port(socket)), &sent));
+    CHECK_SUCCESS(apm_udp_client_receive(client, NULL, &datagram, &size));
+    CHECK_EQ(size, 3);
+    apm_udp_client_free_datagram(datagram);
+    CHECK_SUCCESS(apm_udp_client_close(client));
+    CHECK_SUCCESS(apm_udp_client_close(client));
+    CHECK_ERROR(apm_udp_client_create_socket(socket, &client), APM_ERROR_OBJECT_DISPOSED);
+    CHECK_ERROR(apm_udp_client_begin_receive(again, NULL, NULL, &(apm_async_result){0}), APM_ERROR_OBJECT_DISPOSED);
+    CHECK_SUCCESS(apm_socket_close(stream));
+}
+
 /* The answers are .NET's, too, asked when this was written. */
 TEST(properties_and_groups_of_a_client_check_what_they_are_given)
 {

@@ -297,6 +297,47 @@ TEST(taking_over_waits_no_longer_than_its_time_out)
     socket_pair_close(pair);
 }
 
+/* Sends as another process might: a message of `size` bytes with `count` copies of the descriptor. */
+static void send_descriptors(int over, int descriptor, size_t count, size_t size)
+{
+    union {
+        struct cmsghdr header; /* for its alignment */
+        char bytes[CMSG_SPACE(3 * sizeof(int))];
+    } control;
+    char data[4] = {0};
+    struct iovec bytes = {.iov_base = data, .iov_len = size};
+    struct msghdr message = {.msg_iov = &bytes,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+
+    memset(&control, 0, sizeof control);
+    CMSG_FIRSTHDR(&message)->cmsg_level = SOL_SOCKET;
+    CMSG_FIRSTHDR(&message)->cmsg_type = SCM_RIGHTS;
+    CMSG_FIRSTHDR(&message)->cmsg_len = CMSG_LEN(count * sizeof(int));
+    for (size_t i = 0; i < count; i++) {
+        memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)) + i * sizeof(int), &descriptor, sizeof(int));
+    }
+    CHECK_EQ(sendmsg(over, &message, MSG_NOSIGNAL), size);
+}
+
+/* A peer that sends what the library never does leaves no descriptor open, which the harness counts. */
+TEST(of_several_descriptors_in_one_message_one_is_taken_over_and_none_stays_open)
+{
+    for (size_t count = 1; count <= 3; count++) {
+        int ends[2];
+        apm_socket taken;
+
+        CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        apm_socket over = adopt(ends[1]);
+        send_descriptors(ends[0], ends[0], count, 1);
+        CHECK_SUCCESS(apm_socket_take_over(over, &taken));
+        CHECK_SUCCESS(apm_socket_close_and_wait(taken, PATIENCE_MS));
+        CHECK_SUCCESS(apm_socket_close_and_wait(over, PATIENCE_MS));
+        close(ends[0]);
+    }
+}
+
 /* -- From a service manager ---------------------------------------------------------------------------------------- */
 
 static void check_activated(void)

@@ -2,7 +2,9 @@
  * Datagrams between two networks: an echo over both families, and groups, by interface and by source, with what those
  * who send to them may choose. Nothing leaves the machine.
  */
+#include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -103,6 +105,93 @@ TEST(an_echo_between_networks_works_over_both_families_and_with_scope_ids)
     join_child(child);
     close(ready[0]);
     close(ready[1]);
+}
+
+/* -- Connections with scope ids ------------------------------------------------------------------------------------ */
+
+/* The address that the system has made of the device's own. */
+static apm_ip_address own_link_local(void)
+{
+    struct ifaddrs *first;
+    apm_ip_address found = {0};
+
+    CHECK_EQ(getifaddrs(&first), 0);
+    for (const struct ifaddrs *entry = first; entry; entry = entry->ifa_next) {
+        struct sockaddr_in6 address;
+
+        if (!entry->ifa_addr || entry->ifa_addr->sa_family != AF_INET6 || strcmp(entry->ifa_name, "cable") != 0) {
+            continue;
+        }
+        memcpy(&address, entry->ifa_addr, sizeof address);
+        if (IN6_IS_ADDR_LINKLOCAL(&address.sin6_addr)) {
+            CHECK_SUCCESS(apm_ip_address_from_bytes(address.sin6_addr.s6_addr, 16, (uint32_t)cable(), &found));
+        }
+    }
+    freeifaddrs(first);
+    return found;
+}
+
+/* Tells its address, takes a connection and sends back what comes, until it ends. */
+static int echo_stream(void *argument)
+{
+    apm_endpoint local = {.address = own_link_local(), .port = PORT};
+    apm_endpoint remote;
+    apm_socket listener;
+    apm_socket socket;
+    char buffer[64];
+    size_t size;
+
+    CHECK_SUCCESS(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP,
+                                    &listener));
+    CHECK_SUCCESS(apm_socket_bind(listener, local));
+    CHECK_SUCCESS(apm_socket_listen(listener, 4));
+    CHECK_EQ(write(*(int *)argument, local.address.bytes, 16), 16);
+    CHECK_SUCCESS(apm_socket_accept(listener, &socket));
+    CHECK_SUCCESS(apm_socket_remote_endpoint(socket, &remote));
+    CHECK(apm_ip_address_is_ipv6_link_local(remote.address));
+    CHECK_EQ(remote.address.scope_id, cable());
+    do {
+        CHECK_SUCCESS(apm_socket_receive(socket, buffer, sizeof buffer, APM_SOCKET_FLAGS_NONE, &size));
+        send_all(socket, buffer, size);
+    } while (size > 0);
+    CHECK_SUCCESS(apm_socket_close(socket));
+    CHECK_SUCCESS(apm_socket_close(listener));
+    CHECK_SUCCESS(apm_cleanup(PATIENCE_MS));
+    return 0;
+}
+
+TEST(a_link_local_address_is_connected_to_with_its_scope_id_and_not_without)
+{
+    int addresses[2];
+    apm_endpoint remote = {.address = apm_ip_address_ipv6_any(), .port = PORT};
+    apm_endpoint endpoint;
+    struct operation connect;
+    char buffer[6];
+
+    CHECK_EQ(pipe(addresses), 0);
+    pid_t child = fork_into_other_network(echo_stream, &addresses[1]);
+    CHECK_EQ(read(addresses[0], remote.address.bytes, 16), 16);
+
+    apm_socket socket;
+    CHECK_SUCCESS(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket));
+    CHECK_SUCCESS(apm_socket_begin_connect(socket, remote, ON_CALLBACK(&connect)));
+    CHECK_ERROR(finish_connect(socket, &connect), APM_ERROR_INVALID_ARGUMENT);
+    remote.address.scope_id = (uint32_t)cable();
+    CHECK_SUCCESS(apm_socket_begin_connect(socket, remote, ON_CALLBACK(&connect)));
+    CHECK_SUCCESS(finish_connect(socket, &connect));
+    CHECK_SUCCESS(apm_socket_remote_endpoint(socket, &endpoint));
+    CHECK(apm_endpoint_equals(endpoint, remote));
+    CHECK_SUCCESS(apm_socket_local_endpoint(socket, &endpoint));
+    CHECK(apm_ip_address_is_ipv6_link_local(endpoint.address));
+    CHECK_EQ(endpoint.address.scope_id, cable());
+    send_all(socket, "scoped", 6);
+    receive_exactly(socket, buffer, 6);
+    CHECK_EQ(memcmp(buffer, "scoped", 6), 0);
+    CHECK_SUCCESS(apm_socket_close(socket));
+    join_child(child);
+    close(addresses[0]);
+    close(addresses[1]);
 }
 
 /* -- Groups ------------------------------------------------------------------------------------------------------- */

@@ -305,6 +305,33 @@ CONTRACT_TEST(a_file_on_a_broken_connection_raises_no_signal)
 }
 
 /* The second of two files is performed on the thread of the shutdown, where EPIPE is met. */
+/*
+ * The reset that answers the first part comes while the system sends the next: the call has sent something, and has
+ * raised the signal all the same.
+ */
+CONTRACT_TEST(a_file_whose_connection_breaks_after_its_first_part_raises_no_signal)
+{
+    enum { SIZE = 1 << 20 };
+    struct file file = file_create(SIZE);
+
+    die_of_broken_pipes();
+    for (int i = 0; i < 20; i++) {
+        peered_socket pair = peered_socket_create();
+        struct operation send;
+        uint64_t sent = SIZE + 1;
+        bool ended = false;
+
+        raw_close(pair.peer);
+        CHECK_SUCCESS(apm_socket_poll(pair.socket, PATIENCE_MS * 1000, APM_SELECT_MODE_SELECT_READ, &ended));
+        CHECK(ended);
+        CHECK_SUCCESS(apm_socket_begin_send_file(pair.socket, file.name, ON_COMPLETION(&send)));
+        CHECK(finish_file(pair.socket, &send, &sent) != APM_ERROR_SUCCESS);
+        CHECK(sent < SIZE);
+        CHECK_SUCCESS(apm_socket_close(pair.socket));
+    }
+    file_remove(&file);
+}
+
 CONTRACT_TEST(shutdown_ends_a_pending_file_with_shutdown_and_raises_no_signal)
 {
     peered_socket pair = peered_socket_create();

@@ -72,8 +72,7 @@ static pid_t start_process(const char *const *arguments)
     return error == 0 ? pid : 0;
 }
 
-/* Lets the debugger, if there is one, print the stacks of a process that is stuck. */
-static void print_stacks(pid_t stuck)
+void harness_process_print_stacks(pid_t stuck)
 {
     char process[16];
     const char *const arguments[] = {"gdb", "-nx", "-batch", "-p", process, "-ex", "thread apply all backtrace 24",
@@ -100,7 +99,7 @@ bool harness_process_run(const char *const *arguments, int timeout_ms, int *stat
         exit(2);
     }
     if (!wait_for_process(child, timeout_ms, status)) {
-        print_stacks(child);
+        harness_process_print_stacks(child);
         kill_and_reap(child);
         return false;
     }

@@ -87,8 +87,62 @@ TEST(an_address_can_have_another_size)
     CHECK(apm_endpoint_is_null(endpoint));
     CHECK_SUCCESS(apm_socket_address_create_size(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, 27, &address));
     CHECK_ERROR(apm_endpoint_create_from_socket_address(&address, &endpoint), APM_ERROR_ARGUMENT);
-    CHECK_SUCCESS(apm_socket_address_create((apm_address_family)1, &address));
+    CHECK_SUCCESS(apm_socket_address_create_size(APM_ADDRESS_FAMILY_UNIX, 111, &address));
     CHECK_ERROR(apm_endpoint_create_from_socket_address(&address, &endpoint), APM_ERROR_ARGUMENT);
+}
+
+static void check_path(const void *path, size_t path_size, size_t expected_size)
+{
+    apm_socket_address address;
+    apm_endpoint endpoint;
+    apm_endpoint read;
+
+    CHECK_SUCCESS(apm_unix_domain_socket_endpoint_from_bytes(path, path_size, &endpoint));
+    CHECK_SUCCESS(apm_endpoint_serialize(endpoint, &address));
+    CHECK_EQ(address.size, expected_size);
+    CHECK_EQ(apm_socket_address_get_family(&address), APM_ADDRESS_FAMILY_UNIX);
+    CHECK_EQ(memcmp(address.buffer + 2, path, path_size), 0);
+    CHECK_SUCCESS(apm_endpoint_create_from_socket_address(&address, &read));
+    CHECK(apm_endpoint_equals(read, endpoint));
+}
+
+TEST(a_path_is_written_with_a_zero_behind_it_and_an_abstract_name_without)
+{
+    char longest[APM_UNIX_DOMAIN_SOCKET_PATH_SIZE];
+
+    check_path("/tmp/abc", 8, 11);
+    check_path("\0abc", 4, 6);
+    check_path("\0a\0b", 4, 6);
+    memset(longest, 'x', sizeof longest);
+    check_path(longest, sizeof longest - 1, 110);
+    longest[0] = '\0';
+    check_path(longest, sizeof longest, 110);
+}
+
+TEST(a_path_ends_with_the_first_zero_or_with_the_address)
+{
+    apm_socket_address address;
+    apm_endpoint endpoint;
+    char text[APM_ENDPOINT_TEXT_SIZE];
+
+    CHECK_SUCCESS(apm_socket_address_create_size(APM_ADDRESS_FAMILY_UNIX, 9, &address));
+    memcpy(address.buffer + 2, "cdefghi", 7);
+    CHECK_SUCCESS(apm_endpoint_create_from_socket_address(&address, &endpoint));
+    CHECK_SUCCESS(apm_endpoint_format(endpoint, text, sizeof text));
+    CHECK_STR(text, "cdefghi");
+    address.buffer[5] = 0;
+    CHECK_SUCCESS(apm_endpoint_create_from_socket_address(&address, &endpoint));
+    CHECK_SUCCESS(apm_endpoint_format(endpoint, text, sizeof text));
+    CHECK_STR(text, "cde");
+    address.size = 2; /* a socket without a name */
+    CHECK_SUCCESS(apm_endpoint_create_from_socket_address(&address, &endpoint));
+    CHECK(!apm_endpoint_is_null(endpoint));
+    CHECK_EQ(endpoint.path_size, 0);
+    CHECK_SUCCESS(apm_endpoint_serialize(endpoint, &address));
+    CHECK_EQ(address.size, 2);
+    CHECK_SUCCESS(apm_socket_address_create(APM_ADDRESS_FAMILY_UNIX, &address)); /* a name of nothing but zeros */
+    CHECK_SUCCESS(apm_endpoint_create_from_socket_address(&address, &endpoint));
+    CHECK_EQ(endpoint.path_size, APM_UNIX_DOMAIN_SOCKET_PATH_SIZE);
 }
 
 TEST(bytes_that_are_written_count)

@@ -42,6 +42,44 @@ GOOD = {
     ("apm_ssl_stream_authenticate_as_server", "context"): "good_apm_ssl_context(1)",
     ("apm_ssl_stream_begin_authenticate_as_server", "context"): "good_apm_ssl_context(1)",
     "index": "0",
+    ("apm_socket_set_multicast_", "interface_index"): "1",
+    ("apm_socket_drop_source_membership", "option"): "arguments_group(4)",
+    ("apm_socket_add_source_membership", "option"): "arguments_group(4)",
+    ("apm_udp_client_join_multicast_group", "group"): 'address_of("239.1.2.3")',
+    ("apm_udp_client_drop_multicast_group", "group"): 'address_of("239.1.2.3")',
+    ("apm_udp_client_join_multicast_group_interface", "group"): 'address_of("ff15::7:7")',
+    ("apm_udp_client_drop_multicast_group_interface", "group"): 'address_of("ff15::7:7")',
+    ("apm_udp_client_create_port_family", "family"): "APM_ADDRESS_FAMILY_INTER_NETWORK_V6",
+    ("apm_udp_client_create_endpoint", "local"): "loopback_endpoint(0)",
+    ("apm_udp_client_create_port", "port"): "0",
+    ("apm_udp_client_create_socket", "socket"): "arguments_socket(ARGUMENTS_STATE_DATAGRAMS)",
+    ("apm_socket_create_from_handle", "handle"): "arguments_descriptor_of_a_socket()",
+    ("apm_socket_activation_", "index"): "arguments_activated_index()",
+    ("apm_socket_hand_over", "over"): "arguments_socket(ARGUMENTS_STATE_UNIX)",
+    ("apm_socket_take_over", "over"): "arguments_unix_socket(true)",
+    ("apm_socket_get_socket_option_linger", "option_name"): "APM_SOCKET_OPTION_NAME_LINGER",
+    ("apm_socket_set_socket_option_linger", "option_name"): "APM_SOCKET_OPTION_NAME_LINGER",
+    ("apm_socket_set_socket_option_linger", "option_value"): "(apm_linger_option){true, 1}",
+    ("apm_socket_set_socket_option_bytes", "option_size"): "sizeof(int)",
+    ("apm_socket_get_raw_socket_option", "option_name"): "2",
+    ("apm_socket_set_raw_socket_option", "option_name"): "2",
+    ("apm_socket_set_raw_socket_option", "option_size"): "sizeof(int)",
+    ("apm_socket_io_control", "io_control_code"): "APM_IO_CONTROL_CODE_DATA_TO_READ",
+    ("apm_socket_io_control", "option_out_size"): "sizeof(int)",
+    ("apm_socket_select", "check_read"): "arguments_sockets()",
+    ("apm_socket_select", "check_read_count"): "arguments_socket_count()",
+    ("apm_socket_select", "check_write"): "arguments_sockets()",
+    ("apm_socket_select", "check_write_count"): "arguments_socket_count()",
+    ("apm_socket_select", "check_error"): "arguments_sockets()",
+    ("apm_socket_select", "check_error_count"): "arguments_socket_count()",
+    ("apm_socket_begin_send_train_to", "socket"): "arguments_socket(ARGUMENTS_STATE_DATAGRAMS)",
+    ("apm_socket_send_train_to", "socket"): "arguments_socket(ARGUMENTS_STATE_DATAGRAMS)",
+    ("apm_socket_begin_receive_train_from", "socket"): "arguments_socket(ARGUMENTS_STATE_DATAGRAMS)",
+    ("apm_socket_begin_receive_train_from", "buffer"): "arguments_train()",
+    ("apm_socket_begin_receive_train_from", "size"): "APM_DATAGRAM_TRAIN_SIZE",
+    ("apm_socket_receive_train_from", "socket"): "arguments_socket(ARGUMENTS_STATE_DATAGRAMS)",
+    ("apm_socket_receive_train_from", "buffer"): "arguments_train()",
+    ("apm_socket_receive_train_from", "size"): "APM_DATAGRAM_TRAIN_SIZE",
     "timeout_ms": "5",
     "due_time_ms": "1000000",
     "period_ms": "-1",
@@ -61,6 +99,9 @@ GOOD = {
     "apm_address_family": "APM_ADDRESS_FAMILY_INTER_NETWORK",
     "apm_socket_type": "APM_SOCKET_TYPE_STREAM",
     "apm_protocol_type": "APM_PROTOCOL_TYPE_TCP",
+    "apm_socket_option_level": "APM_SOCKET_OPTION_LEVEL_SOCKET",
+    "apm_socket_option_name": "APM_SOCKET_OPTION_NAME_KEEP_ALIVE",
+    "apm_multicast_option": "arguments_group(3)",
     "apm_file_access": "APM_FILE_ACCESS_READ_WRITE",
     "apm_endpoint": "arguments_endpoint()",
     "apm_dns_endpoint": '(apm_dns_endpoint){"127.0.0.1", arguments_port(), APM_ADDRESS_FAMILY_UNSPECIFIED}',
@@ -87,7 +128,7 @@ GOOD = {
 NESTED = {"apm_tcp_client": "apm_tcp_client_create_host"}
 
 # What is done with a handle in half of the ways to make it, so that more can be done with it.
-READY = {"apm_tcp_listener": "arguments_start_listener"}
+READY = {"apm_tcp_listener": "arguments_start_listener", "apm_udp_client": "arguments_prepare_udp_client"}
 
 # What a value that is garbage still has to have: a pointer cannot be made sure of.
 SOUND = {"apm_dns_endpoint": '{p}.host = "\\xff\\xfe%\\x01";'}
@@ -122,8 +163,8 @@ INTEGERS = {
     "uint64_t": ("0", "UINT64_MAX"),
 }
 
-# Handles that have the bits of a socket, so that a socket is no foreign one.
-SOCKETS = ("apm_socket", "apm_udp_client")
+# Handles that a socket is no foreign one for.
+SOCKETS = ("apm_socket",)
 
 # The names of functions whose last parameter is a handle that they make.
 MAKER = re.compile(r"_create|_get_stream|_register_")

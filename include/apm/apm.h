@@ -9,6 +9,7 @@
 #include "apm/barrier.h"
 #include "apm/countdown_event.h"
 #include "apm/datagram.h"
+#include "apm/datagram_train.h"
 #include "apm/delegate.h"
 #include "apm/diagnostics.h"
 #include "apm/dns.h"

@@ -13,6 +13,11 @@
  *
  * A datagram that is larger than the buffer is cut to its size, and the rest is lost, without an error. A datagram may
  * be empty: 0 bytes are no end of anything.
+ *
+ * Datagrams of the unix domain go to a path or an abstract name, or from a connected socket to its peer, and none is
+ * lost: a send for which the receiver has no room waits if the receiver is the peer, and fails otherwise. Sockets of
+ * APM_SOCKET_TYPE_RAW have the same calls, where the system allows them; what they receive begins, over IPv4, with the
+ * header of IP.
  */
 #ifndef APM_DATAGRAM_H
 #define APM_DATAGRAM_H
@@ -59,11 +64,14 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_send_to(apm_socket socket, con
  *
  * Errors   APM_ERROR_MESSAGE_SIZE the datagram is larger than the protocol allows (65507 bytes of UDP over IPv4);
  *          APM_ERROR_ACCESS_DENIED a broadcast address, which apm_socket_set_enable_broadcast has not allowed;
- *          APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED an IPv6 endpoint on an IPv4 socket, or one of a unix domain socket;
- *          APM_ERROR_INVALID_ARGUMENT port 0; APM_ERROR_CONNECTION_REFUSED an earlier datagram of a connected socket
- *          found nobody; APM_ERROR_NETWORK_UNREACHABLE and others of the network; APM_ERROR_SHUTDOWN a stream that is
- *          not connected, or a socket whose sending direction has ended; APM_ERROR_CONNECTION_RESET a stream whose peer
- *          has reset it; APM_ERROR_OPERATION_NOT_SUPPORTED flags that a send does not know.
+ *          APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED an IPv6 endpoint on an IPv4 socket, or a path on one of IP;
+ *          APM_ERROR_INVALID_ARGUMENT port 0, or an address on a socket of the unix domain; APM_ERROR_WOULD_BLOCK a
+ *          receiver of the unix domain that is not the peer has no room; APM_ERROR_ADDRESS_NOT_AVAILABLE there is no
+ *          such path; APM_ERROR_PROTOCOL_TYPE it is a stream's; APM_ERROR_CONNECTION_REFUSED an earlier datagram of a
+ *          connected socket found nobody, or nobody has the path; APM_ERROR_NETWORK_UNREACHABLE and others of the
+ *          network; APM_ERROR_SHUTDOWN a stream that is not connected, or a socket whose sending direction has ended;
+ *          APM_ERROR_CONNECTION_RESET a stream whose peer has reset it; APM_ERROR_IS_CONNECTED a stream of the unix
+ *          domain; APM_ERROR_OPERATION_NOT_SUPPORTED flags that a send does not know.
  * .NET     Socket.EndSendTo(IAsyncResult)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_end_send_to(apm_socket socket, apm_async_result result, size_t *sent);
@@ -95,7 +103,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_receive_from(apm_socket socket
 
 /*
  * Ends it: *remote is the sender, *received the number of bytes in the buffer. Where the system names no sender, as of
- * a stream, *remote is the family's any address with port 0. After a failure it is no endpoint.
+ * a stream, *remote is the family's any address with port 0, or a unix domain socket without a name. After a failure it
+ * is no endpoint.
  *
  * Errors   APM_ERROR_CONNECTION_REFUSED a datagram of a connected socket found nobody; APM_ERROR_NOT_CONNECTED a stream
  *          that is not connected; APM_ERROR_CONNECTION_RESET one whose peer has reset it;

@@ -31,7 +31,8 @@ typedef struct apm_multicast_option {
  * Errors   APM_ERROR_ARGUMENT_NULL no group; APM_ERROR_ARGUMENT a local address that is not IPv4, or for an IPv6 group;
  *          APM_ERROR_ARGUMENT_OUT_OF_RANGE the index is not from 0 to 16777215; APM_ERROR_INVALID_ARGUMENT it is no
  *          multicast address; APM_ERROR_ADDRESS_ALREADY_IN_USE joined already; APM_ERROR_ADDRESS_NOT_AVAILABLE not
- *          joined; APM_ERROR_SOCKET_ERROR there is no such interface.
+ *          joined; APM_ERROR_SOCKET_ERROR there is no such interface; APM_ERROR_OPERATION_NOT_SUPPORTED the socket is
+ *          of the unix domain.
  * .NET     Socket.SetSocketOption(SocketOptionLevel.IP or IPv6, SocketOptionName.AddMembership or DropMembership, ...)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_add_membership(apm_socket socket, apm_multicast_option option);
@@ -54,7 +55,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_drop_source_membership(apm_socket so
  * How many networks what the socket sends to groups may pass, from 0, this machine, to 255; 1 at first. Setting -1 is
  * setting 1.
  *
- * Errors   APM_ERROR_INVALID_ARGUMENT the number is out of range; APM_ERROR_PROTOCOL_OPTION an IPv6 stream.
+ * Errors   APM_ERROR_INVALID_ARGUMENT the number is out of range; APM_ERROR_PROTOCOL_OPTION an IPv6 stream;
+ *          APM_ERROR_OPERATION_NOT_SUPPORTED the socket is of the unix domain.
  * .NET     SocketOptionName.MulticastTimeToLive
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_multicast_time_to_live(apm_socket socket, int *time_to_live);
@@ -65,7 +67,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_set_multicast_time_to_live(apm_socke
  *
  * Errors   APM_ERROR_ARGUMENT_OUT_OF_RANGE the index is negative; APM_ERROR_ARGUMENT the address is not IPv4;
  *          APM_ERROR_ARGUMENT_NULL it is none; APM_ERROR_INVALID_ARGUMENT, APM_ERROR_PROTOCOL_OPTION the socket is a
- *          stream; APM_ERROR_ADDRESS_NOT_AVAILABLE, for IPv6 APM_ERROR_SOCKET_ERROR, there is no such interface.
+ *          stream; APM_ERROR_ADDRESS_NOT_AVAILABLE, for IPv6 APM_ERROR_SOCKET_ERROR, there is no such interface;
+ *          APM_ERROR_OPERATION_NOT_SUPPORTED the socket is of the unix domain.
  * .NET     SocketOptionName.MulticastInterface
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_set_multicast_interface(apm_socket socket, int interface_index);

@@ -25,7 +25,8 @@ APM_BEGIN_DECLARATIONS
  *
  * Success  *stream is the handle; apm_stream_close ends it.
  * Failure  *stream is the null handle, and the socket is the caller's as it was.
- * Errors   APM_ERROR_IO the socket is not connected, or not of type stream; APM_ERROR_ARGUMENT_OUT_OF_RANGE `access` is
+ * Errors   APM_ERROR_IO the socket is not connected, not of type stream, or does not block
+ *          (apm_socket_set_blocking); APM_ERROR_ARGUMENT_OUT_OF_RANGE `access` is
  *          no such value.
  * .NET     NetworkStream(Socket, FileAccess, bool)
  */

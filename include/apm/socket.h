@@ -49,10 +49,13 @@ typedef enum apm_socket_type {
 /* .NET's ProtocolType, with its numbers. */
 typedef enum apm_protocol_type {
     APM_PROTOCOL_TYPE_UNSPECIFIED = 0,
+    APM_PROTOCOL_TYPE_IP = 0,
     APM_PROTOCOL_TYPE_ICMP = 1,
+    APM_PROTOCOL_TYPE_IGMP = 2,
     APM_PROTOCOL_TYPE_TCP = 6,
     APM_PROTOCOL_TYPE_UDP = 17,
-    APM_PROTOCOL_TYPE_ICMP_V6 = 58
+    APM_PROTOCOL_TYPE_ICMP_V6 = 58,
+    APM_PROTOCOL_TYPE_RAW = 255
 } apm_protocol_type;
 
 /* .NET's SocketFlags, with its numbers; they combine by |. */
@@ -165,6 +168,7 @@ APM_API APM_MUST_CHECK apm_error apm_socket_bind(apm_socket socket, apm_endpoint
  * backlog.
  *
  * Errors   APM_ERROR_INVALID_ARGUMENT the socket is connected; APM_ERROR_ADDRESS_ALREADY_IN_USE;
+ *          APM_ERROR_OPERATION_NOT_SUPPORTED it is of datagrams;
  *          APM_ERROR_INVALID_OPERATION it has been drained (apm/serving.h).
  * .NET     Socket.Listen(int)
  */
@@ -215,7 +219,12 @@ APM_API APM_MUST_CHECK apm_error apm_socket_address_family(apm_socket socket, ap
 APM_API APM_MUST_CHECK apm_error apm_socket_socket_type(apm_socket socket, apm_socket_type *socket_type);
 APM_API APM_MUST_CHECK apm_error apm_socket_protocol_type(apm_socket socket, apm_protocol_type *protocol_type);
 
-/* Whether small sends go out at once instead of being gathered. False at first. .NET: Socket.NoDelay */
+/*
+ * Whether small sends go out at once instead of being gathered. False at first.
+ *
+ * Errors   APM_ERROR_OPERATION_NOT_SUPPORTED, APM_ERROR_PROTOCOL_OPTION the socket's protocol is not TCP.
+ * .NET     Socket.NoDelay
+ */
 APM_API APM_MUST_CHECK apm_error apm_socket_no_delay(apm_socket socket, bool *no_delay);
 APM_API APM_MUST_CHECK apm_error apm_socket_set_no_delay(apm_socket socket, bool no_delay);
 
@@ -378,22 +387,14 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_connect_endpoints(apm_socket s
 /*
  * Ends a connect of any form.
  *
-<<<<<<< HEAD
- * Errors   APM_ERROR_CONNECTION_REFUSED, APM_ERROR_TIMED_OUT, APM_ERROR_HOST_UNREACHABLE, APM_ERROR_NETWORK_UNREACHABLE
- *          and others of the network, of the last address of the list; APM_ERROR_HOST_NOT_FOUND, APM_ERROR_TRY_AGAIN of
- *          the name look-up; APM_ERROR_NO_DATA the name has no address of the socket's family; APM_ERROR_ARGUMENT a DNS
- *          endpoint that is 0.0.0.0 or ::; APM_ERROR_ALREADY_IN_PROGRESS another connect of the socket was pending;
- *          APM_ERROR_ADDRESS_NOT_AVAILABLE there is no such path; APM_ERROR_WOULD_BLOCK the backlog of a unix domain
- *          socket is full;
- *          APM_ERROR_IS_CONNECTED the system still has a connection whose both directions have been shut down.
-=======
  * Errors   APM_ERROR_CONNECTION_REFUSED, APM_ERROR_CONNECTION_RESET, APM_ERROR_TIMED_OUT, APM_ERROR_HOST_UNREACHABLE,
  *          APM_ERROR_NETWORK_UNREACHABLE and others of the network, of the last address of the list;
  *          APM_ERROR_HOST_NOT_FOUND, APM_ERROR_TRY_AGAIN of the name look-up; APM_ERROR_NO_DATA the name has no address
  *          of the socket's family; APM_ERROR_ARGUMENT a DNS endpoint that is 0.0.0.0 or ::;
- *          APM_ERROR_ALREADY_IN_PROGRESS another connect of the socket was pending; APM_ERROR_IS_CONNECTED the system
- *          still has a connection whose both directions have been shut down.
->>>>>>> main
+ *          APM_ERROR_ALREADY_IN_PROGRESS another connect of the socket was pending;
+ *          APM_ERROR_ADDRESS_NOT_AVAILABLE there is no such path; APM_ERROR_WOULD_BLOCK the backlog of a unix domain
+ *          socket is full; APM_ERROR_IS_CONNECTED the system still has a connection whose both directions have been
+ *          shut down.
  * .NET     Socket.EndConnect(IAsyncResult)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_end_connect(apm_socket socket, apm_async_result result);
@@ -495,7 +496,8 @@ APM_API APM_MUST_CHECK apm_error apm_socket_begin_send(apm_socket socket, const 
  *
  * Errors   APM_ERROR_CONNECTION_RESET; APM_ERROR_SHUTDOWN the socket is not connected, or the connection or its sending
  *          direction has ended, or an earlier send was cut short; APM_ERROR_OPERATION_NOT_SUPPORTED flags that a send
- *          does not know.
+ *          does not know; of datagrams APM_ERROR_DESTINATION_ADDRESS_REQUIRED, APM_ERROR_NOT_CONNECTED the socket has
+ *          no peer, and those of apm_socket_end_send_to.
  * .NET     Socket.EndSend(IAsyncResult)
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_end_send(apm_socket socket, apm_async_result result, size_t *sent);

@@ -54,24 +54,25 @@ APM_API bool apm_socket_address_equals(const apm_socket_address *left, const apm
 APM_API uint32_t apm_socket_address_get_hash_code(const apm_socket_address *address);
 
 /*
- * Writes an endpoint as the system does.
+ * Writes an endpoint as the system does; a path with a zero behind it, an abstract name without one.
  *
  * Failure  *address is all zero.
  * Threads  any.
  * Errors   APM_ERROR_ARGUMENT_NULL `address` is NULL, or the endpoint is none; APM_ERROR_NOT_SUPPORTED it is of a
- *          family that is not IPv4 or IPv6.
- * .NET     IPEndPoint.Serialize()
+ *          family that the library does not know.
+ * .NET     IPEndPoint.Serialize(), UnixDomainSocketEndPoint.Serialize()
  */
 APM_API APM_MUST_CHECK apm_error apm_endpoint_serialize(apm_endpoint endpoint, apm_socket_address *address);
 
 /*
- * Reads an endpoint that the system, or apm_endpoint_serialize, has written.
+ * Reads an endpoint that the system, or apm_endpoint_serialize, has written. A path ends with the first zero, or with
+ * the address; an address of the unix domain that ends with the family has no name.
  *
  * Failure  *endpoint is no endpoint.
  * Threads  any.
- * Errors   APM_ERROR_ARGUMENT_NULL a pointer is NULL; APM_ERROR_ARGUMENT the family is not IPv4 or IPv6, or the size
- *          too small for it.
- * .NET     IPEndPoint.Create(SocketAddress)
+ * Errors   APM_ERROR_ARGUMENT_NULL a pointer is NULL; APM_ERROR_ARGUMENT the family is not known, the size too small
+ *          for it, or larger than any path.
+ * .NET     IPEndPoint.Create(SocketAddress), UnixDomainSocketEndPoint.Create(SocketAddress)
  */
 APM_API APM_MUST_CHECK apm_error apm_endpoint_create_from_socket_address(const apm_socket_address *address,
                                                                          apm_endpoint *endpoint);

@@ -70,7 +70,7 @@ APM_API APM_MUST_CHECK apm_error apm_socket_release_handle(apm_socket socket, in
  * Threads  any.
  * Blocks   no longer than the send time-out of `over`.
  * Errors   APM_ERROR_ARGUMENT_NULL, APM_ERROR_ARGUMENT, APM_ERROR_OBJECT_DISPOSED, APM_ERROR_INVALID_OPERATION as
- *          apm_socket_release_handle, of either handle; APM_ERROR_NOT_SUPPORTED `over` is no unix domain socket;
+ *          apm_socket_release_handle, of either handle; APM_ERROR_NOT_SUPPORTED `over` is no stream of the unix domain;
  *          APM_ERROR_NOT_CONNECTED, APM_ERROR_SHUTDOWN it is not connected; APM_ERROR_TIMED_OUT; APM_ERROR_WOULD_BLOCK
  *          `over` does not block, and has no room; APM_ERROR_ARGUMENT both are the same.
  * .NET     Socket.DuplicateAndClose(int), which is for Windows
@@ -85,7 +85,7 @@ APM_API APM_MUST_CHECK apm_error apm_socket_hand_over(apm_socket socket, apm_soc
  * Threads  any.
  * Blocks   no longer than the receive time-out of `over`.
  * Errors   APM_ERROR_ARGUMENT_NULL, APM_ERROR_ARGUMENT, APM_ERROR_OBJECT_DISPOSED, APM_ERROR_INVALID_OPERATION as
- *          apm_socket_release_handle; APM_ERROR_NOT_SUPPORTED `over` is no unix domain socket;
+ *          apm_socket_release_handle; APM_ERROR_NOT_SUPPORTED `over` is no stream of the unix domain;
  *          APM_ERROR_NOT_CONNECTED it is not connected, or its peer has closed it; APM_ERROR_NO_DATA the next byte is
  *          of ordinary data, and is gone; APM_ERROR_TIMED_OUT; APM_ERROR_WOULD_BLOCK `over` does not block, and nothing
  *          has come; those of apm_socket_create_from_handle.

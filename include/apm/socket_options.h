@@ -44,9 +44,9 @@ APM_API APM_MUST_CHECK apm_error apm_socket_ttl(apm_socket socket, int *ttl);
 APM_API APM_MUST_CHECK apm_error apm_socket_set_ttl(apm_socket socket, int ttl);
 
 /*
- * Whether packets go out with the "don't fragment" bit.
+ * Whether packets of IPv4 go out with the "don't fragment" bit.
  *
- * Errors   APM_ERROR_NOT_SUPPORTED the socket is not IPv4.
+ * Errors   APM_ERROR_NOT_SUPPORTED the socket is neither of IPv4 nor of both (dual mode).
  * .NET     Socket.DontFragment
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_dont_fragment(apm_socket socket, bool *dont_fragment);
@@ -237,10 +237,12 @@ typedef enum apm_io_control_code {
 } apm_io_control_code;
 
 /*
- * Asks for, or sets, what the code names. *written, if `written` is not NULL, is the number of bytes written to `out`.
+ * Asks for, or sets, what the code names. *written, if `written` is not NULL, is the number of bytes written to
+ * `option_out_value`. `option_in_value` and `option_out_value` may be NULL where the code needs none.
  *
  * Errors   APM_ERROR_INVALID_OPERATION the code is APM_IO_CONTROL_CODE_NON_BLOCKING_IO; APM_ERROR_FAULT the room is
- *          less than what the code needs, or NULL; APM_ERROR_NOT_SUPPORTED any other code.
+ *          less than what the code needs, or NULL; APM_ERROR_INVALID_ARGUMENT the socket is a listener;
+ *          APM_ERROR_NOT_SUPPORTED any other code.
  * .NET     Socket.IOControl(IOControlCode, byte[], byte[]), IOControl(int, byte[], byte[])
  */
 APM_API APM_MUST_CHECK apm_error apm_socket_io_control(apm_socket socket, apm_io_control_code io_control_code,

@@ -45,8 +45,9 @@ APM_API APM_MUST_CHECK apm_error apm_socket_poll(apm_socket socket, int64_t micr
 /*
  * Waits until at least one of the sockets is ready for what its list is for, as apm_socket_poll does, and reduces each
  * list to those that are, in their order: *check_read_count and so on are first how many there are, and then how many
- * are left. A list may be NULL with a count that is NULL or 0. A socket may be in several lists, and several times in
- * one.
+ * are left. A socket may be in several lists, and several times in one. A list, `check_read`, `check_write` or
+ * `check_error`, may be NULL if its count is 0; `check_read_count`, `check_write_count` and `check_error_count` may be
+ * NULL for 0.
  *
  * Failure  the lists are as they were.
  * Threads  any.

@@ -93,7 +93,7 @@ APM_API APM_MUST_CHECK apm_error apm_tcp_client_connect_endpoint(apm_tcp_client 
 /*
  * The client's stream, which owns the socket; the same each time, until the client is closed.
  *
- * Errors   APM_ERROR_INVALID_OPERATION the client is not connected.
+ * Errors   APM_ERROR_INVALID_OPERATION the client is not connected; APM_ERROR_IO its socket does not block.
  * .NET     TcpClient.GetStream()
  */
 APM_API APM_MUST_CHECK apm_error apm_tcp_client_get_stream(apm_tcp_client client, apm_stream *stream);

@@ -54,6 +54,17 @@ APM_API APM_MUST_CHECK apm_error apm_timer_create(apm_thread_pool pool, apm_time
                                                   int64_t due_time_ms, int64_t period_ms, apm_timer *timer);
 
 /*
+ * Creates a timer that has itself as its state, not armed: `state` points to the timer's handle, an apm_timer, which
+ * may be read until the callback returns.
+ *
+ * Success, failure, threads, blocks as apm_timer_create.
+ * Errors   those of apm_timer_create.
+ * .NET     Timer(TimerCallback)
+ */
+APM_API APM_MUST_CHECK apm_error apm_timer_create_callback(apm_thread_pool pool, apm_timer_callback *callback,
+                                                           apm_timer *timer);
+
+/*
  * Arms the timer anew, as apm_timer_create does, whatever it was armed for; -1 disarms it. A callback that has become
  * due but has not begun does not come any more; callbacks that run are not disturbed.
  *

@@ -2,8 +2,9 @@
  * UdpClient: System.Net.Sockets.UdpClient, a datagram socket that brings its own memory for what it receives.
  *
  * The handle of a client has the bits of its socket (apm_udp_client_client): apm_async_result_socket of its results
- * gives that socket, and closing either closes both. What apm/socket.h says of Begin, End, threads and errors holds
- * here, but that what a close ends is APM_ERROR_OBJECT_DISPOSED, as .NET's helpers have it.
+ * gives that socket, closing either closes both, and apm_udp_client_end_send also takes the results of the socket's
+ * own apm_socket_begin_send_to. The bits of other sockets are no client's. What apm/socket.h says of Begin, End,
+ * threads and errors holds here, but that what a close ends is APM_ERROR_OBJECT_DISPOSED, as .NET's helpers have it.
  */
 #ifndef APM_UDP_CLIENT_H
 #define APM_UDP_CLIENT_H
@@ -41,6 +42,16 @@ APM_API APM_MUST_CHECK apm_error apm_udp_client_create_port_family(int port, apm
                                                                    apm_udp_client *client);
 APM_API APM_MUST_CHECK apm_error apm_udp_client_create_endpoint(apm_endpoint local, apm_udp_client *client);
 APM_API APM_MUST_CHECK apm_error apm_udp_client_create_host(const char *host, int port, apm_udp_client *client);
+
+/*
+ * Makes a client of a socket, which it is from then on; closing either closes both. It may be called again.
+ *
+ * Failure  *client is the null handle, and the socket as it was.
+ * Errors   APM_ERROR_ARGUMENT_NULL `client` is NULL; APM_ERROR_SOCKET_NOT_SUPPORTED the socket is none of datagrams of
+ *          IP.
+ * .NET     UdpClient.Client
+ */
+APM_API APM_MUST_CHECK apm_error apm_udp_client_create_socket(apm_socket socket, apm_udp_client *client);
 
 /* Closes the client and its socket, as apm_socket_close. Closing again succeeds. .NET: UdpClient.Close(), Dispose() */
 APM_API apm_error apm_udp_client_close(apm_udp_client client);

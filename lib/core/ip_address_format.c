@@ -77,7 +77,7 @@ static int find_zero_run(const uint16_t *groups, int count, int *start)
 static char *write_ipv6(char *at, const apm_ip_address *address)
 {
     uint16_t groups[IPV6_GROUPS];
-    for (int i = 0; i < IPV6_GROUPS; i++) {
+    for (size_t i = 0; i < IPV6_GROUPS; i++) {
         groups[i] = (uint16_t)(address->bytes[2 * i] << 8 | address->bytes[2 * i + 1]);
     }
     bool embedded = ends_in_ipv4(groups);

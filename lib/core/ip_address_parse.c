@@ -239,8 +239,9 @@ static bool store_groups(const ipv6_groups *groups, uint8_t bytes[16])
     memset(bytes, 0, 16);
     for (int i = 0; i < groups->count; i++) {
         int place = compressed && i >= groups->compressed_at ? IPV6_GROUPS - groups->count + i : i;
-        bytes[2 * place] = (uint8_t)(groups->values[i] >> 8);
-        bytes[2 * place + 1] = (uint8_t)groups->values[i];
+        uint8_t *group = bytes + (size_t)place * 2;
+        group[0] = (uint8_t)(groups->values[i] >> 8);
+        group[1] = (uint8_t)groups->values[i];
     }
     return true;
 }

@@ -92,6 +92,7 @@ static void free_operation(struct apm__operation *operation)
 {
     enum apm__operation_kind kind = (enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED);
     if (apm__operation_is_of_datagrams(operation)) {
+        apm__os_free(operation->datagram.path);
         operation->datagram = (struct apm__datagram_request){0};
     } else if (kind != APM__OPERATION_RECEIVE && kind != APM__OPERATION_SEND) { /* which have nothing rare */
         apm__os_free(operation->plan);
@@ -102,6 +103,7 @@ static void free_operation(struct apm__operation *operation)
         operation->invocation = NULL;
         apm__os_free(operation->request);
         operation->request = NULL;
+        operation->descriptor = 0; /* which lies where datagrams have a pointer */
     }
     if (operation->form != APM__FORM_PLAIN)
         apm__os_free(operation->buffer);

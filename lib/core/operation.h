@@ -51,7 +51,9 @@ enum apm__operation_kind {
     APM__OPERATION_RECEIVE_FROM, /* this one and those below have `datagram` */
     APM__OPERATION_RECEIVE_MESSAGE_FROM,
     APM__OPERATION_RECEIVE_DATAGRAM, /* into memory of the operation's own: UdpClient */
-    APM__OPERATION_SEND_TO
+    APM__OPERATION_SEND_TO,
+    APM__OPERATION_RECEIVE_TRAIN,
+    APM__OPERATION_SEND_TRAIN
 };
 
 enum {
@@ -78,6 +80,12 @@ enum apm__operation_form {
 
 enum { APM__CALLERS = 5 }; /* how many calls a debug build keeps of those that led to an operation */
 
+/* A train of datagrams: see apm/datagram_train.h. */
+struct apm__datagram_train {
+    uint32_t datagram_size; /* of each but the last; of a send immutable from Begin on, else part of the outcome */
+    bool cuts;              /* send: the system may cut it; its performer's */
+};
+
 /*
  * What the operations of datagrams need besides a buffer; it takes the place of what other kinds need, so that no slot
  * is larger for it. Zero in a free slot.
@@ -85,6 +93,8 @@ enum { APM__CALLERS = 5 }; /* how many calls a debug build keeps of those that l
 struct apm__datagram_request {
     apm__os_address address; /* where a send goes to, immutable from Begin on; or the sender, part of the outcome */
     apm__os_packet packet;   /* part of the outcome */
+    apm_endpoint *path;      /* of a unix domain socket: in the place of `address`; a block, freed with it; or NULL */
+    struct apm__datagram_train train;
 };
 
 /*

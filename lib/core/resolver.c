@@ -127,7 +127,7 @@ static void perform(struct lookup *lookup)
 /* -- The threads -- */
 
 /* Sleeps until there is work; false if there was none for long, or the resolver stops. The lock is held. */
-static bool sleep_locked(struct lane_thread *self)
+static bool sleep_locked(struct lane_thread *self) APM__REQUIRES(lock)
 {
     uint64_t since_ns = apm__os_monotonic_ns();
     while (!head && !stopping) {

@@ -66,9 +66,18 @@ uint32_t apm_socket_address_get_hash_code(const apm_socket_address *address)
 
 /* -- Endpoints ----------------------------------------------------------------------------------------------------- */
 
-static bool is_ip(apm_address_family family)
+static bool is_known(apm_address_family family)
 {
-    return family == APM_ADDRESS_FAMILY_INTER_NETWORK || family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
+    return family == APM_ADDRESS_FAMILY_INTER_NETWORK || family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6 ||
+           family == APM_ADDRESS_FAMILY_UNIX;
+}
+
+/* Whether so many bytes are an address: those of a path may be fewer than there is room for, but not more. */
+static bool is_size_of(apm_address_family family, size_t size)
+{
+    if (family == APM_ADDRESS_FAMILY_UNIX)
+        return size <= apm__os_address_size(family);
+    return size >= apm__os_address_size(family);
 }
 
 apm_error apm_endpoint_serialize(apm_endpoint endpoint, apm_socket_address *address)
@@ -80,11 +89,10 @@ apm_error apm_endpoint_serialize(apm_endpoint endpoint, apm_socket_address *addr
     if (apm_endpoint_is_null(endpoint)) {
         return APM_ERROR_ARGUMENT_NULL;
     }
-    if (!is_ip(endpoint.address.family)) {
+    if (!is_known(endpoint.address.family)) {
         return APM_ERROR_NOT_SUPPORTED;
     }
-    address->size = apm__os_address_size(endpoint.address.family);
-    apm__os_address_write(address->buffer, endpoint);
+    address->size = apm__os_address_write(address->buffer, endpoint);
     return APM_ERROR_SUCCESS;
 }
 
@@ -98,9 +106,9 @@ apm_error apm_endpoint_create_from_socket_address(const apm_socket_address *addr
         return APM_ERROR_ARGUMENT_NULL;
     }
     apm_address_family family = apm_socket_address_get_family(address);
-    if (!is_ip(family) || size_of(address) < apm__os_address_size(family)) {
+    if (!is_known(family) || !is_size_of(family, size_of(address))) {
         return APM_ERROR_ARGUMENT;
     }
-    apm__os_address_read(address->buffer, endpoint);
+    apm__os_address_read(address->buffer, size_of(address), endpoint);
     return APM_ERROR_SUCCESS;
 }

@@ -143,7 +143,7 @@ static apm_error adopt(struct apm__operation *operation)
     into->cut_short = false;
     into->send_ended = false;
     into->receive_ended = false;
-    into->reuse_address = false;
+    into->reuse_address = request->reuse_address;
     into->receive_buffer_set = false;
     into->send_buffer_set = false;
     into->receive_timeout_ms = 0;
@@ -193,6 +193,7 @@ void apm__accept_receive_settle_locked(struct apm__channel *channel, struct apm_
     if (operation->error == APM_ERROR_SUCCESS) {
         request->lingers = channel->lingers; /* the kernel hands the option on */
         request->dual_mode = channel->dual_mode;
+        request->reuse_address = channel->reuse_address;
         request->non_blocking = channel->non_blocking; /* as .NET does, though not the kernel */
         request->group = channel->serving->group;
         apm__group_join_locked(request->group);
@@ -218,6 +219,7 @@ static apm_error open_connection(struct apm__operation *operation)
     operation->reserved = NULL;
     reserved->lingers = request->lingers; /* nobody has been shown it yet */
     reserved->dual_mode = request->dual_mode;
+    reserved->reuse_address = request->reuse_address;
     reserved->non_blocking = request->non_blocking;
     reserved->connected = true;
     reserved->has_peer = true;

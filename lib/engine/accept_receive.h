@@ -42,6 +42,7 @@ struct apm__accept_request {
     bool lingers;                    /* what the connection has from its listener */
     bool dual_mode;
     bool non_blocking;
+    bool reuse_address;
 
     /* guarded by the listener's lock */
     bool receiving; /* in the second phase */

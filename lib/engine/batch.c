@@ -32,6 +32,18 @@ static void settle_batch_locked(struct apm__channel *channel, struct apm__operat
     }
 }
 
+/* How many datagrams a call has brought; there may be several in a train. */
+static uint32_t arrivals(struct apm__operation *const *batch, size_t done)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < done; i++) {
+        const struct apm__datagram_train *train = &batch[i]->datagram.train;
+        bool is_train = apm__kind_of(batch[i]) == APM__OPERATION_RECEIVE_TRAIN && train->datagram_size > 0;
+        count += is_train ? batch[i]->transferred / train->datagram_size : 1;
+    }
+    return (uint32_t)count;
+}
+
 bool apm__batch_attempt_locked(struct apm__channel *channel, struct apm__direction *direction,
                                struct apm__settled *settled)
 {
@@ -47,6 +59,8 @@ bool apm__batch_attempt_locked(struct apm__channel *channel, struct apm__directi
     size_t done;
     apm__channel_unlock(channel);
     apm_error error = apm__perform_batch(batch, count, descriptor, &done);
+    if (direction == &channel->in && done > 0)
+        apm__pool_note_arrivals(channel->pool, arrivals(batch, done));
     apm__os_mutex_lock(&channel->lock);
     settle_batch_locked(channel, batch, count, done, error, settled);
     bool emptied = done > 0 && done < count && direction == &channel->in && !channel->must_try;

@@ -46,6 +46,10 @@ struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_fam
     channel->unread_error = APM_ERROR_SUCCESS;
     channel->closed = false;
     channel->wants_packets = false;
+    channel->is_udp_client = false;
+    channel->joins = false;
+    channel->asked_to_cut = false;
+    channel->cuts = false;
     channel->renewing = false;
     channel->bound = false;
     channel->listening = false;

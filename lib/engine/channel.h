@@ -55,10 +55,10 @@ struct apm__channel {
     struct apm__os_socket_file *file; /* of a bound unix domain socket, until it is closed; NULL: there is none */
     bool closed;
     bool connecting; /* a connect is queued: receives wait for its outcome */
-    bool must_try;   /* an end, an error or urgent data has been reported: a short read does not show "drained" */
     bool connected;
     bool dual_mode;
     bool reuse_address;
+    bool must_try : 1;  /* an end, an error or urgent data has been reported: a short read does not show "drained" */
     bool cut_short : 1; /* a send ended after some of its bytes: nothing may follow, and close resets */
     bool has_peer : 1;  /* connected once, even if the connection is broken by now */
     bool
@@ -74,7 +74,11 @@ struct apm__channel {
     bool draining : 1;      /* a listener that is, or was, drained: see serving.h */
     bool drain_untold : 1;  /* its group is being drained: the next receive that finds nothing says so */
     bool wants_packets : 1; /* the system has been asked for packet information */
+    bool joins : 1;         /* the system joins datagrams to trains: no receive is queued but those of trains */
+    bool asked_to_cut : 1;  /* the system has been asked for the next one */
+    bool cuts : 1;          /* the system cuts trains into datagrams */
     bool non_blocking : 1;  /* the synchronous calls do not wait; nothing else takes notice of it */
+    bool is_udp_client : 1; /* its bits are those of a UdpClient's handle, too; stays so from the first time on */
     uint32_t poller_place;  /* the poller's own */
     uint32_t close_waiters; /* threads that wait for the operations of the closed channel; each has a reference */
     int32_t receive_timeout_ms;
@@ -114,7 +118,8 @@ void apm__channel_open_locked(struct apm__channel *channel, apm__os_socket descr
  */
 apm_error apm__channel_lock(uint64_t bits, struct apm__channel **channel);
 
-static inline void apm__channel_unlock(struct apm__channel *channel)
+/* Unchecked, because the lock was taken in a function that may have failed instead. */
+static inline void apm__channel_unlock(struct apm__channel *channel) APM__UNCHECKED_LOCKS
 {
     apm__os_mutex_unlock(&channel->lock);
 }

@@ -140,8 +140,8 @@ static void remove_locked(struct apm__direction *direction, struct apm__operatio
 /* Whether the outcome shows that the connection is broken. */
 static bool breaks_connection(const struct apm__channel *channel, apm_error error)
 {
-    if (channel->type != APM_SOCKET_TYPE_STREAM)
-        return false; /* what is only recorded does not break */
+    if (channel->type != APM_SOCKET_TYPE_STREAM) /* what is only recorded does not break, but */
+        return error == APM_ERROR_NOT_CONNECTED; /* a unix domain socket forgets a peer that has been closed */
     switch (error) {
     case APM_ERROR_CONNECTION_RESET:
     case APM_ERROR_CONNECTION_ABORTED:
@@ -218,6 +218,7 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
             struct apm__channel *accepted = operation->reserved; /* nobody has been shown it yet */
             accepted->lingers = channel->lingers;                /* the kernel hands the option on */
             accepted->dual_mode = channel->dual_mode;
+            accepted->reuse_address = channel->reuse_address;
             accepted->connected = true;
             accepted->has_peer = true;
             accepted->bound = true;
@@ -230,8 +231,13 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
     case APM__OPERATION_DRAIN: apm__serving_drain_settled_locked(channel, operation); return;
     case APM__OPERATION_CONNECT: settle_connect_locked(channel, operation, by_wish); return;
     case APM__OPERATION_DISCONNECT: settle_disconnect_locked(channel, operation); return;
+    case APM__OPERATION_SEND_TRAIN: /* what follows has nothing to do with those of it that have not been sent */
+        channel->bound = channel->bound || error == APM_ERROR_SUCCESS;
+        break;
     case APM__OPERATION_SEND:
     case APM__OPERATION_SEND_TO:
+        if (error == APM_ERROR_TRY_AGAIN)
+            operation->error = APM_ERROR_WOULD_BLOCK; /* as for a connect: there will be no sign of room */
         if (by_wish && error == APM_ERROR_WOULD_BLOCK && operation->transferred > 0)
             operation->error = APM_ERROR_SUCCESS; /* a send that does not wait has sent what there was room for */
         else if (error != APM_ERROR_SUCCESS && operation->transferred > 0)

@@ -23,7 +23,8 @@ static inline enum apm__operation_kind apm__kind_of(const struct apm__operation 
 static inline bool apm__outcome_is_send(const struct apm__operation *operation)
 {
     enum apm__operation_kind kind = apm__kind_of(operation);
-    return kind == APM__OPERATION_SEND || kind == APM__OPERATION_SEND_FILE || kind == APM__OPERATION_SEND_TO;
+    return kind == APM__OPERATION_SEND || kind == APM__OPERATION_SEND_FILE || kind == APM__OPERATION_SEND_TO ||
+           kind == APM__OPERATION_SEND_TRAIN;
 }
 
 /* Whether it ends the connection when it succeeds. */
@@ -39,7 +40,8 @@ static inline struct apm__direction *apm__direction_of(struct apm__channel *chan
     case APM__OPERATION_RECEIVE:
     case APM__OPERATION_RECEIVE_FROM:
     case APM__OPERATION_RECEIVE_MESSAGE_FROM:
-    case APM__OPERATION_RECEIVE_DATAGRAM: return &channel->in;
+    case APM__OPERATION_RECEIVE_DATAGRAM:
+    case APM__OPERATION_RECEIVE_TRAIN: return &channel->in;
     case APM__OPERATION_WAIT_SENDABLE:
     case APM__OPERATION_DRAIN: return &channel->serving->waits;
     default: return &channel->out;

@@ -76,6 +76,8 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
     case APM__OPERATION_RECEIVE_FROM:
     case APM__OPERATION_RECEIVE_MESSAGE_FROM:
     case APM__OPERATION_RECEIVE_DATAGRAM:
+    case APM__OPERATION_RECEIVE_TRAIN:
+    case APM__OPERATION_SEND_TRAIN:
     case APM__OPERATION_SEND_TO: return apm__perform_datagram(operation, descriptor);
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES:

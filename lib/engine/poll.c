@@ -5,9 +5,16 @@
  * Lock: `lock`, taken under a channel's lock, and a leaf. The thread that waits copies the table first. What changes
  * meanwhile rings the bell; a descriptor that is closed meanwhile may be reported for a channel that is gone, which the
  * key in the event shows.
+ *
+ * There is always memory to poll the bell and some channels, since it is taken when the watcher is created. If there is
+ * none for a copy of the whole table, a part of it is polled at a time, and never for long: so each has its turn.
  */
 #include "os.h"
 #include "watcher.h"
+
+enum { FIRST_CAPACITY = 64 };
+
+static const int64_t part_timeout_ns = 10000000; /* how long a part of the table is polled */
 
 struct entry {
     uint64_t key;
@@ -50,7 +57,7 @@ static apm_error reserve_locked(struct poll_watcher *self)
 {
     if (self->count < self->capacity)
         return APM_ERROR_SUCCESS;
-    size_t capacity = self->capacity ? self->capacity * 2 : 64;
+    size_t capacity = self->capacity ? self->capacity * 2 : FIRST_CAPACITY;
     struct entry *entries = apm__os_resize(self->entries, capacity * sizeof *entries);
     if (!entries)
         return APM_ERROR_OUT_OF_MEMORY;
@@ -129,37 +136,42 @@ static void unwatch_attempt_locked(struct apm__watcher *watcher, struct apm__con
 
 /* -- Waiting -- */
 
+/* Takes memory for a copy of the whole table, if there is some. */
+static void reserve_copy_locked(struct poll_watcher *self)
+{
+    if (self->count + 1 <= self->polled_capacity)
+        return;
+    size_t capacity = self->capacity + 1;
+    apm__os_poll_entry *polled = apm__os_resize(self->polled, capacity * sizeof *polled);
+    if (polled)
+        self->polled = polled;
+    uint64_t *keys = apm__os_resize(self->keys, capacity * sizeof *keys);
+    if (keys)
+        self->keys = keys;
+    if (polled && keys)
+        self->polled_capacity = capacity;
+}
+
 /* Copies what is to be polled, with the bell as the first, as far as there is memory; the number of entries. */
-static size_t copy_table(struct poll_watcher *self)
+static size_t copy_table(struct poll_watcher *self, bool *whole)
 {
     apm__os_mutex_lock(&self->lock);
     self->waiting = true;
-    size_t needed = self->count + 1;
-    if (needed > self->polled_capacity) {
-        size_t capacity = self->capacity + 1;
-        apm__os_poll_entry *polled = apm__os_resize(self->polled, capacity * sizeof *polled);
-        if (polled)
-            self->polled = polled;
-        uint64_t *keys = apm__os_resize(self->keys, capacity * sizeof *keys);
-        if (keys)
-            self->keys = keys;
-        if (polled && keys)
-            self->polled_capacity = capacity;
-    }
+    reserve_copy_locked(self);
     size_t used = 0;
-    if (self->polled_capacity > 0) {
-        self->polled[used] = (apm__os_poll_entry){.socket = self->bell, .interest = APM__OS_READY_IN};
-        self->keys[used++] = 0;
-    }
-    for (size_t i = 0; i < self->count && used < self->polled_capacity; i++) {
-        const struct entry *entry = &self->entries[(self->first + i) % self->count];
+    size_t seen = 0;
+    self->polled[used] = (apm__os_poll_entry){.socket = self->bell, .interest = APM__OS_READY_IN};
+    self->keys[used++] = 0;
+    for (; seen < self->count && used < self->polled_capacity; seen++) {
+        const struct entry *entry = &self->entries[(self->first + seen) % self->count];
         if (entry->interest == 0)
             continue;
         uint32_t urgent = entry->interest & APM__OS_READY_IN ? APM__OS_READY_URGENT : 0u;
         self->polled[used] = (apm__os_poll_entry){.socket = entry->descriptor, .interest = entry->interest | urgent};
         self->keys[used++] = entry->key;
     }
-    self->first++;
+    *whole = seen == self->count;
+    self->first += *whole ? 1 : seen;
     apm__os_mutex_unlock(&self->lock);
     return used;
 }
@@ -168,6 +180,7 @@ static size_t copy_table(struct poll_watcher *self)
 static struct entry *find_entry_locked(struct poll_watcher *self, uint64_t key, apm__os_socket descriptor)
 {
     const struct apm__channel *channel = (struct apm__channel *)apm__slot_find(&apm__channels, key);
+    APM__ASSERT(channel); /* slots stay, whatever has become of what the key named */
     size_t index = channel->poller_place - 1;
     if (index < self->count && self->entries[index].key == key && self->entries[index].descriptor == descriptor)
         return &self->entries[index];
@@ -192,7 +205,10 @@ static void end_interest_locked(struct poll_watcher *self, uint64_t key, const a
 static size_t wait(struct apm__poller *poller, uint64_t *events, size_t capacity, int64_t timeout_ns)
 {
     struct poll_watcher *self = from_poller(poller);
-    size_t used = copy_table(self);
+    bool whole;
+    size_t used = copy_table(self, &whole);
+    if (!whole && (timeout_ns < 0 || timeout_ns > part_timeout_ns))
+        timeout_ns = part_timeout_ns;
     size_t ready = apm__os_poll(self->polled, used, timeout_ns);
     size_t kept = 0;
     apm__os_mutex_lock(&self->lock);
@@ -227,8 +243,13 @@ apm_error apm__poll_create(struct apm__poller **poller)
     struct poll_watcher *self = apm__os_allocate(sizeof *self);
     if (!self)
         return APM_ERROR_OUT_OF_MEMORY;
-    apm_error error = apm__os_bell_create(&self->bell);
+    self->polled_capacity = FIRST_CAPACITY + 1;
+    self->polled = apm__os_allocate(self->polled_capacity * sizeof *self->polled);
+    self->keys = apm__os_allocate(self->polled_capacity * sizeof *self->keys);
+    apm_error error = self->polled && self->keys ? apm__os_bell_create(&self->bell) : APM_ERROR_OUT_OF_MEMORY;
     if (error != APM_ERROR_SUCCESS) {
+        apm__os_free(self->polled);
+        apm__os_free(self->keys);
         apm__os_free(self);
         return error;
     }

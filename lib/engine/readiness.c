@@ -350,7 +350,8 @@ static bool depends_on_stream(const struct apm__operation *operation)
     switch (kind) {
     case APM__OPERATION_RECEIVE:
     case APM__OPERATION_RECEIVE_FROM:
-    case APM__OPERATION_RECEIVE_MESSAGE_FROM: return !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND);
+    case APM__OPERATION_RECEIVE_MESSAGE_FROM:
+    case APM__OPERATION_RECEIVE_TRAIN: return !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND);
     case APM__OPERATION_CONNECT:
     case APM__OPERATION_DISCONNECT: return false;
     default: return true;

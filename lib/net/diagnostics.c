@@ -35,11 +35,13 @@ static int64_t *count_of_kind(struct apm_thread_pool_statistics *statistics, uin
     case APM__OPERATION_RECEIVE:
     case APM__OPERATION_RECEIVE_FROM:
     case APM__OPERATION_RECEIVE_MESSAGE_FROM:
-    case APM__OPERATION_RECEIVE_DATAGRAM: return &statistics->pending_receives;
+    case APM__OPERATION_RECEIVE_DATAGRAM:
+    case APM__OPERATION_RECEIVE_TRAIN: return &statistics->pending_receives;
     case APM__OPERATION_WAIT_SENDABLE: /* it is a send that is to come */
     case APM__OPERATION_SEND:
     case APM__OPERATION_SEND_FILE:
-    case APM__OPERATION_SEND_TO: return &statistics->pending_sends;
+    case APM__OPERATION_SEND_TO:
+    case APM__OPERATION_SEND_TRAIN: return &statistics->pending_sends;
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES: return &statistics->pending_look_ups;
     case APM__OPERATION_STREAM_READ:

@@ -33,6 +33,8 @@ static const char *const kind_names[] = {
     [APM__OPERATION_RECEIVE_MESSAGE_FROM] = "receive_message_from",
     [APM__OPERATION_RECEIVE_DATAGRAM] = "receive_datagram",
     [APM__OPERATION_SEND_TO] = "send_to",
+    [APM__OPERATION_RECEIVE_TRAIN] = "receive_train_from",
+    [APM__OPERATION_SEND_TRAIN] = "send_train_to",
 };
 
 /* Objects that are not waited for, by their kind. */

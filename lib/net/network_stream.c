@@ -118,7 +118,7 @@ apm_error apm_network_stream_create(apm_socket socket, apm_file_access access, b
     if (error != APM_ERROR_SUCCESS)
         return error;
     struct apm__pool *pool = channel->pool;
-    bool fits = channel->connected && channel->type == APM_SOCKET_TYPE_STREAM;
+    bool fits = channel->connected && channel->type == APM_SOCKET_TYPE_STREAM && !channel->non_blocking;
     apm__channel_unlock(channel);
     if (!fits)
         return APM_ERROR_IO;

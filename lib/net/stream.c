@@ -62,6 +62,7 @@ apm_error apm__stream_hold_able(apm_stream handle, uint32_t ability, struct apm_
     error = ability & (APM__STREAM_CAN_READ | APM__STREAM_CAN_WRITE) ? (*stream)->type->misuse
             : ability & APM__STREAM_CAN_TIMEOUT                      ? APM_ERROR_INVALID_OPERATION
                                                                      : APM_ERROR_NOT_SUPPORTED;
+    APM__ASSERT(error != APM_ERROR_SUCCESS);
     apm__stream_release(*stream);
     *stream = NULL;
     return error;

@@ -63,7 +63,7 @@ apm_error apm_tcp_listener_end_accept_socket(apm_tcp_listener listener, apm_asyn
 apm_error apm_tcp_listener_end_accept_tcp_client(apm_tcp_listener listener, apm_async_result result,
                                                  apm_tcp_client *accepted)
 {
-    apm_socket socket;
+    apm_socket socket = APM_NULL_HANDLE;
     if (!accepted)
         return APM_ERROR_ARGUMENT_NULL;
     *accepted = (apm_tcp_client)APM_NULL_HANDLE;

@@ -403,6 +403,7 @@ apm_error apm_tcp_client_get_stream(apm_tcp_client handle, apm_stream *stream)
         error = apm_network_stream_create(client->socket, APM_FILE_ACCESS_READ_WRITE, true, &client->stream);
     if (error == APM_ERROR_SUCCESS)
         *stream = client->stream;
+    bool connected = apm_socket_connected(client->socket);
     apm__os_mutex_unlock(&client->lock);
     /* A close that has come meanwhile may not have seen the stream. */
     if (error == APM_ERROR_SUCCESS && (apm__atomic_load(&client->slot.control, APM__ACQUIRE) & APM__SLOT_CLOSED)) {
@@ -411,7 +412,7 @@ apm_error apm_tcp_client_get_stream(apm_tcp_client handle, apm_stream *stream)
         error = APM_ERROR_OBJECT_DISPOSED;
     }
     release(client);
-    if (error == APM_ERROR_IO) /* it has been disconnected since it was asked */
+    if (error == APM_ERROR_IO && !connected) /* it has been disconnected since it was asked */
         error = APM_ERROR_INVALID_OPERATION;
     return error;
 }

@@ -5,18 +5,36 @@
  * a peer is what the socket knows. A receive has memory of the operation's own, taken at Begin, which End hands over;
  * the operation frees it if nobody asks for it.
  */
-#include "apm/udp_client.h"
-#include "apm/socket_options.h"
+#include "udp_client.h"
 
 #include "apm/dns.h"
+#include "apm/socket_options.h"
 #include "datagram.h"
-#include "multicast.h"
 
 enum { LARGEST_DATAGRAM = 65536 };
 
 static apm_socket socket_of(apm_udp_client client)
 {
     return (apm_socket){client.bits};
+}
+
+apm_error apm__udp_client_lock(apm_udp_client client, struct apm__channel **channel)
+{
+    apm_error error = apm__channel_lock(client.bits, channel);
+    if (error != APM_ERROR_SUCCESS || (*channel)->is_udp_client)
+        return error;
+    apm__channel_unlock(*channel);
+    return APM_ERROR_ARGUMENT;
+}
+
+apm_error apm__udp_client_socket(apm_udp_client client, apm_socket *socket)
+{
+    struct apm__channel *channel;
+    *socket = socket_of(client);
+    apm_error error = apm__udp_client_lock(client, &channel);
+    if (error == APM_ERROR_SUCCESS)
+        apm__channel_unlock(channel);
+    return error;
 }
 
 static bool is_port(int port)
@@ -40,7 +58,7 @@ static apm_error look(apm_udp_client client, struct state *state)
 {
     struct apm__channel *channel;
     *state = (struct state){0};
-    apm_error error = apm__channel_lock(client.bits, &channel);
+    apm_error error = apm__udp_client_lock(client, &channel);
     if (error != APM_ERROR_SUCCESS)
         return error;
     *state = (struct state){.family = channel->family, .has_peer = channel->has_peer, .bound = channel->bound};
@@ -59,8 +77,25 @@ apm_error apm_udp_client_create_family(apm_address_family family, apm_udp_client
         return APM_ERROR_ARGUMENT;
     apm_socket socket;
     apm_error error = apm_socket_create(family, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_UDP, &socket);
+    return error == APM_ERROR_SUCCESS ? apm_udp_client_create_socket(socket, client) : error;
+}
+
+apm_error apm_udp_client_create_socket(apm_socket socket, apm_udp_client *client)
+{
+    struct apm__channel *channel;
+    if (!client)
+        return APM_ERROR_ARGUMENT_NULL;
+    *client = (apm_udp_client)APM_NULL_HANDLE;
+    apm_error error = apm__channel_lock(socket.bits, &channel);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    bool fits = channel->type == APM_SOCKET_TYPE_DGRAM && channel->family != APM_ADDRESS_FAMILY_UNIX;
+    channel->is_udp_client = channel->is_udp_client || fits;
+    apm__channel_unlock(channel);
+    if (!fits)
+        return APM_ERROR_SOCKET_NOT_SUPPORTED;
     client->bits = socket.bits;
-    return error;
+    return APM_ERROR_SUCCESS;
 }
 
 apm_error apm_udp_client_create(apm_udp_client *client)
@@ -133,7 +168,9 @@ apm_error apm_udp_client_create_host(const char *host, int port, apm_udp_client 
 
 apm_error apm_udp_client_close(apm_udp_client client)
 {
-    return apm_socket_close(socket_of(client));
+    apm_socket socket;
+    apm_error error = apm__udp_client_socket(client, &socket);
+    return error == APM_ERROR_SUCCESS || error == APM_ERROR_OBJECT_DISPOSED ? apm_socket_close(socket) : error;
 }
 
 /* -- Connecting -- */

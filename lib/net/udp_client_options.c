@@ -1,10 +1,10 @@
 /*
  * UdpClient: groups and properties. Any thread.
  */
+#include "udp_client.h"
+
+#include "apm/multicast.h"
 #include "apm/socket_options.h"
-#include "apm/udp_client.h"
-#include "channel.h"
-#include "multicast.h"
 
 static apm_socket socket_of(apm_udp_client client)
 {
@@ -16,9 +16,13 @@ static apm_socket socket_of(apm_udp_client client)
 /* An address of the client's own family. */
 static apm_error check_group(apm_udp_client client, apm_ip_address group, apm_address_family *family)
 {
-    apm_error error = apm_socket_address_family(socket_of(client), family);
+    struct apm__channel *channel;
+    *family = APM_ADDRESS_FAMILY_UNSPECIFIED;
+    apm_error error = apm__udp_client_lock(client, &channel);
     if (error != APM_ERROR_SUCCESS)
         return error;
+    *family = channel->family; /* immutable */
+    apm__channel_unlock(channel);
     if (group.family == APM_ADDRESS_FAMILY_UNSPECIFIED)
         return APM_ERROR_ARGUMENT_NULL;
     return group.family == *family ? APM_ERROR_SUCCESS : APM_ERROR_ARGUMENT;
@@ -102,17 +106,14 @@ apm_error apm_udp_client_drop_multicast_group_interface(apm_udp_client client, a
 
 apm_socket apm_udp_client_client(apm_udp_client client)
 {
-    struct apm__channel *channel;
-    if (apm__channel_lock(client.bits, &channel) != APM_ERROR_SUCCESS)
-        return (apm_socket)APM_NULL_HANDLE;
-    apm__channel_unlock(channel);
-    return socket_of(client);
+    apm_socket socket;
+    return apm__udp_client_socket(client, &socket) == APM_ERROR_SUCCESS ? socket : (apm_socket)APM_NULL_HANDLE;
 }
 
 bool apm_udp_client_active(apm_udp_client client)
 {
     struct apm__channel *channel;
-    if (apm__channel_lock(client.bits, &channel) != APM_ERROR_SUCCESS)
+    if (apm__udp_client_lock(client, &channel) != APM_ERROR_SUCCESS)
         return false;
     bool active = channel->has_peer;
     apm__channel_unlock(channel);
@@ -121,49 +122,77 @@ bool apm_udp_client_active(apm_udp_client client)
 
 apm_error apm_udp_client_available(apm_udp_client client, size_t *available)
 {
-    return apm_socket_available(socket_of(client), available);
+    apm_socket socket;
+    if (!available)
+        return APM_ERROR_ARGUMENT_NULL;
+    *available = 0;
+    apm_error error = apm__udp_client_socket(client, &socket);
+    return error == APM_ERROR_SUCCESS ? apm_socket_available(socket, available) : error;
 }
 
 apm_error apm_udp_client_ttl(apm_udp_client client, int *ttl)
 {
-    return apm_socket_ttl(socket_of(client), ttl);
+    apm_socket socket;
+    if (!ttl)
+        return APM_ERROR_ARGUMENT_NULL;
+    *ttl = 0;
+    apm_error error = apm__udp_client_socket(client, &socket);
+    return error == APM_ERROR_SUCCESS ? apm_socket_ttl(socket, ttl) : error;
 }
 
 apm_error apm_udp_client_set_ttl(apm_udp_client client, int ttl)
 {
+    apm_socket socket;
     if (ttl == 0)
         return APM_ERROR_INVALID_ARGUMENT; /* which IPv6 would let through */
-    return apm_socket_set_ttl(socket_of(client), ttl);
+    apm_error error = apm__udp_client_socket(client, &socket);
+    return error == APM_ERROR_SUCCESS ? apm_socket_set_ttl(socket, ttl) : error;
+}
+
+static apm_error get_flag(apm_udp_client client, apm_error (*get)(apm_socket socket, bool *value), bool *value)
+{
+    apm_socket socket;
+    if (!value)
+        return APM_ERROR_ARGUMENT_NULL;
+    *value = false;
+    apm_error error = apm__udp_client_socket(client, &socket);
+    return error == APM_ERROR_SUCCESS ? get(socket, value) : error;
 }
 
 apm_error apm_udp_client_dont_fragment(apm_udp_client client, bool *dont_fragment)
 {
-    return apm_socket_dont_fragment(socket_of(client), dont_fragment);
+    return get_flag(client, apm_socket_dont_fragment, dont_fragment);
 }
 
 apm_error apm_udp_client_set_dont_fragment(apm_udp_client client, bool dont_fragment)
 {
-    return apm_socket_set_dont_fragment(socket_of(client), dont_fragment);
+    apm_socket socket;
+    apm_error error = apm__udp_client_socket(client, &socket);
+    return error == APM_ERROR_SUCCESS ? apm_socket_set_dont_fragment(socket, dont_fragment) : error;
 }
 
 apm_error apm_udp_client_multicast_loopback(apm_udp_client client, bool *multicast_loopback)
 {
-    return apm_socket_multicast_loopback(socket_of(client), multicast_loopback);
+    return get_flag(client, apm_socket_multicast_loopback, multicast_loopback);
 }
 
 apm_error apm_udp_client_set_multicast_loopback(apm_udp_client client, bool multicast_loopback)
 {
-    return apm_socket_set_multicast_loopback(socket_of(client), multicast_loopback);
+    apm_socket socket;
+    apm_error error = apm__udp_client_socket(client, &socket);
+    return error == APM_ERROR_SUCCESS ? apm_socket_set_multicast_loopback(socket, multicast_loopback) : error;
 }
 
 apm_error apm_udp_client_enable_broadcast(apm_udp_client client, bool *enable_broadcast)
 {
-    return apm_socket_enable_broadcast(socket_of(client), enable_broadcast);
+    return get_flag(client, apm_socket_enable_broadcast, enable_broadcast);
 }
 
 apm_error apm_udp_client_set_enable_broadcast(apm_udp_client client, bool enable_broadcast)
 {
-    return apm_socket_set_enable_broadcast(socket_of(client), enable_broadcast);
+    apm_socket socket;
+    apm_error error = apm__udp_client_socket(client, &socket);
+    return error == APM_ERROR_SUCCESS ? apm_socket_set_enable_broadcast(socket, enable_broadcast) : error;
 }
 
 apm_error apm_udp_client_exclusive_address_use(apm_udp_client client, bool *exclusive)
@@ -171,7 +200,7 @@ apm_error apm_udp_client_exclusive_address_use(apm_udp_client client, bool *excl
     if (!exclusive)
         return APM_ERROR_ARGUMENT_NULL;
     bool reuse_address;
-    apm_error error = apm_socket_reuse_address(socket_of(client), &reuse_address);
+    apm_error error = get_flag(client, apm_socket_reuse_address, &reuse_address);
     *exclusive = error == APM_ERROR_SUCCESS && !reuse_address;
     return error;
 }
@@ -179,7 +208,7 @@ apm_error apm_udp_client_exclusive_address_use(apm_udp_client client, bool *excl
 apm_error apm_udp_client_set_exclusive_address_use(apm_udp_client client, bool exclusive)
 {
     struct apm__channel *channel;
-    apm_error error = apm__channel_lock(client.bits, &channel);
+    apm_error error = apm__udp_client_lock(client, &channel);
     if (error != APM_ERROR_SUCCESS)
         return error;
     bool bound = channel->bound;

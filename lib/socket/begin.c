@@ -9,6 +9,12 @@ apm_error apm__begin(apm_socket socket, enum apm__operation_kind kind, apm_async
     return apm__begin_for(socket.bits, socket, kind, callback, state, result, channel, operation);
 }
 
+static bool is_receive(enum apm__operation_kind kind)
+{
+    return kind == APM__OPERATION_RECEIVE ||
+           (kind >= APM__OPERATION_RECEIVE_FROM && kind != APM__OPERATION_SEND_TO && kind != APM__OPERATION_SEND_TRAIN);
+}
+
 apm_error apm__begin_for(uint64_t owner, apm_socket socket, enum apm__operation_kind kind, apm_async_callback *callback,
                          void *state, apm_async_result *result, struct apm__channel **channel,
                          struct apm__operation **operation)
@@ -18,6 +24,10 @@ apm_error apm__begin_for(uint64_t owner, apm_socket socket, enum apm__operation_
     apm_error error = apm__channel_lock(socket.bits, channel);
     if (error != APM_ERROR_SUCCESS)
         return error;
+    if ((*channel)->joins && is_receive(kind) && kind != APM__OPERATION_RECEIVE_TRAIN) {
+        apm__channel_unlock(*channel);
+        return APM_ERROR_INVALID_OPERATION; /* it would lose where a datagram ends */
+    }
     /* One reference for each pending operation: there is an end to them, if none to memory. */
     uint64_t control = apm__atomic_load(&(*channel)->slot.control, APM__RELAXED);
     if ((control & APM__SLOT_REFERENCES) >= APM__SLOT_MANY_REFERENCES) {

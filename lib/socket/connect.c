@@ -149,6 +149,7 @@ static apm_error connect_unattended(apm_socket socket, apm_endpoint remote)
     apm_error error = begin_connect(socket, &targets, end_unattended, NULL, NULL);
     if (error != APM_ERROR_SUCCESS)
         return error;
+    APM__CHECK(operation); /* begin_connect has given it */
     error = APM_ERROR_WOULD_BLOCK;
     /* Acquire pairs with the release of the completion: the outcome is written. */
     bool ended = apm__atomic_load(&operation->slot.control, APM__ACQUIRE) & APM__SLOT_SIGNALLED;

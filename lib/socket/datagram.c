@@ -11,6 +11,26 @@
 
 #include "serving.h"
 
+/*
+ * Where the operation sends to; NULL for a receive, whose sender is the family's empty address where the system names
+ * none.
+ */
+static apm_error set_address(struct apm__operation *operation, apm_address_family family, const apm_endpoint *endpoint)
+{
+    static const apm_endpoint no_path = {.address.family = APM_ADDRESS_FAMILY_UNIX};
+    if (family != APM_ADDRESS_FAMILY_UNIX) {
+        operation->datagram.address = endpoint
+                                          ? apm__os_address_of(endpoint, family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6)
+                                          : apm__os_address_any(family);
+        return APM_ERROR_SUCCESS;
+    }
+    operation->datagram.path = apm__os_allocate(sizeof *endpoint);
+    if (!operation->datagram.path)
+        return APM_ERROR_OUT_OF_MEMORY;
+    *operation->datagram.path = endpoint ? *endpoint : no_path;
+    return APM_ERROR_SUCCESS;
+}
+
 /* -- Sending -- */
 
 apm_error apm__begin_send_to(apm_socket socket, const void *buffer, size_t size, apm_socket_flags flags,
@@ -31,15 +51,16 @@ apm_error apm__begin_send_to(apm_socket socket, const void *buffer, size_t size,
     operation->buffer = (void *)(uintptr_t)buffer; /* a send only reads it */
     operation->size = size;
     operation->flags = (int32_t)flags;
-    if (remote && remote->address.family == APM_ADDRESS_FAMILY_UNIX) {
-        apm__engine_refuse_and_unlock(channel, operation, APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED);
-        return APM_ERROR_SUCCESS;
-    }
     if (remote) {
-        apm_endpoint to = *remote;
-        if (channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6)
-            to.address = apm_ip_address_map_to_ipv6(to.address);
-        operation->datagram.address = apm__os_address_of(to);
+        bool is_path = remote->address.family == APM_ADDRESS_FAMILY_UNIX;
+        if (is_path != (channel->family == APM_ADDRESS_FAMILY_UNIX)) { /* what the system says of it */
+            apm__engine_refuse_and_unlock(
+                channel, operation, is_path ? APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED : APM_ERROR_INVALID_ARGUMENT);
+            return APM_ERROR_SUCCESS;
+        }
+        error = set_address(operation, channel->family, remote);
+        if (error != APM_ERROR_SUCCESS)
+            return apm__begin_discard_and_unlock(channel, operation, result, error);
     }
     apm__engine_start_and_unlock(channel, operation);
     return APM_ERROR_SUCCESS;
@@ -74,13 +95,6 @@ apm_error apm_socket_send_to(apm_socket socket, const void *buffer, size_t size,
 
 /* -- Receiving -- */
 
-static apm__os_address any_of(apm_address_family family)
-{
-    bool is_v6 = family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
-    apm_endpoint any = {.address = is_v6 ? apm_ip_address_ipv6_any() : apm_ip_address_any()};
-    return apm__os_address_of(any);
-}
-
 apm_error apm__begin_receive_datagram(apm_socket socket, enum apm__operation_kind kind, void *buffer, size_t size,
                                       apm_socket_flags flags, apm_async_callback *callback, void *state,
                                       apm_async_result *result)
@@ -94,10 +108,15 @@ apm_error apm__begin_receive_datagram(apm_socket socket, enum apm__operation_kin
         error = APM_ERROR_ARGUMENT_NULL;
     else if (size > INT_MAX)
         error = APM_ERROR_ARGUMENT_OUT_OF_RANGE;
+    else if (kind == APM__OPERATION_RECEIVE_DATAGRAM && !channel->is_udp_client)
+        error = APM_ERROR_ARGUMENT;
     else if (!channel->bound && !channel->out.head) /* what is being sent or connected binds it */
         error = APM_ERROR_INVALID_OPERATION;
-    else if (kind == APM__OPERATION_RECEIVE_MESSAGE_FROM && !channel->wants_packets)
+    else if (kind == APM__OPERATION_RECEIVE_MESSAGE_FROM && !channel->wants_packets &&
+             channel->family != APM_ADDRESS_FAMILY_UNIX)
         error = apm__os_socket_want_packets(channel->descriptor, channel->family);
+    if (error == APM_ERROR_SUCCESS)
+        error = set_address(operation, channel->family, NULL);
     if (error != APM_ERROR_SUCCESS)
         return apm__begin_discard_and_unlock(channel, operation, result, error);
     channel->wants_packets = channel->wants_packets || kind == APM__OPERATION_RECEIVE_MESSAGE_FROM;
@@ -106,12 +125,11 @@ apm_error apm__begin_receive_datagram(apm_socket socket, enum apm__operation_kin
     operation->buffer = buffer;
     operation->size = size;
     operation->flags = (int32_t)flags;
-    operation->datagram.address = any_of(channel->family); /* stays, where the system names no sender */
     apm__engine_start_and_unlock(channel, operation);
     return APM_ERROR_SUCCESS;
 }
 
-static void clear(const struct apm__datagram_outcome *outcome)
+void apm__datagram_outcome_clear(const struct apm__datagram_outcome *outcome)
 {
     if (outcome->flags)
         *outcome->flags = APM_SOCKET_FLAGS_NONE;
@@ -119,6 +137,8 @@ static void clear(const struct apm__datagram_outcome *outcome)
         *outcome->remote = (apm_endpoint){0};
     if (outcome->packet_information)
         *outcome->packet_information = (apm_ip_packet_information){0};
+    if (outcome->datagram_size)
+        *outcome->datagram_size = 0;
     if (outcome->memory)
         *outcome->memory = NULL;
     if (outcome->received)
@@ -139,13 +159,20 @@ static apm_ip_packet_information packet_of(const struct apm__operation *operatio
 
 static void give(struct apm__operation *operation, const struct apm__datagram_outcome *outcome)
 {
-    apm_endpoint remote = apm__os_address_endpoint(&operation->datagram.address);
+    const struct apm__datagram_request *datagram = &operation->datagram;
+    apm_endpoint remote;
     if (outcome->flags)
         *outcome->flags = (apm_socket_flags)operation->flags;
+    if (datagram->path)
+        remote = *datagram->path;
+    else
+        apm__os_address_endpoint(&datagram->address, &remote);
     if (outcome->remote)
         *outcome->remote = remote;
     if (outcome->packet_information)
         *outcome->packet_information = packet_of(operation, remote.address.family);
+    if (outcome->datagram_size)
+        *outcome->datagram_size = operation->datagram.train.datagram_size;
     if (outcome->memory) {
         *outcome->memory = operation->buffer;
         operation->buffer = NULL;
@@ -157,16 +184,19 @@ static void give(struct apm__operation *operation, const struct apm__datagram_ou
 apm_error apm__end_datagram(apm_socket socket, apm_async_result result, enum apm__operation_kind kind, int timeout_ms,
                             apm_error closed, const struct apm__datagram_outcome *outcome)
 {
-    clear(outcome);
     struct apm__operation *operation;
     apm_error error = apm__operation_end_within(result, kind, socket.bits, timeout_ms, &operation);
-    if (error != APM_ERROR_SUCCESS)
+    if (error != APM_ERROR_SUCCESS) {
+        apm__datagram_outcome_clear(outcome);
         return apm__end_refusal(socket.bits, error);
+    }
     error = operation->error;
-    if (error == APM_ERROR_SUCCESS)
+    if (error == APM_ERROR_SUCCESS) {
         give(operation, outcome);
-    else
+    } else {
+        apm__datagram_outcome_clear(outcome);
         apm__os_set_native_error(operation->native_error);
+    }
     apm__operation_release(operation);
     return error == APM_ERROR_OPERATION_ABORTED ? closed : error;
 }
@@ -191,7 +221,7 @@ apm_error apm_socket_receive_from(apm_socket socket, void *buffer, size_t size, 
     struct apm__datagram_outcome outcome = {.remote = remote, .received = received};
     apm_async_result result;
     int timeout_ms;
-    clear(&outcome);
+    apm__datagram_outcome_clear(&outcome);
     apm_error error = apm__begin_synchronous(socket, APM__WAY_IN, &timeout_ms);
     if (error == APM_ERROR_SUCCESS)
         error = apm_socket_begin_receive_from(socket, buffer, size, flags, NULL, NULL, &result);
@@ -229,7 +259,7 @@ apm_error apm_socket_receive_message_from(apm_socket socket, void *buffer, size_
     apm_socket_flags asked = flags ? *flags : APM_SOCKET_FLAGS_NONE;
     apm_async_result result;
     int timeout_ms;
-    clear(&outcome);
+    apm__datagram_outcome_clear(&outcome);
     apm_error error = apm__begin_synchronous(socket, APM__WAY_IN, &timeout_ms);
     if (error == APM_ERROR_SUCCESS)
         error = apm_socket_begin_receive_message_from(socket, buffer, size, asked, NULL, NULL, &result);

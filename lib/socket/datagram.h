@@ -12,9 +12,13 @@ struct apm__datagram_outcome {
     apm_socket_flags *flags;
     apm_endpoint *remote;
     apm_ip_packet_information *packet_information;
-    uint8_t **memory; /* RECEIVE_DATAGRAM: the operation's own buffer, which is the caller's then */
+    size_t *datagram_size; /* RECEIVE_TRAIN */
+    uint8_t **memory;      /* RECEIVE_DATAGRAM: the operation's own buffer, which is the caller's then */
     size_t *received;
 };
+
+/* Sets them to nothing. */
+void apm__datagram_outcome_clear(const struct apm__datagram_outcome *outcome);
 
 /* An End of any kind that receives datagrams; for a synchronous call with `timeout_ms` and `closed` as in begin.h. */
 apm_error apm__end_datagram(apm_socket socket, apm_async_result result, enum apm__operation_kind kind, int timeout_ms,

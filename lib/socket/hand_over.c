@@ -16,7 +16,7 @@ static apm_error use(apm_socket over, struct apm__channel **channel)
     apm_error error = apm__channel_lock(over.bits, channel);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    if ((*channel)->family == APM_ADDRESS_FAMILY_UNIX) {
+    if ((*channel)->family == APM_ADDRESS_FAMILY_UNIX && (*channel)->type == APM_SOCKET_TYPE_STREAM) {
         apm__slot_retain(&(*channel)->slot);
         (*channel)->users++;
     } else {

@@ -11,10 +11,11 @@
 #include "pools.h"
 #include "serving.h"
 
+/* The types that apm_socket_create has, whose numbers are the system's. */
 static bool is_known(const apm__os_description *description)
 {
-    bool has_datagrams = description->family != APM_ADDRESS_FAMILY_UNIX;
-    return description->type == APM_SOCKET_TYPE_STREAM || (description->type == APM_SOCKET_TYPE_DGRAM && has_datagrams);
+    return description->type == APM_SOCKET_TYPE_STREAM || description->type == APM_SOCKET_TYPE_DGRAM ||
+           description->type == APM_SOCKET_TYPE_RAW;
 }
 
 apm_error apm__handle_adopt(struct apm__pool *pool, apm__os_socket descriptor, apm_socket *socket)
@@ -41,6 +42,7 @@ apm_error apm__handle_adopt(struct apm__pool *pool, apm__os_socket descriptor, a
     channel->listening = description.listening;
     channel->connected = description.connected;
     channel->has_peer = description.connected;
+    channel->joins = channel->type == APM_SOCKET_TYPE_DGRAM && apm__os_socket_joins(descriptor);
     /* Nobody has the handle yet, so whoever locks the channel now finds what is set here. */
     apm__channel_open(channel, descriptor);
     uint64_t bits = apm__slot_handle(&apm__channels, &channel->slot);

@@ -80,6 +80,12 @@ apm_error apm_socket_set_multicast_loopback(apm_socket socket, bool multicast_lo
     return set_ip_option(socket, APM_SOCKET_OPTION_NAME_MULTICAST_LOOPBACK, multicast_loopback);
 }
 
+/* Only the packets of IPv4 say whether they may be fragmented. */
+static bool sends_ipv4(const struct apm__channel *channel)
+{
+    return channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK || channel->dual_mode;
+}
+
 apm_error apm_socket_dont_fragment(apm_socket socket, bool *dont_fragment)
 {
     struct apm__channel *channel;
@@ -89,7 +95,7 @@ apm_error apm_socket_dont_fragment(apm_socket socket, bool *dont_fragment)
     apm_error error = apm__channel_lock(socket.bits, &channel);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    if (channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK)
+    if (sends_ipv4(channel))
         error = apm__os_socket_dont_fragment(channel->descriptor, dont_fragment);
     else
         error = APM_ERROR_NOT_SUPPORTED;
@@ -103,7 +109,7 @@ apm_error apm_socket_set_dont_fragment(apm_socket socket, bool dont_fragment)
     apm_error error = apm__channel_lock(socket.bits, &channel);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    if (channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK)
+    if (sends_ipv4(channel))
         error = apm__os_socket_set_dont_fragment(channel->descriptor, dont_fragment);
     else
         error = APM_ERROR_NOT_SUPPORTED;

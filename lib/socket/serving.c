@@ -93,8 +93,8 @@ apm_error apm_socket_set_send_water_marks(apm_socket socket, apm_send_water_mark
 
 apm_error apm_socket_pending_sends(apm_socket socket, size_t *bytes, size_t *sends)
 {
-    size_t unwanted_bytes;
-    size_t unwanted_sends;
+    size_t unwanted_bytes = 0;
+    size_t unwanted_sends = 0;
     if (!bytes && !sends)
         return APM_ERROR_ARGUMENT_NULL;
     bytes = bytes ? bytes : &unwanted_bytes;

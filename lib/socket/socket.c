@@ -21,7 +21,8 @@ static apm_error create(struct apm__pool *pool, apm_address_family family, apm_s
     error = apm__os_socket_create(family, (int)type, (int)protocol, &descriptor);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    if (family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6) /* .NET says which; the system's default is a setting */
+    /* .NET says which; the system's default is a setting. A raw socket of IPv6 has IPv6 only, and no such option. */
+    if (family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6 && (dual_mode || type != APM_SOCKET_TYPE_RAW))
         error = apm__os_socket_set_option(descriptor, APM__OS_OPTION_IPV6_ONLY, !dual_mode);
     if (error != APM_ERROR_SUCCESS)
         goto close_descriptor;

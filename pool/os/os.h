@@ -18,6 +18,7 @@
 #include "apm/ip_address.h"
 #include "atomic.h"
 #include "lock_order.h"
+#include "thread_safety.h"
 
 /* A variable of which each thread has its own, zero at first. A simulation of threads defines this as it needs it. */
 #ifndef APM__THREAD_LOCAL
@@ -59,7 +60,7 @@ void apm__os_free(void *memory);
  * A lock that is not recursive: one word, taken and given back without a call where nobody else wants it. Sockets are
  * many, and each has one; a pthread_mutex_t is ten times the size and twice the instructions. It need not be destroyed.
  */
-typedef struct apm__os_mutex {
+typedef struct APM__CAPABILITY apm__os_mutex {
     _Atomic uint32_t state; /* 0: free; 1: taken; 2: taken, and threads may sleep on the word */
 #ifdef APM__LOCK_ORDER
     enum apm__lock_rank rank; /* immutable once it is used */
@@ -98,7 +99,7 @@ static inline void apm__os_mutex_set_rank(apm__os_mutex *mutex, enum apm__lock_r
 void apm__os_mutex_lock_contended(apm__os_mutex *mutex);
 void apm__os_mutex_wake(apm__os_mutex *mutex);
 
-static inline void apm__os_mutex_lock(apm__os_mutex *mutex)
+static inline void apm__os_mutex_lock(apm__os_mutex *mutex) APM__ACQUIRES(*mutex) APM__UNCHECKED_LOCKS
 {
 #ifdef APM__LOCK_ORDER
     apm__lock_order_enter(mutex->rank);
@@ -109,7 +110,7 @@ static inline void apm__os_mutex_lock(apm__os_mutex *mutex)
         apm__os_mutex_lock_contended(mutex);
 }
 
-static inline void apm__os_mutex_unlock(apm__os_mutex *mutex)
+static inline void apm__os_mutex_unlock(apm__os_mutex *mutex) APM__RELEASES(*mutex) APM__UNCHECKED_LOCKS
 {
 #ifdef APM__LOCK_ORDER
     apm__lock_order_leave(mutex->rank);
@@ -277,9 +278,10 @@ apm_address_family apm__os_address_family(const uint8_t *bytes);
 /* The size of the family's addresses; 0 if it has none of its own. */
 size_t apm__os_address_size(apm_address_family family);
 
-/* An IPv4 or IPv6 endpoint as the system writes it, in so many bytes, and back. */
-void apm__os_address_write(uint8_t *bytes, apm_endpoint endpoint);
-void apm__os_address_read(const uint8_t *bytes, apm_endpoint *endpoint);
+/* An endpoint as the system writes it, and how many bytes that are, of which none takes more; and back. */
+enum { APM__OS_ADDRESS_SIZE = 128 };
+size_t apm__os_address_write(uint8_t bytes[APM__OS_ADDRESS_SIZE], apm_endpoint endpoint);
+void apm__os_address_read(const uint8_t *bytes, size_t size, apm_endpoint *endpoint);
 
 /* The system's numbers of an option of .NET's; false if it has none, with the native error that says so. */
 bool apm__os_option_of(int level, int name, int *system_level, int *system_name);
@@ -307,8 +309,13 @@ typedef struct apm__os_address {
     uint32_t words[7];
 } apm__os_address;
 
-apm__os_address apm__os_address_of(apm_endpoint endpoint);
-apm_endpoint apm__os_address_endpoint(const apm__os_address *address); /* the null endpoint for no family */
+/* Of an IP endpoint; `map_to_ipv6`: an IPv4 address is written as ::ffff:a.b.c.d. `any` is with port 0. */
+apm__os_address apm__os_address_of(const apm_endpoint *endpoint, bool map_to_ipv6);
+apm__os_address apm__os_address_any(apm_address_family family);
+
+/* The bytes that are used of it; the endpoint. 0 and the null endpoint for no family. */
+size_t apm__os_address_length(const apm__os_address *address);
+void apm__os_address_endpoint(const apm__os_address *address, apm_endpoint *endpoint);
 
 /* Where a datagram came in: the address that it was sent to, in the form of the sender's family, and the interface. */
 typedef struct apm__os_packet {
@@ -322,6 +329,7 @@ typedef struct apm__os_datagram {
     size_t size;
     apm__os_address *address; /* where it goes to; or where the sender is written, if there is one; may be NULL */
     apm__os_packet *packet;   /* receive: where that is written; NULL: not wanted */
+    uint32_t *datagram_size;  /* receive: where the size of each of a train is written, 0 for one; NULL: not wanted */
     size_t transferred;       /* out */
     int flags;                /* out, receive: apm_socket_flags, whether something was cut off */
 } apm__os_datagram;
@@ -343,8 +351,32 @@ apm_error apm__os_socket_receive_datagrams(apm__os_socket socket, apm__os_datagr
 apm_error apm__os_socket_send_datagrams(apm__os_socket socket, apm__os_datagram *datagrams, size_t count, int flags,
                                         size_t *done);
 
+/*
+ * One datagram of a unix domain socket, whose addresses are too large for apm__os_address. *sender has no name if the
+ * socket that sent it has none. To send: APM_ERROR_TRY_AGAIN if the receiver has no room, and nothing will tell when
+ * it has.
+ */
+apm_error apm__os_socket_receive_from_path(apm__os_socket socket, apm__os_datagram *datagram, int flags,
+                                           apm_endpoint *sender);
+apm_error apm__os_socket_send_to_path(apm__os_socket socket, const void *buffer, size_t size, int flags,
+                                      const apm_endpoint *remote, size_t *sent);
+
 /* Has apm__os_packet filled in from now on. */
 apm_error apm__os_socket_want_packets(apm__os_socket socket, apm_address_family family);
+
+/* Whether the system cuts what the socket sends, see below. */
+bool apm__os_socket_cuts(apm__os_socket socket);
+
+/*
+ * Sends the first of a train of datagrams, of `datagram_size` bytes each and the last with the rest; *sent is their
+ * bytes. With *cuts the system may cut them; *cuts becomes false where it does not, for this destination.
+ */
+apm_error apm__os_socket_send_train(apm__os_socket socket, const apm__os_datagram *train, size_t datagram_size,
+                                    bool *cuts, size_t *sent);
+
+/* Has the system join what the socket receives to trains, if it can; and whether it does. */
+apm_error apm__os_socket_join(apm__os_socket socket);
+bool apm__os_socket_joins(apm__os_socket socket);
 
 /* Takes back the connect of a datagram socket. */
 apm_error apm__os_socket_dissolve(apm__os_socket socket);

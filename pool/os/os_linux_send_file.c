@@ -2,7 +2,8 @@
  * Sending files by sendfile, which moves them from the page cache to the socket without copying. Any thread.
  *
  * Unlike send, sendfile raises SIGPIPE where the connection has been broken. The signal is kept from the thread while
- * the call is made, and taken away if it came.
+ * the call is made, and taken away if it came. It may come with a success, too: a connection that breaks after the
+ * first part of what is sent gives the number of bytes, and raises the signal for the rest.
  */
 #include <errno.h>
 #include <signal.h>
@@ -32,9 +33,9 @@ static void hold_back(struct pipe_signal *held)
     held->was_pending = sigismember(&pending, SIGPIPE) == 1;
 }
 
-static void let_go(const struct pipe_signal *held, bool raised)
+static void let_go(const struct pipe_signal *held, bool may_be_raised)
 {
-    if (raised && !held->was_pending) {
+    if (may_be_raised && !held->was_pending) {
         const struct timespec at_once = {0};
         sigset_t set;
         sigemptyset(&set);
@@ -60,7 +61,7 @@ apm_error apm__os_socket_send_file(apm__os_socket socket, apm__os_file file, uin
         size = sendfile(socket, file, &place, count);
     while (size < 0 && errno == EINTR);
     int code = size < 0 ? errno : 0;
-    let_go(&held, code == EPIPE);
+    let_go(&held, code == EPIPE || (size >= 0 && (size_t)size < count));
     if (code == EINVAL || code == ENOSYS) /* what the file is on has no short way; or the place is wrong for it */
         return apm__os_socket_send_file_copy(socket, file, offset, count, sent);
     if (code != 0)

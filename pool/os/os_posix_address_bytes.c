@@ -3,12 +3,12 @@
  */
 #include "os.h"
 
-#include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
+#include "os_posix_address.h"
+
+_Static_assert(sizeof(union apm__os_any_address) <= APM__OS_ADDRESS_SIZE, "an address of any family fits");
 _Static_assert(offsetof(struct sockaddr, sa_family) == 0 && sizeof(sa_family_t) == 2, "the layout that .NET shows");
 
 /* .NET's number of the family of unix domain sockets. */
@@ -58,33 +58,19 @@ size_t apm__os_address_size(apm_address_family family)
     return 0;
 }
 
-void apm__os_address_write(uint8_t *bytes, apm_endpoint endpoint)
+size_t apm__os_address_write(uint8_t bytes[APM__OS_ADDRESS_SIZE], apm_endpoint endpoint)
 {
-    if (endpoint.address.family == APM_ADDRESS_FAMILY_INTER_NETWORK) {
-        struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(endpoint.port)};
-        memcpy(&v4.sin_addr, endpoint.address.bytes, sizeof v4.sin_addr);
-        memcpy(bytes, &v4, sizeof v4);
-    } else {
-        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(endpoint.port)};
-        v6.sin6_scope_id = endpoint.address.scope_id;
-        memcpy(&v6.sin6_addr, endpoint.address.bytes, sizeof v6.sin6_addr);
-        memcpy(bytes, &v6, sizeof v6);
-    }
+    union apm__os_any_address address;
+    socklen_t size = apm__os_address_to_system(&endpoint, &address);
+    memcpy(bytes, &address, size);
+    return size;
 }
 
-void apm__os_address_read(const uint8_t *bytes, apm_endpoint *endpoint)
+void apm__os_address_read(const uint8_t *bytes, size_t size, apm_endpoint *endpoint)
 {
-    *endpoint = (apm_endpoint){.address.family = apm__os_address_family(bytes)};
-    if (endpoint->address.family == APM_ADDRESS_FAMILY_INTER_NETWORK) {
-        struct sockaddr_in v4;
-        memcpy(&v4, bytes, sizeof v4);
-        endpoint->port = ntohs(v4.sin_port);
-        memcpy(endpoint->address.bytes, &v4.sin_addr, sizeof v4.sin_addr);
-    } else {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, bytes, sizeof v6);
-        endpoint->port = ntohs(v6.sin6_port);
-        endpoint->address.scope_id = v6.sin6_scope_id;
-        memcpy(endpoint->address.bytes, &v6.sin6_addr, sizeof v6.sin6_addr);
-    }
+    union apm__os_any_address address;
+    memset(&address, 0, sizeof address);
+    size = size < sizeof address ? size : sizeof address;
+    memcpy(&address, bytes, size);
+    *endpoint = apm__os_endpoint_of(&address, (socklen_t)size);
 }

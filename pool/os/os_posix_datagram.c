@@ -4,11 +4,13 @@
  * A single datagram takes the plain call: setting a batch up costs more than it saves.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "apm/socket.h"
 #include "os.h"
-#include "os_posix_address.h"
 #include "os_posix_error.h"
 #include "os_posix_flags.h"
 #include "os_posix_system_call.h"
@@ -18,24 +20,6 @@ _Static_assert(_Alignof(apm__os_address) >= _Alignof(struct sockaddr_in6), "and 
 
 /* -- Addresses -- */
 
-apm__os_address apm__os_address_of(apm_endpoint endpoint)
-{
-    apm__os_address address = {{0}};
-    union apm__os_any_address any;
-    if (apm_endpoint_is_null(endpoint))
-        return address;
-    apm__os_address_to_system(&endpoint, &any);
-    memcpy(&address, &any, sizeof address);
-    return address;
-}
-
-apm_endpoint apm__os_address_endpoint(const apm__os_address *address)
-{
-    union apm__os_any_address any = {.any = {0}};
-    memcpy(&any, address, sizeof *address);
-    return apm__os_endpoint_of(&any, sizeof any);
-}
-
 static sa_family_t family_of(const apm__os_address *address)
 {
     struct sockaddr any;
@@ -43,7 +27,52 @@ static sa_family_t family_of(const apm__os_address *address)
     return any.sa_family;
 }
 
-static socklen_t size_of(const apm__os_address *address)
+apm__os_address apm__os_address_of(const apm_endpoint *endpoint, bool map_to_ipv6)
+{
+    apm__os_address address = {{0}};
+    if (endpoint->address.family == APM_ADDRESS_FAMILY_INTER_NETWORK && !map_to_ipv6) {
+        struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(endpoint->port)};
+        memcpy(&v4.sin_addr, endpoint->address.bytes, 4);
+        memcpy(&address, &v4, sizeof v4);
+        return address;
+    }
+    apm_ip_address ip = map_to_ipv6 ? apm_ip_address_map_to_ipv6(endpoint->address) : endpoint->address;
+    struct sockaddr_in6 v6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(endpoint->port), .sin6_scope_id = ip.scope_id};
+    memcpy(&v6.sin6_addr, ip.bytes, 16);
+    memcpy(&address, &v6, sizeof v6);
+    return address;
+}
+
+apm__os_address apm__os_address_any(apm_address_family family)
+{
+    apm__os_address address = {{0}};
+    sa_family_t system_family = family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6 ? AF_INET6 : AF_INET;
+    memcpy((unsigned char *)&address + offsetof(struct sockaddr, sa_family), &system_family, sizeof system_family);
+    return address;
+}
+
+/* One of IP needs nothing of the room that an endpoint has for a path, but that it is zero. */
+void apm__os_address_endpoint(const apm__os_address *address, apm_endpoint *endpoint)
+{
+    *endpoint = (apm_endpoint){.port = 0};
+    if (family_of(address) == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, address, sizeof v4);
+        endpoint->address.family = APM_ADDRESS_FAMILY_INTER_NETWORK;
+        endpoint->port = ntohs(v4.sin_port);
+        memcpy(endpoint->address.bytes, &v4.sin_addr, 4);
+    } else if (family_of(address) == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, address, sizeof v6);
+        endpoint->address.family = APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
+        endpoint->address.scope_id = v6.sin6_scope_id;
+        endpoint->port = ntohs(v6.sin6_port);
+        memcpy(endpoint->address.bytes, &v6.sin6_addr, 16);
+    }
+}
+
+size_t apm__os_address_length(const apm__os_address *address)
 {
     switch (family_of(address)) {
     case AF_INET: return sizeof(struct sockaddr_in);
@@ -54,10 +83,10 @@ static socklen_t size_of(const apm__os_address *address)
 
 /* -- One message -- */
 
-/* Room for the packet information of either family, and for what else somebody may have asked the system for. */
+/* Room for the packet information of either family and the size of datagrams, or what else somebody has asked for. */
 struct control {
     _Alignas(struct cmsghdr) unsigned char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
-                                                CMSG_SPACE(sizeof(struct in_pktinfo))];
+                                                CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(int))];
 };
 
 static void read_packet(struct msghdr *message, apm__os_packet *packet)
@@ -78,12 +107,29 @@ static void read_packet(struct msghdr *message, apm__os_packet *packet)
     }
 }
 
+/* The size of the datagrams of a train; 0 if it is only one. */
+static uint32_t datagram_size_of(struct msghdr *message)
+{
+#ifdef UDP_GRO
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level == IPPROTO_UDP && part->cmsg_type == UDP_GRO) {
+            int size;
+            memcpy(&size, CMSG_DATA(part), sizeof size);
+            return (uint32_t)size;
+        }
+    }
+#else
+    (void)message;
+#endif
+    return 0;
+}
+
 static void fill_in(struct msghdr *message, struct iovec *vector, struct control *control,
                     const apm__os_datagram *datagram)
 {
     *vector = (struct iovec){.iov_base = datagram->buffer, .iov_len = datagram->size};
     *message = (struct msghdr){.msg_iov = vector, .msg_iovlen = 1};
-    if (datagram->packet) {
+    if (datagram->packet || datagram->datagram_size) {
         message->msg_control = control;
         message->msg_controllen = sizeof *control;
     }
@@ -97,6 +143,8 @@ static void read_back(struct msghdr *message, size_t transferred, apm__os_datagr
                       (message->msg_flags & MSG_CTRUNC ? APM_SOCKET_FLAGS_CONTROL_DATA_TRUNCATED : 0);
     if (datagram->packet)
         read_packet(message, datagram->packet);
+    if (datagram->datagram_size)
+        *datagram->datagram_size = datagram_size_of(message);
 }
 
 /* -- Receiving -- */
@@ -154,7 +202,7 @@ apm_error apm__os_socket_receive_datagrams(apm__os_socket socket, apm__os_datagr
 
 static apm_error send_one(apm__os_socket socket, apm__os_datagram *datagram, int system_flags, size_t *done)
 {
-    socklen_t address_size = datagram->address ? size_of(datagram->address) : 0;
+    socklen_t address_size = datagram->address ? (socklen_t)apm__os_address_length(datagram->address) : 0;
     const struct sockaddr *address = address_size > 0 ? (const struct sockaddr *)(const void *)datagram->address : NULL;
     ssize_t sent;
     do
@@ -182,7 +230,7 @@ apm_error apm__os_socket_send_datagrams(apm__os_socket socket, apm__os_datagram 
     for (size_t i = 0; i < count; i++) {
         struct msghdr *message = &messages[i].msg_hdr;
         fill_in(message, &vectors[i], NULL, &datagrams[i]);
-        message->msg_namelen = datagrams[i].address ? size_of(datagrams[i].address) : 0;
+        message->msg_namelen = datagrams[i].address ? (socklen_t)apm__os_address_length(datagrams[i].address) : 0;
         message->msg_name = message->msg_namelen > 0 ? datagrams[i].address : NULL;
     }
     int sent;

@@ -103,8 +103,11 @@ apm_error apm__os_socket_receive_descriptor(apm__os_socket over, apm__os_socket 
     char byte;
     struct iovec data = {.iov_base = &byte, .iov_len = 1};
     union control control;
-    struct msghdr message = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    /* Not the space: its padding has room for a second descriptor, which would stay open. The kernel drops the rest. */
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = CMSG_LEN(sizeof *descriptor)};
     *descriptor = APM__OS_NO_SOCKET;
     *ended = false;
     ssize_t received;

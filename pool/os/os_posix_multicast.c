@@ -13,7 +13,7 @@
 static struct sockaddr_storage to_storage(apm_ip_address address)
 {
     struct sockaddr_storage storage = {0};
-    union apm__os_any_address any;
+    union apm__os_any_address any = {0};
     apm_endpoint endpoint = {.address = address};
     memcpy(&storage, &any, apm__os_address_to_system(&endpoint, &any));
     return storage;

@@ -86,7 +86,7 @@ apm_error apm__os_resolve(const char *name, apm_address_family family, char *can
         if (to_address(entry->ai_addr, &list[*count]))
             (*count)++;
     if (canonical_name && name_size > 0) {
-        const char *canonical = found->ai_canonname ? found->ai_canonname : name;
+        const char *canonical = found && found->ai_canonname ? found->ai_canonname : name;
         size_t length = strlen(canonical);
         if (length >= name_size)
             length = name_size - 1;

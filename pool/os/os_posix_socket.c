@@ -44,8 +44,6 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
     int system_type = to_system_type(type);
     if (system_type < 0)
         return apm__os_translate(ESOCKTNOSUPPORT);
-    if (domain == AF_UNIX && system_type != SOCK_STREAM)
-        return apm__os_translate(ESOCKTNOSUPPORT);
     int descriptor = socket(domain, system_type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (descriptor < 0) /* a number that cannot be one of a protocol is invalid to Linux, and to .NET as any other */
         return apm__os_translate(errno == EINVAL ? EPROTONOSUPPORT : errno);
@@ -290,11 +288,13 @@ apm_error apm__os_poll_all(apm__os_poll_entry *entries, size_t count, int64_t ti
 
 size_t apm__os_poll(apm__os_poll_entry *entries, size_t count, int64_t timeout_ns)
 {
-    enum { WITHOUT_MEMORY = 256 };
+    enum { WITHOUT_MEMORY = 256, TURN_NS = 10000000 };
     size_t ready;
     if (apm__os_poll_all(entries, count, timeout_ns, &ready) == APM_ERROR_SUCCESS)
         return ready;
-    /* The first ones are polled: slower, but nothing is lost, since the caller rotates its list. */
+    /* The first ones are polled, for a short time: slower, but nothing is lost, since the caller rotates its list. */
+    if (timeout_ns < 0 || timeout_ns > TURN_NS)
+        timeout_ns = TURN_NS;
     for (size_t i = WITHOUT_MEMORY; i < count; i++)
         entries[i].ready = 0;
     apm_error error = apm__os_poll_all(entries, WITHOUT_MEMORY, timeout_ns, &ready);

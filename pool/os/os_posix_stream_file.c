@@ -92,7 +92,9 @@ static ssize_t write_quietly(int file, const void *buffer, size_t size)
     sigpending(&pending);
     ssize_t count = write(file, buffer, size);
     int code = errno;
-    if (count < 0 && code == EPIPE && !sigismember(&pending, SIGPIPE))
+    /* It comes with a success, too, if the last reader goes when a part has been written. */
+    bool may_be_raised = count < 0 ? code == EPIPE : (size_t)count < size;
+    if (may_be_raised && !sigismember(&pending, SIGPIPE))
         sigtimedwait(&broken_pipe, NULL, &(struct timespec){0});
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = code;

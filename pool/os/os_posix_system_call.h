@@ -31,6 +31,11 @@ static inline ssize_t system_receive_message(int socket, struct msghdr *message,
     return syscall(SYS_recvmsg, socket, message, flags);
 }
 
+static inline ssize_t system_send_message(int socket, const struct msghdr *message, int flags)
+{
+    return syscall(SYS_sendmsg, socket, message, flags);
+}
+
 static inline ssize_t system_send_to(int socket, const void *buffer, size_t size, int flags,
                                      const struct sockaddr *address, socklen_t address_size)
 {
@@ -72,6 +77,11 @@ static inline ssize_t system_send(int socket, const void *buffer, size_t size, i
 static inline ssize_t system_receive_message(int socket, struct msghdr *message, int flags)
 {
     return recvmsg(socket, message, flags);
+}
+
+static inline ssize_t system_send_message(int socket, const struct msghdr *message, int flags)
+{
+    return sendmsg(socket, message, flags);
 }
 
 static inline ssize_t system_send_to(int socket, const void *buffer, size_t size, int flags,

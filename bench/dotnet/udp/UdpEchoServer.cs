@@ -71,7 +71,7 @@ internal sealed class Chain
 
 internal static class UdpEchoServer
 {
-    private const int Chains = 64;
+    private const int Chains = 32;
     private const int DefaultBufferBytes = 4096;
 
     public static int Main(string[] arguments)

@@ -1,0 +1,353 @@
+/*
+ * Owns the life of a connection over a stream socket: opening, sending, receiving, time-outs, and opening again.
+ *
+ * One receive is pending as long as the connection is open, and as many sends as have not completed. All state is
+ * guarded by the connection's lock; see load.h for what that allows.
+ *
+ *   closed   neither is_open, is_opening nor is_closing; no operation
+ *   opening  the connect is pending
+ *   open     a receive is pending, or about to be begun by whoever has the lock
+ *   closing  the socket is closed, and callbacks are still to come; the last one makes it closed
+ */
+#include <string.h>
+
+#include "clock.h"
+#include "load_figures.h"
+#include "load_stream.h"
+
+/* A connection that could not be opened, or broke before it had an answer, waits so long before it tries again. */
+#define RETRY_NS (100 * NANOSECONDS_PER_MILLISECOND)
+
+static atomic_uint_fast64_t next_life; /* atomic: taken by whoever opens a connection */
+
+static void open_locked(struct stream *stream, uint64_t now_ns);
+
+static struct stream *stream_of(struct connection *connection)
+{
+    return (struct stream *)connection;
+}
+
+/* -- The end of a life -------------------------------------------------------------------------------------------- */
+
+/* The last callback of a life leaves the connection closed, and opens it again where that need not wait. */
+static void settle_locked(struct stream *stream, uint64_t now_ns)
+{
+    if (stream->base.operations > 0)
+        return;
+    stream->is_closing = false;
+    if (!atomic_load(&load.is_ending) && stream->retry_ns <= now_ns)
+        open_locked(stream, now_ns);
+}
+
+static void close_locked(struct stream *stream, uint64_t now_ns)
+{
+    bool was_useful = stream->answered > 0;
+
+    stream->base.is_open = stream->base.is_opening = false;
+    stream->is_closing = true;
+    stream->base.in_flight = 0;
+    stream->retry_ns = was_useful ? now_ns : now_ns + RETRY_NS;
+    apm_socket_close(stream->socket);
+    settle_locked(stream, now_ns);
+}
+
+/* Each message in flight is lost with its connection. */
+static void fail_locked(struct stream *stream, const char *operation, const char *name, uint64_t now_ns)
+{
+    uint32_t lost = stream->base.in_flight;
+
+    figures_add_error(operation, name, lost > 0 ? lost : 1);
+    for (uint64_t i = stream->issued - lost; i < stream->issued; i++)
+        figures_add_unanswered(stream->times[i % load.options.depth], now_ns);
+    close_locked(stream, now_ns);
+}
+
+/* An end that is in order: messages that were sent and will not be answered keep their places in the schedule. */
+static void part_locked(struct stream *stream, uint64_t now_ns)
+{
+    stream->base.planned -= stream->base.in_flight;
+    figures_add_reconnect();
+    close_locked(stream, now_ns);
+}
+
+/* -- Sending ------------------------------------------------------------------------------------------------------ */
+
+/* A callback of an operation has come. False if its connection has been closed meanwhile. */
+static bool return_locked(struct stream *stream, uint64_t now_ns)
+{
+    stream->base.operations--;
+    if (stream->is_closing)
+        settle_locked(stream, now_ns);
+    else
+        return true;
+    return false;
+}
+
+static void on_sent(apm_async_result result)
+{
+    struct stream *stream = apm_async_result_async_state(result);
+    size_t sent;
+    apm_error error = apm_socket_end_send(stream->socket, result, &sent);
+
+    figures_add_sent(sent);
+    pthread_mutex_lock(&stream->base.lock);
+    if (error == APM_ERROR_SUCCESS && !stream->is_closing) {
+        stream->base.operations--;
+    } else {
+        uint64_t now_ns = clock_now_ns();
+        if (return_locked(stream, now_ns))
+            fail_locked(stream, "send", apm_error_name(error), now_ns);
+    }
+    pthread_mutex_unlock(&stream->base.lock);
+}
+
+/*
+ * Most messages fit into the system's buffer at once. Such a send is synchronous, on a socket that does not block: it
+ * has no callback, for which a worker would have to be woken. Where it does not fit, or others are pending, the rest is
+ * begun, and goes behind those.
+ */
+static bool send_at_once(struct stream *stream, const apm_array_segment *segments, size_t count, size_t *sent)
+{
+    apm_error error =
+        count == 1 ? apm_socket_send(stream->socket, segments[0].buffer, segments[0].size, APM_SOCKET_FLAGS_NONE, sent)
+                   : apm_socket_send_buffers(stream->socket, segments, count, APM_SOCKET_FLAGS_NONE, sent);
+
+    figures_add_sent(*sent);
+    if (error == APM_ERROR_SUCCESS || error == APM_ERROR_WOULD_BLOCK)
+        return true;
+    stream->send_error = error;
+    return false;
+}
+
+static void send_segments(struct stream *stream, apm_array_segment *segments, size_t count)
+{
+    apm_error error;
+    size_t sent;
+
+    if (stream->send_error != APM_ERROR_SUCCESS || !send_at_once(stream, segments, count, &sent))
+        return;
+    for (; count > 0 && sent >= segments->size; segments++, count--)
+        sent -= segments->size;
+    if (count == 0)
+        return;
+    segments->buffer = (char *)segments->buffer + sent;
+    segments->size -= sent;
+    error = apm_socket_begin_send_buffers(stream->socket, segments, count, APM_SOCKET_FLAGS_NONE, on_sent, stream,
+                                          NULL);
+    if (error == APM_ERROR_SUCCESS)
+        stream->base.operations++;
+    else
+        stream->send_error = error;
+}
+
+/* A segment is of a buffer that may also be received into, so it does not say const. */
+static apm_array_segment segment_of(const void *bytes, size_t size)
+{
+    return (apm_array_segment){.buffer = (void *)(uintptr_t)bytes, .size = size};
+}
+
+void stream_send(struct stream *stream, const void *bytes, size_t size)
+{
+    send_segments(stream, (apm_array_segment[]){segment_of(bytes, size)}, 1);
+}
+
+void stream_send_two(struct stream *stream, const void *first, size_t first_size, const void *second,
+                     size_t second_size)
+{
+    send_segments(stream, (apm_array_segment[]){segment_of(first, first_size), segment_of(second, second_size)}, 2);
+}
+
+static void issue_locked(struct stream *stream, uint64_t now_ns)
+{
+    uint32_t depth = load.options.churn ? 1 : load.options.depth;
+    uint64_t first = stream->issued;
+    uint64_t intended_ns;
+
+    if (!stream->base.is_open || (load.options.churn && stream->issued > 0))
+        return;
+    while (stream->base.in_flight < depth && load_take_message(&stream->base, now_ns, &intended_ns)) {
+        if (stream->base.in_flight == 0)
+            stream->progress_ns = now_ns;
+        /* With a connection for each message, connecting is part of it. */
+        if (load.options.churn && load.period_ns <= 0 && stream->opened_ns >= load.begin_ns)
+            intended_ns = stream->opened_ns;
+        stream->times[stream->issued % load.options.depth] = intended_ns;
+        stream->issued++;
+        stream->base.in_flight++;
+    }
+    if (stream->issued == first)
+        return;
+    stream->send_error = APM_ERROR_SUCCESS;
+    work_send(stream, first, stream->issued - first);
+    if (stream->send_error != APM_ERROR_SUCCESS)
+        fail_locked(stream, "send", apm_error_name(stream->send_error), now_ns);
+}
+
+/* -- Receiving ---------------------------------------------------------------------------------------------------- */
+
+void stream_answered(struct stream *stream, uint64_t now_ns)
+{
+    figures_add_answer(stream->times[stream->answered % load.options.depth], now_ns);
+    stream->answered++;
+    stream->base.in_flight--;
+    stream->progress_ns = now_ns;
+}
+
+static void on_received(apm_async_result result);
+
+static void begin_receive_locked(struct stream *stream, uint64_t now_ns)
+{
+    apm_error error;
+
+    if (!stream->base.is_open)
+        return;
+    error = apm_socket_begin_receive(stream->socket, stream->input, work_input_bytes(), APM_SOCKET_FLAGS_NONE,
+                                     on_received, stream, NULL);
+    if (error == APM_ERROR_SUCCESS)
+        stream->base.operations++;
+    else
+        fail_locked(stream, "receive", apm_error_name(error), now_ns);
+}
+
+static void handle_locked(struct stream *stream, apm_error error, size_t size, uint64_t now_ns)
+{
+    const char *wrong;
+
+    if (error != APM_ERROR_SUCCESS) {
+        fail_locked(stream, "receive", apm_error_name(error), now_ns);
+        return;
+    }
+    wrong = size == 0 ? work_end(stream, now_ns) : work_receive(stream, stream->input, size, now_ns);
+    if (wrong != NULL) {
+        fail_locked(stream, "receive", wrong, now_ns);
+    } else if (size == 0 || work_is_last(stream) || (load.options.churn && stream->answered > 0)) {
+        part_locked(stream, now_ns);
+    } else {
+        issue_locked(stream, now_ns);
+        begin_receive_locked(stream, now_ns);
+    }
+}
+
+static void on_received(apm_async_result result)
+{
+    struct stream *stream = apm_async_result_async_state(result);
+    size_t size;
+    apm_error error = apm_socket_end_receive(stream->socket, result, &size);
+    uint64_t now_ns = clock_now_ns();
+
+    figures_add_received(size);
+    pthread_mutex_lock(&stream->base.lock);
+    if (return_locked(stream, now_ns))
+        handle_locked(stream, error, size, now_ns);
+    pthread_mutex_unlock(&stream->base.lock);
+}
+
+/* -- Opening ------------------------------------------------------------------------------------------------------ */
+
+static void on_connected(apm_async_result result)
+{
+    struct stream *stream = apm_async_result_async_state(result);
+    apm_error error = apm_socket_end_connect(stream->socket, result);
+    uint64_t now_ns = clock_now_ns();
+
+    pthread_mutex_lock(&stream->base.lock);
+    if (return_locked(stream, now_ns)) {
+        stream->base.is_opening = false;
+        if (error != APM_ERROR_SUCCESS) {
+            fail_locked(stream, "connect", apm_error_name(error), now_ns);
+        } else {
+            stream->base.is_open = true;
+            stream->progress_ns = now_ns;
+            issue_locked(stream, now_ns);
+            begin_receive_locked(stream, now_ns);
+        }
+    }
+    pthread_mutex_unlock(&stream->base.lock);
+}
+
+static void open_locked(struct stream *stream, uint64_t now_ns)
+{
+    apm_error error = target_socket(load.options.target.transport, load.remote, &stream->socket);
+
+    stream->life = atomic_fetch_add(&next_life, 1);
+    stream->issued = stream->answered = 0;
+    stream->opened_ns = stream->progress_ns = now_ns;
+    work_start(stream);
+    if (error == APM_ERROR_SUCCESS)
+        error = apm_socket_set_blocking(stream->socket, false);
+    if (error != APM_ERROR_SUCCESS) {
+        figures_add_error("socket", apm_error_name(error), 1);
+        stream->retry_ns = now_ns + RETRY_NS;
+        apm_socket_close(stream->socket);
+        return;
+    }
+    stream->base.is_opening = true;
+    error = apm_socket_begin_connect(stream->socket, load.remote, on_connected, stream, NULL);
+    if (error == APM_ERROR_SUCCESS)
+        stream->base.operations++;
+    else
+        fail_locked(stream, "connect", apm_error_name(error), now_ns);
+}
+
+/* -- What the main thread asks for -------------------------------------------------------------------------------- */
+
+static void prepare(struct connection *connection)
+{
+    struct stream *stream = stream_of(connection);
+
+    if (connection->index == 0)
+        work_init();
+    stream->times = load_allocate(load.options.depth, sizeof *stream->times);
+    work_prepare(stream);
+}
+
+static void open_first(struct connection *connection)
+{
+    pthread_mutex_lock(&connection->lock);
+    open_locked(stream_of(connection), clock_now_ns());
+    pthread_mutex_unlock(&connection->lock);
+}
+
+static void issue(struct connection *connection, uint64_t now_ns)
+{
+    pthread_mutex_lock(&connection->lock);
+    issue_locked(stream_of(connection), now_ns);
+    pthread_mutex_unlock(&connection->lock);
+}
+
+static void tend(struct connection *connection, uint64_t now_ns)
+{
+    struct stream *stream = stream_of(connection);
+    bool is_waiting;
+
+    pthread_mutex_lock(&connection->lock);
+    is_waiting = connection->is_opening || (connection->is_open && connection->in_flight > 0);
+    if (is_waiting && now_ns > stream->progress_ns + load.options.timeout_ns) {
+        fail_locked(stream, connection->is_opening ? "connect" : "receive", "no_answer", now_ns);
+    } else if (!connection->is_opening && !connection->is_open && !stream->is_closing && stream->retry_ns <= now_ns &&
+               !atomic_load(&load.is_ending)) {
+        open_locked(stream, now_ns);
+    }
+    pthread_mutex_unlock(&connection->lock);
+}
+
+static void close_last(struct connection *connection)
+{
+    struct stream *stream = stream_of(connection);
+
+    pthread_mutex_lock(&connection->lock);
+    if (connection->in_flight > 0)
+        fail_locked(stream, "receive", "no_answer", clock_now_ns());
+    else if (connection->is_open || connection->is_opening)
+        close_locked(stream, clock_now_ns());
+    pthread_mutex_unlock(&connection->lock);
+}
+
+const struct load_driver load_stream_driver = {
+    .connection_bytes = sizeof(struct stream),
+    .prepare = prepare,
+    .open = open_first,
+    .issue = issue,
+    .tend = tend,
+    .close = close_last,
+};
