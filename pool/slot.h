@@ -49,6 +49,8 @@ enum apm__slot_kind {
     APM__KIND_TCP_CLIENT = 17,
     APM__KIND_TCP_LISTENER = 18,
     APM__KIND_TCP_LISTENER_CLIENTS = 19, /* no object's: marks a listener's accepts that give clients */
+    APM__KIND_EVENT_QUEUE = 32,
+    APM__KIND_EVENT_TARGET = 33,
     APM__KIND_LIMIT
 };
 
