@@ -18,7 +18,7 @@ enum {
 
 static struct apm__slot_table queues = APM__SLOT_TABLE(APM__KIND_EVENT_QUEUE, struct apm__event_queue, NULL);
 
-/* -- Life ---------------------------------------------------------------------------------------------------------- */
+/* -- Life -------------------------------------------------------------------------------------------------------- */
 
 /* What tells threads apart: the address of a variable of which each has its own. */
 static uintptr_t self(void)
@@ -146,7 +146,7 @@ apm_error apm_event_queue_attach_thread(apm_event_queue handle)
     return error;
 }
 
-/* -- Posting ------------------------------------------------------------------------------------------------------- */
+/* -- Posting ----------------------------------------------------------------------------------------------------- */
 
 /* Has the owner look: the bell rings at once; true if the event has to be set, outside the lock. */
 static bool rouse_locked(struct apm__event_queue *queue)
@@ -246,7 +246,7 @@ apm_error apm_event_queue_post_quit(apm_event_queue handle, int exit_code)
     return APM_ERROR_SUCCESS;
 }
 
-/* -- Getting ------------------------------------------------------------------------------------------------------- */
+/* -- Getting ----------------------------------------------------------------------------------------------------- */
 
 /*
  * Takes the oldest message that the filter wants out of the list; those of closed targets that are passed go to
@@ -424,7 +424,7 @@ apm_error apm_event_queue_run(apm_event_queue queue, int *exit_code)
     return APM_ERROR_SUCCESS;
 }
 
-/* -- Looking from outside ------------------------------------------------------------------------------------------ */
+/* -- Looking from outside ---------------------------------------------------------------------------------------- */
 
 apm_error apm_event_queue_descriptor(apm_event_queue handle, intptr_t *descriptor)
 {
