@@ -164,6 +164,34 @@ TEST(reset_is_notified_as_a_close_with_its_error)
     pair_close(&listener, &server, queue);
 }
 
+TEST(reset_is_an_error_and_no_end_also_for_a_program_that_does_not_pump)
+{
+    for (int round = 0; round < 50; round++) {
+        apm_event_queue queue = queue_create();
+        struct counted listener, server;
+        apm_endpoint local;
+        char byte;
+        int peer, got;
+
+        counted_initialize(&listener, queue);
+        counted_initialize(&server, queue);
+        local = counted_listen(&listener);
+        peer = raw_connect(local);
+        PUMP_UNTIL(queue, listener.accept == 1);
+        CHECK(apm_async_socket_accept(&listener.socket, &server.socket, NULL));
+        raw_reset(peer);
+        while ((got = apm_async_socket_receive(&server.socket, &byte, 1, 0)) < 0 &&
+               apm_async_socket_get_last_error() == APM_WSAEWOULDBLOCK) {
+            sched_yield();
+        }
+        CHECK_EQ(got, -1);
+        CHECK_EQ(apm_async_socket_get_last_error(), APM_WSAECONNRESET);
+        PUMP_UNTIL(queue, server.close == 1);
+        CHECK_EQ(server.close_error, APM_WSAECONNRESET);
+        pair_close(&listener, &server, queue);
+    }
+}
+
 TEST(failed_connect_is_notified_with_its_error_and_may_be_tried_again)
 {
     apm_event_queue queue = queue_create();

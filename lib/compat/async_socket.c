@@ -31,6 +31,8 @@ void apm__async_socket_release(struct apm__async_socket *core)
 static void release_node(struct apm__event_node *node)
 {
     struct apm__async_watch *watch = (struct apm__async_watch *)(void *)node; /* its first member */
+    if (watch == &watch->core->read && watch->result.bits != 0)               /* otherwise it could not begin */
+        watch->error = apm__async_end_read(watch->core, watch->result);
     apm__async_socket_release(watch->core);
 }
 

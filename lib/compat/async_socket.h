@@ -18,6 +18,9 @@
  *   6. Bytes that a send has taken but the system has not are in `out`, one operation's buffer, which the core owns
  *      until that has completed. Whoever comes second of the operation's end and the close, by `out_state`, closes the
  *      socket.
+ *   7. The receive that watches is ended by whoever releases its node, after the message has been taken or dropped; or
+ *      before by a receive of the program's that found the end of the stream and so has to know whether it was one: the
+ *      system gives an error once, and the receive that watches may have it. Its callback only posts.
  */
 #ifndef APM__ASYNC_SOCKET_H
 #define APM__ASYNC_SOCKET_H
@@ -66,6 +69,9 @@ struct apm__async_socket {
 
     /* the owner's */
     apm_async_socket *object; /* NULL once it is closed or detached */
+    bool object_blocks;       /* it is an apm_blocking_socket */
+    bool waiting;             /* one of its calls waits */
+    bool cancelled;           /* and is to end */
     struct apm__async_socket *next;
     struct apm__async_socket **link;
     long events;
@@ -73,6 +79,8 @@ struct apm__async_socket {
     apm_error send_failure; /* how sending has ended behind the program's back */
     apm_socket accepted;    /* a connection that waits for accept */
     apm_error accept_error;
+    apm_error early_error; /* of the receive that watches, if `ended_early` */
+    bool ended_early;
     void *out;
     bool out_remote; /* the operation that has `out` is a send to an endpoint */
     bool connecting;
@@ -114,6 +122,12 @@ void apm__async_dispatch(const apm_event_message *message, void *context);
  * then looks whether the socket is closed; who closes sets that and then takes it: so one of them does.
  */
 apm_socket apm__async_take_arrived(struct apm__async_socket *core);
+
+/* Ends the receive that watches, and gives its error: at once, if it has completed. */
+apm_error apm__async_end_read(struct apm__async_socket *core, apm_async_result result);
+
+/* The watch that a message of the core's target is about; NULL if none. */
+struct apm__async_watch *apm__async_watch_of(struct apm__async_socket *core, const apm_event_message *message);
 
 /* Takes a message in without calling a handler, for a call that has waited for it; returns the event's error. */
 apm_error apm__async_absorb(struct apm__async_socket *core, const apm_event_message *message);

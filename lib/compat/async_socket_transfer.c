@@ -44,6 +44,11 @@ static apm_error receive_stream(struct apm__async_socket *core, void *buffer, si
     if (flags & APM_SOCKET_FLAGS_OUT_OF_BAND)
         apm__async_quiet_read(core); /* or it would wait behind the receive that watches */
     apm_error error = apm_socket_receive(core->socket, buffer, size, (apm_socket_flags)flags, received);
+    if (error == APM_ERROR_SUCCESS && *received == 0 && size > 0 && core->read.pending && !core->ended_early) {
+        core->ended_early = true; /* it was before this receive in the socket, and has completed */
+        core->early_error = apm__async_end_read(core, core->read.result);
+        error = is_end(core->early_error) ? core->early_error : APM_ERROR_SUCCESS;
+    }
     if (is_end(error))
         core->failure = error;
     if (flags & APM_SOCKET_FLAGS_OUT_OF_BAND)

@@ -12,24 +12,37 @@
 
 /* -- Pool threads: what an operation has found out --------------------------------------------------------------- */
 
-/* Hands the watch and its reference on the core to the queue, or gives the reference back. */
-static void report(struct apm__async_watch *watch, apm_error error)
+/* Hands the watch and its reference on the core to the queue; false if nobody wants it. */
+static bool hand_over(struct apm__async_watch *watch)
 {
     struct apm__async_socket *core = watch->core;
+    /* Who does not see that the socket is closed posts a message that the queue drops. */
+    return !apm__atomic_load(&core->closed, APM__SEQ_CST) && apm__event_queue_post_node(core->queue, &watch->node);
+}
+
+/* The same with an outcome; or gives the reference back. */
+static void report(struct apm__async_watch *watch, apm_error error)
+{
     watch->error = error;
     watch->node.message.l_param = (watch->node.message.l_param & 0xffff) | (intptr_t)apm_wsa_error(error) << 16;
-    /* Acquire pairs with the release in part(); who does not see it posts a message that the queue drops. */
-    if (apm__atomic_load(&core->closed, APM__ACQUIRE) || !apm__event_queue_post_node(core->queue, &watch->node))
-        apm__async_socket_release(core);
+    if (!hand_over(watch))
+        apm__async_socket_release(watch->core);
+}
+
+apm_error apm__async_end_read(struct apm__async_socket *core, apm_async_result result)
+{
+    return core->type == APM_SOCKET_TYPE_DGRAM ? apm_socket_end_receive_from(core->socket, result, NULL, NULL)
+                                               : apm_socket_end_receive(core->socket, result, NULL);
 }
 
 static void on_readable(apm_async_result result)
 {
     struct apm__async_socket *core = apm_async_result_async_state(result);
-    if (core->type == APM_SOCKET_TYPE_DGRAM)
-        report(&core->read, apm_socket_end_receive_from(core->socket, result, NULL, NULL));
-    else
-        report(&core->read, apm_socket_end_receive(core->socket, result, NULL));
+    if (!hand_over(&core->read)) {
+        apm_error ignored = apm__async_end_read(core, result);
+        (void)ignored; /* nobody is left who would hear of it */
+        apm__async_socket_release(core);
+    }
 }
 
 apm_socket apm__async_take_arrived(struct apm__async_socket *core)
@@ -284,7 +297,7 @@ static void see_sent(struct apm__async_socket *core, apm_error error)
     }
 }
 
-static struct apm__async_watch *watch_of(struct apm__async_socket *core, const apm_event_message *message)
+struct apm__async_watch *apm__async_watch_of(struct apm__async_socket *core, const apm_event_message *message)
 {
     if (message->message == APM__MESSAGE_SOCKET_SENT)
         return &core->sent;
@@ -300,12 +313,15 @@ static struct apm__async_watch *watch_of(struct apm__async_socket *core, const a
 
 apm_error apm__async_absorb(struct apm__async_socket *core, const apm_event_message *message)
 {
-    struct apm__async_watch *watch = watch_of(core, message);
+    struct apm__async_watch *watch = apm__async_watch_of(core, message);
     if (!watch || !watch->pending)
         return APM_ERROR_SUCCESS; /* the program has made it up, or dispatches it for the second time */
     apm_error error = watch->error;
     watch->pending = false;
-    if (watch == &core->accept) {
+    if (watch == &core->read && core->ended_early) {
+        core->ended_early = false;
+        error = core->early_error;
+    } else if (watch == &core->accept) {
         core->accepted = apm__async_take_arrived(core);
         core->accept_error = error;
     } else if (watch == &core->connect) {
@@ -313,14 +329,13 @@ apm_error apm__async_absorb(struct apm__async_socket *core, const apm_event_mess
     } else if (watch == &core->sent) {
         see_sent(core, error);
     }
-    watch->result = (apm_async_result)APM_NULL_HANDLE;
     return error;
 }
 
 void apm__async_dispatch(const apm_event_message *message, void *context)
 {
     struct apm__async_socket *core = context;
-    struct apm__async_watch *watch = watch_of(core, message);
+    struct apm__async_watch *watch = apm__async_watch_of(core, message);
     bool ready = false;
     if (!core->object || !watch || !watch->pending)
         return;
