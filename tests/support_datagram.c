@@ -141,6 +141,12 @@ static void trust_addresses(void)
     run("echo 0 > /proc/sys/net/ipv6/conf/default/dad_transmits");
 }
 
+/* The kernel makes the link-local address some time after both ends of the cable are up. */
+static void await_link_local(void)
+{
+    run("timeout 20 sh -c 'until ip -6 addr show dev cable scope link -tentative | grep -q fe80; do sleep 0.1; done'");
+}
+
 static int run_in_other_network(void *context)
 {
     struct other *other = context;
@@ -154,6 +160,7 @@ static int run_in_other_network(void *context)
     run("ip addr add fd77::2/64 dev cable nodad");
     run("ip link set cable addrgenmode eui64 up");
     run("ip route add 224.0.0.0/4 dev cable");
+    await_link_local();
     send_byte(other->channel);
     return other->body(other->argument);
 }
@@ -183,6 +190,7 @@ pid_t fork_into_other_network(int (*body)(void *argument), void *argument)
     run("ip route add 224.0.0.0/4 dev cable");
     send_byte(channels[0]);
     receive_byte(channels[0]);
+    await_link_local();
     CHECK_EQ(close(channels[0]), 0);
     return child;
 }

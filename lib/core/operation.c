@@ -281,13 +281,24 @@ release:
 
 /* -- Questions -- */
 
-/* A reference to the result, ended or not, for as long as its slot holds it. */
+bool apm__operation_is_over(const struct apm__operation *operation)
+{
+    const uint64_t ended = APM__SLOT_SIGNALLED | APM__SLOT_CLOSED;
+    uint64_t control = apm__atomic_load(&operation->slot.control, APM__ACQUIRE);
+    return (control & ended) == ended && (!operation->callback || (control & APM__OPERATION_RETURNED));
+}
+
+/* A reference to the result, unless it is over, even if somebody still holds it for a moment. */
 static struct apm__operation *look(apm_async_result result)
 {
     struct apm__slot *slot;
     if (apm__slot_acquire(&apm__operations, result.bits, 0, &slot) != APM_ERROR_SUCCESS)
         return NULL;
-    return (struct apm__operation *)slot;
+    struct apm__operation *operation = (struct apm__operation *)slot;
+    if (!apm__operation_is_over(operation))
+        return operation;
+    apm__operation_release(operation);
+    return NULL;
 }
 
 /* Whether the result is that of the callback which the thread runs: it needs no further reference then. */

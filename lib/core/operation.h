@@ -223,6 +223,9 @@ static inline bool apm__operation_is_of_datagrams(const struct apm__operation *o
     return apm__atomic_load(&operation->kind, APM__RELAXED) >= APM__OPERATION_RECEIVE_FROM;
 }
 
+/* Whether it has been ended and its callback has returned, if it has one: nobody waits for anything of it any more. */
+bool apm__operation_is_over(const struct apm__operation *operation);
+
 /* The operation whose callback the calling thread runs, or NULL. */
 struct apm__operation *apm__operation_current(void);
 

@@ -182,8 +182,8 @@ static bool add_operation(struct apm__line *line, struct apm__operation *operati
 {
     uint64_t control = apm__atomic_load(&operation->slot.control, APM__ACQUIRE);
     bool completed = control & APM__SLOT_SIGNALLED;
-    bool returned = control & APM__OPERATION_RETURNED;
-    if (completed && returned && (control & APM__SLOT_CLOSED))
+    bool returned = !operation->callback || (control & APM__OPERATION_RETURNED);
+    if (apm__operation_is_over(operation))
         return false;
     apm__line_add_operation(line, operation);
     apm__line_add(line, ": result %016llx, begun %llu ms ago",
