@@ -373,6 +373,23 @@ TEST(datagrams_go_to_a_host_and_say_where_they_came_from)
     finish(&one, &other);
 }
 
+TEST(error_of_a_datagram_socket_is_notified_and_those_behind_it_too)
+{
+    struct counted one, other;
+    apm_endpoint local, remote;
+
+    start_datagram(&one, &local);
+    start_datagram(&other, &remote);
+    apm_async_socket_close(&other.socket);
+    CHECK(apm_async_socket_connect_endpoint(&one.socket, remote));
+    CHECK_EQ(apm_async_socket_send(&one.socket, "a", 1, 0), 1); /* nobody is there */
+    PUMP_UNTIL(queue, one.receive == 1);
+    CHECK(apm_async_socket_create_endpoint(&other.socket, APM_SOCKET_TYPE_DGRAM, APM_FD_ALL, remote));
+    CHECK_EQ(apm_async_socket_send_to_endpoint(&other.socket, "b", 1, local, 0), 1);
+    PUMP_UNTIL(queue, one.receive == 2);
+    finish(&one, &other);
+}
+
 TEST(datagrams_that_cannot_be_sent_are_refused)
 {
     static char large[70000];

@@ -259,6 +259,8 @@ static void see_readable(struct apm__async_socket *core, apm_error error)
     if (core->type == APM_SOCKET_TYPE_DGRAM) {
         if (error == APM_ERROR_SUCCESS)
             error = apm_socket_poll(core->socket, 0, APM_SELECT_MODE_SELECT_READ, &ready);
+        else
+            apm__async_watch_read(core, false); /* there is nothing to receive that would do it */
     } else {
         if (error == APM_ERROR_SUCCESS)
             error = apm_socket_receive(core->socket, &byte, 1, APM_SOCKET_FLAGS_PEEK, &received);
