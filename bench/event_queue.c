@@ -1,8 +1,9 @@
 /*
  * What a message of an event queue costs: event_queue [messages]
  *
- * Prints nanoseconds a message, by the clock and of the processor's time, for a post and its get on one thread, for dispatch to a target, with a descriptor that
- * somebody polls, and from one thread to another.
+ * Prints nanoseconds a message, by the clock and of the processor's time, for a post and its get on one thread, for
+ * dispatch to a target, from one thread to another, and with a descriptor that somebody polls, each message of which
+ * rings and is silenced.
  */
 #include "apm/compat/event_queue.h"
 #include "apm/apm.h"
