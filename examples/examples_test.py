@@ -509,6 +509,41 @@ def test_a_relay_before_a_slow_reader_holds_little_and_loses_nothing():
         assert held <= 12 * 16384, f"it has held {held} bytes"
 
 
+# -- The porting layers ------------------------------------------------------------------------------------------------
+
+
+def test_mfc_programs_print_what_they_should():
+    equal(run("mfc_echo"), (0, ["Client: Hello, server", "Server: the client has gone, error 0"]))
+    equal(run("mfc_archive"), (0, ["7, Grüß Gott, 0.5"]))
+
+
+def test_mfc_chat_talks_to_the_chat_server():
+    with Program("chat_server", 0) as server:
+        port = server.read_port()
+        ann = Chatter(port)
+        client = subprocess.Popen(
+            [os.path.join(programs, "mfc_chat"), "127.0.0.1", str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        name = re.fullmatch(r"\* (\w+) has come", ann.hear()).group(1)
+        ann.say("hello")
+        equal(ann.hear(), f"{ann.name}: hello")
+        block = "".join(f"{i} {'z' * 1000}\n" for i in range(200))
+        client.stdin.write(block.encode() + b"last words\n")
+        client.stdin.close()
+        for i in range(200):
+            equal(ann.hear(), f"{name}: {i} {'z' * 1000}")
+        equal(ann.hear(), f"{name}: last words")
+        equal(ann.hear(), f"* {name} has gone")
+        heard = client.stdout.read().decode().splitlines()
+        client.stdout.close()
+        equal(client.wait(TIMEOUT_S), 0)
+        assert f"{ann.name}: hello" in heard, heard[:5]
+        equal(heard[-1], f"{name}: last words")
+        ann.close()
+
+
 # -- All of them -----------------------------------------------------------------------------------------------------
 
 
@@ -613,6 +648,7 @@ def test_wrong_arguments_are_refused_with_status_2():
         ["chat_server"],
         ["line_server", "0"],
         ["many_clients", "1", "0"],
+        ["mfc_chat", "127.0.0.1"],
         ["relay", "0", "0"],
     ):
         done = subprocess.run([os.path.join(programs, name), *arguments], capture_output=True, text=True)

@@ -87,9 +87,10 @@ def values_of(code, values):
 
 
 def read_headers(root):
-    """Reads all public headers of a tree."""
+    """Reads all public headers of a tree but those of the porting layers, which are about nothing of .NET's."""
     folder = os.path.join(root, FOLDER)
-    return read_texts({header: read(os.path.join(folder, header)) for header in sorted(os.listdir(folder))})
+    headers = [name for name in sorted(os.listdir(folder)) if name.endswith(".h")]
+    return read_texts({header: read(os.path.join(folder, header)) for header in headers})
 
 
 def read_texts(texts):

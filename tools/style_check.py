@@ -19,7 +19,7 @@ FUNCTION_LINES = 70
 FILE_LINES = 400
 
 # The layers, lowest first; each sees the headers of the public folder, its own, and those of the layers below.
-LAYERS = ["pool/os", "pool", "lib/core", "lib/engine", "lib/socket", "lib/net", "lib/tls"]
+LAYERS = ["pool/os", "pool", "lib/core", "lib/engine", "lib/socket", "lib/net", "lib/tls", "lib/compat"]
 PUBLIC = "include/apm"
 
 # What a public header may include beside public headers: nothing of the operating system.
@@ -432,6 +432,7 @@ SNIPPETS = [
     ("layers", "lib/core/bad.c", '#include "engine.h"\n', 1),
     ("layers", "lib/engine/bad.c", '#  include "internal_socket.h"\n', 1),
     ("layers", "lib/socket/bad.c", '#include "net.h"\n', 1),
+    ("layers", "lib/net/bad.c", '#include "compat.h"\n', 1),
     ("layers", "lib/socket/bad.c", '#include "tests/harness.h"\n', 1),
     ("layers", "lib/socket/bad.c", '#include "../core/core.h"\n', 1),
     ("layers", "tests/bad.c", '#include "../lib/core/core.h"\n', 1),
@@ -527,6 +528,7 @@ SURROUNDINGS = {
     "lib/engine/engine.h": "",
     "lib/socket/internal_socket.h": "",
     "lib/net/net.h": "",
+    "lib/compat/compat.h": "",
     "tests/harness.h": "",
 }
 
