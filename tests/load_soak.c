@@ -34,16 +34,32 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
 
 /* -- The peer: a process that echoes, a thread for each connection ------------------------------------------------- */
 
+/* A process that is stopped and continued finds its calls interrupted, although it has no handler. */
+static bool echo_once(int descriptor)
+{
+    char bytes[4096];
+    ssize_t count;
+    ssize_t sent = 0;
+
+    do {
+        count = recv(descriptor, bytes, sizeof bytes, 0);
+    } while (count < 0 && errno == EINTR);
+    for (ssize_t part; sent < count; sent += part) {
+        do {
+            part = send(descriptor, bytes + sent, (size_t)(count - sent), MSG_NOSIGNAL);
+        } while (part < 0 && errno == EINTR);
+        if (part < 0) {
+            return false;
+        }
+    }
+    return count > 0;
+}
+
 static void *echo(void *argument)
 {
     int descriptor = (int)(intptr_t)argument;
-    char bytes[4096];
-    ssize_t count;
 
-    while ((count = recv(descriptor, bytes, sizeof bytes, 0)) > 0) {
-        if (send(descriptor, bytes, (size_t)count, MSG_NOSIGNAL) != count) {
-            break;
-        }
+    while (echo_once(descriptor)) {
     }
     close(descriptor);
     return NULL;
