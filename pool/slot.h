@@ -51,8 +51,8 @@ enum apm__slot_kind {
     APM__KIND_TCP_LISTENER_CLIENTS = 19, /* no object's: marks a listener's accepts that give clients */
     APM__KIND_X509_CERTIFICATE = 20,
     APM__KIND_SSL_CONTEXT = 21,
-    APM__KIND_EVENT_QUEUE = 32,
-    APM__KIND_EVENT_TARGET = 33,
+    APM__KIND_EVENT_QUEUE = 22,
+    APM__KIND_EVENT_TARGET = 23,
     APM__KIND_LIMIT
 };
 

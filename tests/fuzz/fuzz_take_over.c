@@ -86,6 +86,7 @@ static bool take_over(apm_socket over)
     case APM_ERROR_NOT_SOCKET:
     case APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED:
     case APM_ERROR_SOCKET_NOT_SUPPORTED: return true;
+    case APM_ERROR_NOT_SUPPORTED: /* datagrams bring none */
     case APM_ERROR_NOT_CONNECTED:
     case APM_ERROR_WOULD_BLOCK: return false;
     default: FUZZ_SUCCESS(error); return false;

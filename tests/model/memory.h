@@ -14,7 +14,7 @@
 
 enum {
     MEMORY_ARENAS = 8,         /* one a thread, and one for what runs alone */
-    MEMORY_THREAD_LOCALS = 512 /* bytes that the library's thread-local variables may have together */
+    MEMORY_THREAD_LOCALS = 768 /* bytes that the library's thread-local variables may have together */
 };
 
 /* Takes down what the program's data is; what is allocated before that stays as it will be. */

@@ -2,6 +2,8 @@
  * Datagrams: to and from endpoints, with packet information, in batches, by UdpClient, and multicast.
  */
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "torture.h"
 
@@ -171,6 +173,46 @@ static void udp_client(void)
 
 /* A datagram is handed out in a larger block than it needs, if that cannot be made smaller. */
 TORTURE(udp_clients_bear_every_failing_call, udp_client, .borne = "apm__os_resize")
+
+/* -- Trains -- */
+
+static void receive_train(apm_socket one, apm_socket other, apm_endpoint local)
+{
+    static uint8_t train[APM_DATAGRAM_TRAIN_SIZE];
+    struct operation receive;
+    size_t size;
+    size_t count;
+    if (!OK(apm_socket_begin_receive_train_from(one, train, sizeof train, ON_COMPLETION(&receive))))
+        return;
+    if (!OK(apm_socket_send_train_to(other, "firstsecond", 11, 6, local, &count)))
+        OK(apm_async_result_cancel(receive.result));
+    AWAIT(&receive);
+    if (OK(apm_socket_end_receive_train_from(one, receive.result, NULL, &size, &count)))
+        CHECK(size <= 6 && count >= size);
+}
+
+/* One of the sockets comes from elsewhere, and may receive trains already. */
+static void trains(void)
+{
+    apm_socket one;
+    apm_socket other;
+    apm_endpoint local;
+    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    CHECK(descriptor >= 0);
+    if (!OK(apm_socket_create_from_handle(descriptor, &one))) {
+        close(descriptor);
+        return;
+    }
+    if (open_socket(&other, &local)) {
+        if (OK(apm_socket_bind(one, loopback_endpoint(0))) && OK(apm_socket_local_endpoint(one, &local)))
+            receive_train(one, other, local);
+        torture_close(other);
+    }
+    torture_close(one);
+}
+
+TORTURE(trains_of_datagrams_bear_every_failing_call, trains,
+        .borne = "apm__os_socket_join:ENOPROTOOPT apm__os_socket_send_train:EMSGSIZE apm__os_socket_option")
 
 /* -- Multicast, on the loopback device -- */
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "torture.h"
@@ -32,6 +33,66 @@ static void by_path(void)
 }
 
 TORTURE(unix_domain_sockets_bear_every_failing_call, by_path)
+
+/* -- Datagrams -- */
+
+static bool open_datagrams(const char *path, apm_socket *socket, apm_endpoint *local)
+{
+    CHECK_SUCCESS(apm_unix_domain_socket_endpoint_create(path, local));
+    unlink(path);
+    if (!OK(apm_socket_create(APM_ADDRESS_FAMILY_UNIX, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_UNSPECIFIED, socket)))
+        return false;
+    if (OK(apm_socket_bind(*socket, *local)) && OK(apm_socket_set_receive_timeout(*socket, PATIENCE_MS)))
+        return true;
+    torture_close(*socket);
+    return false;
+}
+
+/* Has the socket at the path receive until it has no room, by none of the library's sockets. */
+static void fill(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    CHECK(descriptor >= 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    while (sendto(descriptor, "", 1, MSG_DONTWAIT, (const struct sockaddr *)&address, sizeof address) == 1) {
+    }
+    close(descriptor);
+}
+
+static void datagrams_by_path(void)
+{
+    char paths[2][40];
+    char bytes[8];
+    size_t count;
+    apm_socket one;
+    apm_socket other;
+    apm_endpoint one_local;
+    apm_endpoint other_local;
+    apm_endpoint remote;
+    CHECK_EQ(chdir("/tmp"), 0);
+    for (int i = 0; i < 2; i++)
+        snprintf(paths[i], sizeof paths[i], "apm-torture-%d-%d", (int)getpid(), i);
+    if (open_datagrams(paths[0], &one, &one_local)) {
+        if (open_datagrams(paths[1], &other, &other_local)) {
+            if (OK(apm_socket_send_to(one, "hello", 5, APM_SOCKET_FLAGS_NONE, other_local, &count)) &&
+                OK(apm_socket_receive_from(other, bytes, sizeof bytes, APM_SOCKET_FLAGS_NONE, &remote, &count)))
+                CHECK(count == 5 && apm_endpoint_equals(remote, one_local));
+            fill(paths[1]);
+            apm_error error = apm_socket_send_to(one, "hello", 5, APM_SOCKET_FLAGS_NONE, other_local, &count);
+            if (error != APM_ERROR_WOULD_BLOCK)
+                OK(error);
+            torture_close(other);
+        }
+        torture_close(one);
+    }
+    unlink(paths[0]);
+    unlink(paths[1]);
+}
+
+TORTURE(datagrams_of_unix_domain_sockets_bear_every_failing_call, datagrams_by_path)
+
+/* -- Descriptors -- */
 
 /* Makes a socket of the library of one end of a pair; the other end is closed if that fails, too. */
 static bool adopt(int descriptor, apm_socket *socket)
