@@ -358,7 +358,7 @@ def rule_public_functions_are_documented(files):
 
 
 def rule_lines(files):
-    """Lines fit, and have neither tabs nor blanks at their end."""
+    """Lines fit, have neither tabs nor blanks at their end, and none is left of a merge."""
     for file in files:
         for number, line in enumerate(file.lines, 1):
             # A table's row and a link cannot be broken.
@@ -368,6 +368,8 @@ def rule_lines(files):
                 yield file, number, f"{width} columns, more than {COLUMNS}"
             if "\t" in line:
                 yield file, number, "a tab"
+            if line.startswith(("<" * 7 + " ", ">" * 7 + " ")):
+                yield file, number, "a mark of a merge"
             if line != line.rstrip():
                 yield file, number, "white space at the end"
         if file.text and not file.text.endswith("\n"):
@@ -511,6 +513,7 @@ SNIPPETS = [
     ("lines", "lib/core/bad.c", "int a;\n" + "/* " + "x" * 115 + " */\n", 2),
     ("lines", "lib/core/bad.c", "\tint a;\n", 1),
     ("lines", "tools/bad.py", "a = 1 \n", 1),
+    ("lines", "docs/bad.md", "word\n" + "<" * 7 + " HEAD\n", 2),
     ("lines", "docs/bad.md", "word " * 30 + "word\n", 1),
     ("lines", "check", "echo a", 1),
     ("lines", "lib/core/bad.c", "int a;\n\n", 2),
