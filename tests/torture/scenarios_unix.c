@@ -113,7 +113,9 @@ static void hand_over(void)
     intptr_t handle;
     CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, others), 0);
-    if (adopt(ends[0], &over.client) & adopt(ends[1], &over.server)) {
+    bool has_client = adopt(ends[0], &over.client);
+    bool has_server = adopt(ends[1], &over.server);
+    if (has_client && has_server) {
         if (adopt(others[0], &handed)) {
             if (OK(apm_socket_duplicate_handle(handed, &handle)))
                 close((int)handle);
