@@ -78,7 +78,7 @@ static void be_established(void *object, uint64_t unused)
         reset_peer(socket);
         return;
     }
-    if (socket->state != SIM_CONNECTING)
+    if (socket->state != SIM_CONNECTING || !socket->in) /* given up, and perhaps begun again */
         return;
     sim_trace("socket %u is connected", socket->serial);
     socket->state = SIM_CONNECTED;
