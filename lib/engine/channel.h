@@ -61,8 +61,7 @@ struct apm__channel {
     bool must_try : 1;  /* an end, an error or urgent data has been reported: a short read does not show "drained" */
     bool cut_short : 1; /* a send ended after some of its bytes: nothing may follow, and close resets */
     bool has_peer : 1;  /* connected once, even if the connection is broken by now */
-    bool
-        renewing : 1; /* a disconnect has ended the connection, and waits for the receiving direction to let go of it */
+    bool renewing : 1;  /* a disconnect has ended the connection, and waits for receives to let go of it */
     bool bound : 1;
     bool listening : 1;
     bool send_ended : 1; /* by this side's shutdown */

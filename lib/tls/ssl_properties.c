@@ -110,52 +110,53 @@ static void copy_text(const char *source, char *text, size_t capacity, size_t *s
         memcpy(text, source, capacity < *size ? capacity : *size);
 }
 
-/* Prepares the answer of a text, and holds a stream whose handshake has succeeded. */
-static apm_error hold_for_text(apm_stream handle, const char *text, size_t capacity, size_t *size,
-                               struct apm__stream **stream, struct apm__ssl **ssl)
+static const char *application_protocol(const struct apm__ssl *ssl)
 {
+    return ssl->application_protocol;
+}
+
+static const char *host(const struct apm__ssl *ssl)
+{
+    return ssl->host;
+}
+
+static const char *suite_name(const struct apm__ssl *ssl)
+{
+    return ssl->agreement.suite_name;
+}
+
+/* Answers with a text of a stream whose handshake has succeeded. */
+static apm_error give_text(apm_stream handle, const char *(*text_of)(const struct apm__ssl *ssl), char *text,
+                           size_t capacity, size_t *size)
+{
+    struct apm__stream *stream;
+    struct apm__ssl *ssl;
     if (!size)
         return APM_ERROR_ARGUMENT_NULL;
     *size = 0;
     if (!text && capacity > 0)
         return APM_ERROR_ARGUMENT_NULL;
-    return hold_open(handle, stream, ssl);
+    apm_error error = hold_open(handle, &stream, &ssl);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    copy_text(text_of(ssl), text, capacity, size);
+    apm__stream_release(stream);
+    return APM_ERROR_SUCCESS;
 }
 
 apm_error apm_ssl_stream_negotiated_application_protocol(apm_stream handle, char *text, size_t capacity, size_t *size)
 {
-    struct apm__stream *stream;
-    struct apm__ssl *ssl;
-    apm_error error = hold_for_text(handle, text, capacity, size, &stream, &ssl);
-    if (error != APM_ERROR_SUCCESS)
-        return error;
-    copy_text(ssl->application_protocol, text, capacity, size);
-    apm__stream_release(stream);
-    return APM_ERROR_SUCCESS;
+    return give_text(handle, application_protocol, text, capacity, size);
 }
 
 apm_error apm_ssl_stream_target_host_name(apm_stream handle, char *text, size_t capacity, size_t *size)
 {
-    struct apm__stream *stream;
-    struct apm__ssl *ssl;
-    apm_error error = hold_for_text(handle, text, capacity, size, &stream, &ssl);
-    if (error != APM_ERROR_SUCCESS)
-        return error;
-    copy_text(ssl->host, text, capacity, size);
-    apm__stream_release(stream);
-    return APM_ERROR_SUCCESS;
+    return give_text(handle, host, text, capacity, size);
 }
 
 apm_error apm_ssl_stream_negotiated_cipher_suite_name(apm_stream handle, char *text, size_t capacity, size_t *size)
 {
-    struct apm__stream *stream;
-    struct apm__ssl *ssl;
-    apm_error error = hold_for_text(handle, text, capacity, size, &stream, &ssl);
-    if (error != APM_ERROR_SUCCESS)
-        return error;
-    copy_text(ssl->agreement.suite_name, text, capacity, size);
-    apm__stream_release(stream);
-    return APM_ERROR_SUCCESS;
+    return give_text(handle, suite_name, text, capacity, size);
 }
 
 apm_error apm_ssl_stream_error_text(apm_stream handle, char *text, size_t capacity, size_t *size)
