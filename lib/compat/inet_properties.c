@@ -41,7 +41,7 @@ static int tell(apm_inet socket, bool peer, apm_inet_address *address, unsigned 
     if (!inet)
         return APM_INET_ERROR;
     apm__os_mutex_lock(&inet->lock);
-    bool open = inet->stage == APM__INET_OPEN;
+    bool open = inet->stage == APM__INET_OPEN && !(peer && inet->kind == APM__INET_LISTENER);
     apm_socket handle = inet->socket;
     bool datagrams = inet->kind == APM__INET_DATAGRAM;
     if (datagrams && peer)

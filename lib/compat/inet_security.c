@@ -28,7 +28,7 @@ static const uint16_t fallback_suites[] = {
     0x009c, 0x009d, 0x003c, 0x003d, 0x002f, 0x0035  /* RSA */
 };
 
-enum { FALLBACK_COUNT = sizeof fallback_suites / sizeof *fallback_suites, STRONG_COUNT = 9 };
+enum { FALLBACK_COUNT = sizeof fallback_suites / sizeof *fallback_suites };
 
 static bool is_given(const char *text)
 {
@@ -102,7 +102,7 @@ static apm_error create(apm_x509_certificate certificate, apm_ssl_protocols prot
 }
 
 /* The suites of the fallback that the TLS library has: a context that is refused for one of them tells. */
-static size_t find_suites(apm_x509_certificate certificate, apm_ssl_protocols protocols, uint32_t options, bool serves,
+static size_t find_suites(apm_x509_certificate certificate, uint32_t options, bool serves,
                           uint16_t suites[FALLBACK_COUNT])
 {
     size_t count = 0;
@@ -114,7 +114,6 @@ static size_t find_suites(apm_x509_certificate certificate, apm_ssl_protocols pr
         apm_ssl_context_close(probe);
         suites[count++] = fallback_suites[i];
     }
-    (void)protocols;
     return count;
 }
 
@@ -134,7 +133,7 @@ uint32_t apm__inet_context(const apm_inet_credentials_a *credentials, uint32_t o
         uint16_t suites[FALLBACK_COUNT];
         size_t count = 0;
         if (options & APM_INET_OPTION_SECURE_FALLBACK)
-            count = find_suites(certificate, protocols, options, serves, suites);
+            count = find_suites(certificate, options, serves, suites);
         error = create(certificate, protocols, options, serves, count > 0 ? suites : NULL, count, context);
     }
     if (certificate.bits != 0)
