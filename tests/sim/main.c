@@ -51,6 +51,7 @@ struct tally {
 
 static struct tally *tallies;
 static const char *program;
+static const char *verdict = "FAIL"; /* of a seed that fails */
 
 static double now_s(void)
 {
@@ -63,7 +64,7 @@ static double now_s(void)
 
 static void show_failure(const struct sim_outcome *outcome)
 {
-    printf("FAIL seed %llu after %llu points, %.3f ms: %s\n    replay: %s --seed %llu --trace\n",
+    printf("%s seed %llu after %llu points, %.3f ms: %s\n    replay: %s --seed %llu --trace\n", verdict,
            (unsigned long long)outcome->seed, (unsigned long long)outcome->points, (double)outcome->virtual_ns / 1e6,
            outcome->failure, program, (unsigned long long)outcome->seed);
     fflush(stdout);
@@ -120,7 +121,7 @@ static bool has_crashed(int job, int status)
     struct tally *tally = &tallies[job];
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return false;
-    printf("FAIL seed %llu: its process has ended by %s %d\n    replay: %s --seed %llu --trace\n",
+    printf("%s seed %llu: its process has ended by %s %d\n    replay: %s --seed %llu --trace\n", verdict,
            (unsigned long long)tally->current, WIFSIGNALED(status) ? "signal" : "status",
            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), program, (unsigned long long)tally->current);
     tally->failures++;
@@ -244,6 +245,7 @@ static struct options parse(char **argument)
             options.keeps_going = true;
         } else if (strcmp(name, "--expect-failure") == 0) {
             options.expects_failure = true;
+            verdict = "found:";
         } else {
             usage();
         }
