@@ -32,7 +32,7 @@ static void inet_on_thread(void (*run)(void *), void *argument)
     CHECK_EQ(pthread_join(thread, NULL), 0);
 }
 
-/* -- The library ---------------------------------------------------------------------------------------------------- */
+/* -- The library --------------------------------------------------------------------------------------------------- */
 
 TEST(nothing_works_before_initialize_and_after_uninitialize)
 {
@@ -121,7 +121,7 @@ TEST(error_numbers_are_windows_sockets_with_the_originals_high_word)
     CHECK_EQ(HIWORD(ST_ERROR_NOT_CONNECTED), 0x8004);
 }
 
-/* -- Connecting ----------------------------------------------------------------------------------------------------- */
+/* -- Connecting ---------------------------------------------------------------------------------------------------- */
 
 TEST(bytes_go_both_ways_and_the_end_is_zero)
 {
@@ -250,7 +250,7 @@ TEST(addresses_become_text_and_back)
     CHECK_INET_ERROR(InetGetAddressA(NULL, &address), ST_ERROR_INVALID_PARAMETER);
 }
 
-/* -- Reading and writing -------------------------------------------------------------------------------------------- */
+/* -- Reading and writing ------------------------------------------------------------------------------------------- */
 
 TEST(peek_looks_and_takes_nothing_and_never_waits)
 {
@@ -361,7 +361,23 @@ TEST(a_write_that_nobody_reads_times_out)
     free(bytes);
 }
 
-/* -- Listening ------------------------------------------------------------------------------------------------------ */
+TEST(shutdown_ends_one_direction)
+{
+    SOCKET client, server;
+    BYTE buffer[8];
+
+    inet_pair(&client, &server);
+    CHECK_EQ(InetWrite(client, "last", 4), 4);
+    CHECK_EQ(InetShutdown(client, INET_SHUTDOWN_WRITE), 0);
+    CHECK_EQ(InetRead(server, buffer, sizeof buffer), 4);
+    CHECK_EQ(InetRead(server, buffer, sizeof buffer), 0);
+    CHECK_EQ(InetWrite(server, "answer", 6), 6);
+    CHECK_EQ(InetRead(client, buffer, sizeof buffer), 6);
+    CHECK(InetWrite(client, "more", 4) == INET_ERROR);
+    CHECK_INET_ERROR(InetShutdown(INVALID_SOCKET, INET_SHUTDOWN_WRITE), ST_ERROR_INVALID_HANDLE);
+}
+
+/* -- Listening ----------------------------------------------------------------------------------------------------- */
 
 TEST(accept_waits_for_its_time_and_only_a_listener_accepts)
 {
@@ -387,7 +403,7 @@ TEST(accept_waits_for_its_time_and_only_a_listener_accepts)
     CHECK_INET_SOCKET(InetListen("127.0.0.1", 65536), ST_ERROR_INVALID_PARAMETER);
 }
 
-/* -- Threads -------------------------------------------------------------------------------------------------------- */
+/* -- Threads ------------------------------------------------------------------------------------------------------- */
 
 static void use_foreign(void *argument)
 {

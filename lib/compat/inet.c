@@ -10,7 +10,7 @@ static struct apm__slot_table sockets = APM__SLOT_TABLE(APM__KIND_INET, struct a
 static _Atomic uint32_t initialized; /* how often; nothing else is published by it */
 static APM__THREAD_LOCAL uint32_t last_error;
 
-/* -- Errors --------------------------------------------------------------------------------------------------------- */
+/* -- Errors -------------------------------------------------------------------------------------------------------- */
 
 uint32_t apm__inet_error(apm_error error)
 {
@@ -61,7 +61,7 @@ void apm_inet_set_last_error(uint32_t error)
     last_error = error;
 }
 
-/* -- Handles -------------------------------------------------------------------------------------------------------- */
+/* -- Handles ------------------------------------------------------------------------------------------------------- */
 
 bool apm__inet_is_initialized(void)
 {
@@ -218,7 +218,7 @@ int apm_inet_disconnect(apm_inet socket)
     return apm__inet_close(socket) == APM_ERROR_SUCCESS ? 0 : apm__inet_fail_as(APM_INET_E_INVALID_HANDLE);
 }
 
-/* -- Waiting -------------------------------------------------------------------------------------------------------- */
+/* -- Waiting ------------------------------------------------------------------------------------------------------- */
 
 void apm__inet_wake(struct apm__inet *inet)
 {
@@ -264,7 +264,7 @@ apm_error apm__inet_wait(struct apm__inet *inet, apm__inet_condition *done, int6
     }
 }
 
-/* -- Threads -------------------------------------------------------------------------------------------------------- */
+/* -- Threads ------------------------------------------------------------------------------------------------------- */
 
 uint32_t apm_inet_current_thread(void)
 {
@@ -289,7 +289,7 @@ uint32_t apm_inet_attach_thread(apm_inet socket, uint32_t thread)
     return former;
 }
 
-/* -- The library ---------------------------------------------------------------------------------------------------- */
+/* -- The library --------------------------------------------------------------------------------------------------- */
 
 int apm_inet_initialize_a(const char *license_key, void *data)
 {

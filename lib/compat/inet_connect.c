@@ -27,7 +27,7 @@ static void limit(struct apm__inet *inet, apm_async_result result)
     (void)ignored; /* it has completed already */
 }
 
-/* -- The end of the chain ------------------------------------------------------------------------------------------- */
+/* -- The end of the chain ------------------------------------------------------------------------------------------ */
 
 void apm__inet_settle(struct apm__inet *inet, apm_error error)
 {
@@ -79,7 +79,7 @@ apm_inet apm__inet_await(struct apm__inet *inet, apm_inet handle)
     return apm__inet_fail_socket(error);
 }
 
-/* -- The handshake -------------------------------------------------------------------------------------------------- */
+/* -- The handshake ------------------------------------------------------------------------------------------------- */
 
 static void on_authenticated(apm_async_result result)
 {
@@ -131,7 +131,7 @@ void apm__inet_secure(struct apm__inet *inet)
     apm__inet_settle(inet, error);
 }
 
-/* -- The connect ---------------------------------------------------------------------------------------------------- */
+/* -- The connect --------------------------------------------------------------------------------------------------- */
 
 static void on_connected(apm_async_result result)
 {
@@ -284,7 +284,7 @@ static void begin(struct apm__inet *inet)
     }
 }
 
-/* -- The program's calls -------------------------------------------------------------------------------------------- */
+/* -- The program's calls ------------------------------------------------------------------------------------------- */
 
 /* Options that the protocol does not have. */
 static bool are_wrong(uint32_t options, unsigned protocol, unsigned local_port)

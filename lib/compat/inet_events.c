@@ -120,7 +120,7 @@ void apm__inet_notify(struct apm__inet *inet, unsigned event, apm_error error)
     release_events(events);
 }
 
-/* -- The program's calls -------------------------------------------------------------------------------------------- */
+/* -- The program's calls ------------------------------------------------------------------------------------------- */
 
 /* The events that tell how the socket stands. */
 static uint32_t standing_locked(struct apm__inet *inet)

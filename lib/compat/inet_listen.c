@@ -29,7 +29,7 @@ static apm_inet give_up(struct apm__inet *inet, apm_error error)
     return apm__inet_fail_socket(error);
 }
 
-/* -- Listening ------------------------------------------------------------------------------------------------------ */
+/* -- Listening ----------------------------------------------------------------------------------------------------- */
 
 static apm_error open_listener(const char *local_address, unsigned local_port, unsigned backlog, uint32_t options,
                                apm_socket *listener)
@@ -114,7 +114,7 @@ apm_inet apm_inet_async_listen_a(const char *local_address, unsigned local_port,
     return listen_on(local_address, local_port, 0, APM_INET_OPTION_NONE, target, message, true);
 }
 
-/* -- Accepting ------------------------------------------------------------------------------------------------------ */
+/* -- Accepting ----------------------------------------------------------------------------------------------------- */
 
 static bool has_arrived(const struct apm__inet *inet)
 {

@@ -5,7 +5,7 @@
 
 #include "inet_socket.h"
 
-/* -- Addresses ------------------------------------------------------------------------------------------------------ */
+/* -- Addresses ----------------------------------------------------------------------------------------------------- */
 
 void apm__inet_address_of(const apm_endpoint *endpoint, apm_inet_address *address, unsigned *port)
 {
@@ -73,7 +73,7 @@ int apm_inet_get_peer_address(apm_inet socket, apm_inet_address *address, unsign
     return tell(socket, true, address, port);
 }
 
-/* -- The time-out --------------------------------------------------------------------------------------------------- */
+/* -- The time-out -------------------------------------------------------------------------------------------------- */
 
 int apm_inet_get_timeout(apm_inet socket)
 {

@@ -125,7 +125,7 @@ int apm__inet_fail_as(uint32_t error);
 apm_inet apm__inet_fail_socket(apm_error error);
 uint32_t apm__inet_error(apm_error error);
 
-/* -- Handles (inet.c) ----------------------------------------------------------------------------------------------- */
+/* -- Handles (inet.c) ---------------------------------------------------------------------------------------------- */
 
 /* A socket that the calling thread may use, with a reference; NULL with the last error set. */
 struct apm__inet *apm__inet_enter(apm_inet socket);
@@ -147,7 +147,7 @@ apm_error apm__inet_wait(struct apm__inet *inet, apm__inet_condition *done, int6
 void apm__inet_wake(struct apm__inet *inet);
 bool apm__inet_is_settled(const struct apm__inet *inet); /* not connecting */
 
-/* -- Connecting (inet_connect.c, inet_listen.c, inet_security.c) ----------------------------------------------------- */
+/* -- Connecting (inet_connect.c, inet_listen.c, inet_security.c) --------------------------------------------------- */
 
 /* Sets the options that a socket of the system has. */
 apm_error apm__inet_apply_options(apm_socket socket, uint32_t options);
@@ -163,12 +163,12 @@ apm_inet apm__inet_await(struct apm__inet *inet, apm_inet handle);
 uint32_t apm__inet_context(const apm_inet_credentials_a *credentials, uint32_t options, bool serves,
                            apm_ssl_context *context);
 
-/* -- Transfer (inet_transfer.c) ------------------------------------------------------------------------------------- */
+/* -- Transfer (inet_transfer.c) ------------------------------------------------------------------------------------ */
 
 /* Reads ahead, if there is room and nothing else does. */
 void apm__inet_read_ahead(struct apm__inet *inet);
 
-/* -- Events (inet_events.c) ----------------------------------------------------------------------------------------- */
+/* -- Events (inet_events.c) ---------------------------------------------------------------------------------------- */
 
 /* Checks a target and makes a subscription of it; *events is NULL after an error. */
 apm_error apm__inet_events_create(apm_inet socket, apm_event_target target, unsigned message,
@@ -176,7 +176,7 @@ apm_error apm__inet_events_create(apm_inet socket, apm_event_target target, unsi
 void apm__inet_events_close(struct apm__inet_events *events); /* with the socket's reference; NULL does nothing */
 void apm__inet_notify(struct apm__inet *inet, unsigned event, apm_error error);
 
-/* -- Text (inet_text.c) --------------------------------------------------------------------------------------------- */
+/* -- Text (inet_text.c) -------------------------------------------------------------------------------------------- */
 
 /* A wide text as UTF-8 in memory of its own, NULL for NULL; false: no memory, or no text. */
 bool apm__inet_narrow(const wchar_t *wide, char **narrow);

@@ -7,7 +7,7 @@
 #include "apm/compat/text.h"
 #include "inet_socket.h"
 
-/* -- Wide and narrow ------------------------------------------------------------------------------------------------ */
+/* -- Wide and narrow ----------------------------------------------------------------------------------------------- */
 
 enum { REPLACEMENT = 0xfffd };
 
@@ -71,7 +71,7 @@ static int put_text(const char *text, char *narrow, wchar_t *wide, int size)
     return length;
 }
 
-/* -- Errors --------------------------------------------------------------------------------------------------------- */
+/* -- Errors -------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     uint32_t error;
@@ -130,7 +130,7 @@ int apm_inet_get_error_string_w(uint32_t error, wchar_t *text, int size)
     return put_error(error, NULL, text, size);
 }
 
-/* -- Addresses ------------------------------------------------------------------------------------------------------ */
+/* -- Addresses ----------------------------------------------------------------------------------------------------- */
 
 static int put_address(const apm_inet_address *address, char *narrow, wchar_t *wide, int size)
 {

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "apm/datagram.h"
+#include "apm/ssl_stream.h"
 #include "inet_socket.h"
 
-/* -- Reading ahead -------------------------------------------------------------------------------------------------- */
+/* -- Reading ahead ------------------------------------------------------------------------------------------------- */
 
 /* What a read, or an accept, has brought. With the reference that it held. */
 static void take_in(struct apm__inet *inet, apm_error error, size_t size, apm_socket arrived)
@@ -94,7 +95,7 @@ void apm__inet_read_ahead(struct apm__inet *inet)
         take_in(inet, error, 0, (apm_socket)APM_NULL_HANDLE);
 }
 
-/* -- Reading -------------------------------------------------------------------------------------------------------- */
+/* -- Reading ------------------------------------------------------------------------------------------------------- */
 
 static bool can_read(const struct apm__inet *inet)
 {
@@ -220,7 +221,7 @@ int apm_inet_peek(apm_inet socket, void *buffer, int size)
     return error == APM_ERROR_SUCCESS || error == APM_ERROR_WOULD_BLOCK ? (int)copied : apm__inet_fail(error);
 }
 
-/* -- Writing -------------------------------------------------------------------------------------------------------- */
+/* -- Writing ------------------------------------------------------------------------------------------------------- */
 
 /* The end of a write, with the reference that it held. */
 static void put_out(struct apm__inet *inet, apm_error error)
@@ -365,7 +366,33 @@ int apm_inet_write_ex(apm_inet socket, const void *buffer, int size, const apm_i
     return write_to(socket, buffer, size, address, port, true);
 }
 
-/* -- How a handle stands -------------------------------------------------------------------------------------------- */
+int apm_inet_shutdown(apm_inet socket)
+{
+    int64_t timeout_ms;
+    struct apm__inet *inet = apm__inet_enter(socket);
+    if (!inet)
+        return APM_INET_ERROR;
+    apm_error error = APM_ERROR_SUCCESS;
+    if (blocks(inet, &timeout_ms))
+        error = apm__inet_wait(inet, can_write, timeout_ms);
+    apm__os_mutex_lock(&inet->lock);
+    if (error == APM_ERROR_SUCCESS)
+        error = inet->kind == APM__INET_STREAM ? check_open_locked(inet) : APM_ERROR_NOT_SUPPORTED;
+    if (error == APM_ERROR_SUCCESS && inet->writing) {
+        inet->want_write = true;
+        error = APM_ERROR_WOULD_BLOCK;
+    }
+    apm_stream stream = inet->stream;
+    apm_socket handle = inet->socket;
+    apm__os_mutex_unlock(&inet->lock);
+    if (error == APM_ERROR_SUCCESS)
+        error = inet->context.bits != 0 ? apm_ssl_stream_shutdown(stream)
+                                        : apm_socket_shutdown(handle, APM_SOCKET_SHUTDOWN_SEND);
+    apm__inet_release(inet);
+    return error == APM_ERROR_SUCCESS ? 0 : apm__inet_fail(error);
+}
+
+/* -- How a handle stands ------------------------------------------------------------------------------------------- */
 
 int apm_inet_is_connected(apm_inet socket)
 {

@@ -12,7 +12,7 @@
  * What is common. A function that gives an apm_inet gives APM_INET_INVALID_SOCKET if it fails, one that gives an int
  * for a number APM_INET_ERROR, and one that says yes or no 0. The calling thread's apm_inet_get_last_error is then the
  * reason; a function that succeeds leaves it as it was. Beside those that a function names, the errors of all functions
- * are APM_INET_E_NOT_INITIALIZED apm_inet_initialize has not been called; APM_INET_E_INVALID_HANDLE the handle was
+ * are APM_INET_E_NOT_INITIALIZED apm_inet_initialize_a has not been called; APM_INET_E_INVALID_HANDLE the handle was
  * never issued, or is closed; APM_INET_E_NOT_HANDLE_OWNER another thread owns the handle; APM_INET_E_INVALID_PARAMETER
  * a NULL that is needed, or a number out of range; APM_INET_E_OUT_OF_MEMORY.
  *
@@ -157,7 +157,7 @@ enum {
 /* What is called for an event; `error` is 0 or an APM_INET_E_... */
 typedef void apm_inet_event_procedure(apm_inet socket, unsigned event, uint32_t error, uintptr_t parameter);
 
-/* -- The library, and its errors ------------------------------------------------------------------------------------ */
+/* -- The library, and its errors ----------------------------------------------------------------------------------- */
 
 /*
  * Has to come first. `license_key` and `data` are not looked at, and may be NULL. Each call has to be matched by one of
@@ -180,7 +180,7 @@ APM_API void apm_inet_set_last_error(uint32_t error);
 APM_API int apm_inet_get_error_string_a(uint32_t error, char *text, int size);
 APM_API int apm_inet_get_error_string_w(uint32_t error, wchar_t *text, int size);
 
-/* -- Connecting ----------------------------------------------------------------------------------------------------- */
+/* -- Connecting ---------------------------------------------------------------------------------------------------- */
 
 /*
  * Connects, and waits for it: no longer than `timeout_s` seconds, 0 being APM_INET_TIMEOUT. That is the handle's
@@ -238,7 +238,7 @@ APM_API apm_inet apm_inet_async_connect_w(const wchar_t *host, unsigned port, un
  */
 APM_API int apm_inet_disconnect(apm_inet socket);
 
-/* -- Listening ------------------------------------------------------------------------------------------------------ */
+/* -- Listening ----------------------------------------------------------------------------------------------------- */
 
 /*
  * Listens on a local address, NULL or empty being all of IPv4, and a port, which here may be 0 for one of the system's
@@ -271,7 +271,8 @@ APM_API apm_inet apm_inet_async_listen_w(const wchar_t *local_address, unsigned 
  * needs `credentials` with a certificate. The options are those of a connection.
  *
  * Errors   APM_INET_E_WOULD_BLOCK, APM_INET_E_TIMED_OUT there is none; APM_INET_E_NOT_SUPPORTED the handle is no
- *          listener; APM_INET_E_INVALID_CREDENTIALS, APM_INET_E_INVALID_CERTIFICATE and others of apm_inet_connect_ex_a.
+ *          listener; APM_INET_E_INVALID_CREDENTIALS, APM_INET_E_INVALID_CERTIFICATE and others of
+ *          apm_inet_connect_ex_a.
  */
 APM_API apm_inet apm_inet_accept_ex_a(apm_inet listener, unsigned timeout_s, uint32_t options,
                                       const apm_inet_credentials_a *credentials);
@@ -288,11 +289,11 @@ APM_API apm_inet apm_inet_async_accept_ex_w(apm_inet listener, unsigned timeout_
                                             unsigned message);
 APM_API apm_inet apm_inet_async_accept(apm_inet listener, apm_event_target target, unsigned message);
 
-/* -- Reading and writing -------------------------------------------------------------------------------------------- */
+/* -- Reading and writing ------------------------------------------------------------------------------------------- */
 
 /*
- * Reads what there is, `size` bytes at most and one at least; 0 is the end of the connection. Of UDP it is one datagram,
- * whose rest is lost if it is larger.
+ * Reads what there is, `size` bytes at most and one at least; 0 is the end of the connection. Of UDP it is one
+ * datagram, whose rest is lost if it is larger.
  *
  * Errors   APM_INET_E_NOT_CONNECTED; APM_INET_E_WOULD_BLOCK; APM_INET_E_TIMED_OUT; APM_INET_E_INVALID_SIZE the datagram
  *          was larger, and the buffer is full; how the connection has broken.
@@ -319,7 +320,15 @@ APM_API int apm_inet_write(apm_inet socket, const void *buffer, int size);
 APM_API int apm_inet_write_ex(apm_inet socket, const void *buffer, int size, const apm_inet_address *address,
                               unsigned port);
 
-/* -- How a handle stands -------------------------------------------------------------------------------------------- */
+/*
+ * Ends the sending direction: the peer reads the end, and this side goes on reading. The result is 0.
+ *
+ * Errors   APM_INET_E_NOT_CONNECTED; APM_INET_E_NOT_SUPPORTED of UDP; APM_INET_E_WOULD_BLOCK something is still being
+ *          written, and WRITE comes when that has ended; APM_INET_E_TIMED_OUT the same of a handle that blocks.
+ */
+APM_API int apm_inet_shutdown(apm_inet socket);
+
+/* -- How a handle stands ------------------------------------------------------------------------------------------- */
 
 /* Whether it is connected: not while it connects, nor when all has been read and the peer has ended. UDP: always. */
 APM_API int apm_inet_is_connected(apm_inet socket);
@@ -333,7 +342,7 @@ APM_API int apm_inet_is_readable(apm_inet socket, int timeout_s, uint32_t *avail
 /* Whether a write would not wait; likewise. */
 APM_API int apm_inet_is_writable(apm_inet socket, int timeout_s);
 
-/* The addresses of both ends; of UDP the peer is who has sent what was read last. `port` may be NULL. The result is 0. */
+/* The addresses of both ends; of UDP the peer is who has sent what was read last. `port` may be NULL. It gives 0. */
 APM_API int apm_inet_get_local_address(apm_inet socket, apm_inet_address *address, unsigned *port);
 APM_API int apm_inet_get_peer_address(apm_inet socket, apm_inet_address *address, unsigned *port);
 
@@ -347,11 +356,11 @@ APM_API int apm_inet_get_address_w(const wchar_t *text, apm_inet_address *addres
 APM_API int apm_inet_get_timeout(apm_inet socket);
 APM_API int apm_inet_set_timeout(apm_inet socket, unsigned timeout_s);
 
-/* -- Events --------------------------------------------------------------------------------------------------------- */
+/* -- Events -------------------------------------------------------------------------------------------------------- */
 
 /*
- * Has the handle post its events from now on, and not block: WRITE, and READ, DISCONNECT or ACCEPT if it stands so, come
- * at once. The result is 0. Disabling stops events, those under way included, and has it block again.
+ * Has the handle post its events from now on, and not block: WRITE, and READ, DISCONNECT or ACCEPT if it stands so,
+ * come at once. The result is 0. Disabling stops events, those under way included, and has it block again.
  *
  * Errors   APM_INET_E_INVALID_PARAMETER as apm_inet_async_connect_ex_a.
  */

@@ -1,6 +1,6 @@
 /*
- * The original's names for apm/compat/inet.h, and those of Windows' types that they need. With UNICODE defined the names
- * without A or W are those of the wide forms, and TCHAR is wchar_t; without it those of the narrow ones, and char.
+ * The original's names for apm/compat/inet.h, and those of Windows' types that they need. With UNICODE defined the
+ * names without A or W are those of the wide forms, and TCHAR is wchar_t; without it those of the narrow ones, and char.
  *
  * HWND is a target of an event queue, WM_USER + n a message to it.
  */
@@ -9,7 +9,7 @@
 
 #include "apm/compat/inet.h"
 
-/* -- Windows' types ------------------------------------------------------------------------------------------------- */
+/* -- Windows' types ------------------------------------------------------------------------------------------------ */
 
 typedef int BOOL;
 typedef int INT;
@@ -62,7 +62,7 @@ typedef CHAR TCHAR;
 typedef TCHAR *LPTSTR;
 typedef const TCHAR *LPCTSTR;
 
-/* -- The original's types ------------------------------------------------------------------------------------------- */
+/* -- The original's types ------------------------------------------------------------------------------------------ */
 
 typedef apm_inet_address INTERNET_ADDRESS;
 typedef apm_inet_address *LPINTERNET_ADDRESS;
@@ -79,7 +79,7 @@ typedef SECURITYCREDENTIALSA SECURITYCREDENTIALS;
 typedef LPSECURITYCREDENTIALSA LPSECURITYCREDENTIALS;
 #endif
 
-/* -- Numbers -------------------------------------------------------------------------------------------------------- */
+/* -- Numbers ------------------------------------------------------------------------------------------------------- */
 
 #define INVALID_SOCKET APM_INET_INVALID_SOCKET
 #define INET_ERROR APM_INET_ERROR
@@ -138,7 +138,7 @@ typedef LPSECURITYCREDENTIALSA LPSECURITYCREDENTIALS;
 #define ST_ERROR_INVALID_CERTIFICATE APM_INET_E_INVALID_CERTIFICATE
 #define ST_ERROR_INVALID_CREDENTIALS APM_INET_E_INVALID_CREDENTIALS
 
-/* -- Functions ------------------------------------------------------------------------------------------------------ */
+/* -- Functions ----------------------------------------------------------------------------------------------------- */
 
 #define InetUninitialize apm_inet_uninitialize
 #define InetGetLastError apm_inet_get_last_error
@@ -151,6 +151,8 @@ typedef LPSECURITYCREDENTIALSA LPSECURITYCREDENTIALS;
 #define InetPeek apm_inet_peek
 #define InetWrite apm_inet_write
 #define InetWriteEx apm_inet_write_ex
+#define INET_SHUTDOWN_WRITE 1
+#define InetShutdown(socket, how) ((how) == INET_SHUTDOWN_WRITE ? apm_inet_shutdown(socket) : INET_ERROR)
 #define InetIsConnected apm_inet_is_connected
 #define InetIsReadable apm_inet_is_readable
 #define InetIsWritable apm_inet_is_writable
