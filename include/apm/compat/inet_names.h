@@ -1,6 +1,7 @@
 /*
  * The original's names for apm/compat/inet.h, and those of Windows' types that they need. With UNICODE defined the
- * names without A or W are those of the wide forms, and TCHAR is wchar_t; without it those of the narrow ones, and char.
+ * names without A or W are those of the wide forms, and TCHAR is wchar_t; without it those of the narrow ones, and
+ * char.
  *
  * HWND is a target of an event queue, WM_USER + n a message to it.
  */
