@@ -545,6 +545,29 @@ def test_mfc_chat_talks_to_the_chat_server():
         ann.close()
 
 
+def test_inet_chat_talks_to_the_chat_server():
+    with Program("chat_server", 0) as server:
+        port = server.read_port()
+        ann = Chatter(port)
+        client = subprocess.Popen(
+            [os.path.join(programs, "inet_chat"), "127.0.0.1", str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        name = re.fullmatch(r"\* (\w+) has come", ann.hear()).group(1)
+        ann.say("hello")
+        equal(ann.hear(), f"{ann.name}: hello")
+        output, _ = client.communicate(b"good day\nlast words\n", TIMEOUT_S)
+        equal(ann.hear(), f"{name}: good day")
+        equal(ann.hear(), f"{name}: last words")
+        equal(ann.hear(), f"* {name} has gone")
+        equal(client.returncode, 0)
+        heard = output.decode().splitlines()
+        assert f"{ann.name}: hello" in heard, heard[:5]
+        equal(heard[-1], f"{name}: last words")
+        ann.close()
+
+
 # -- All of them -----------------------------------------------------------------------------------------------------
 
 
@@ -649,6 +672,7 @@ def test_wrong_arguments_are_refused_with_status_2():
         ["chat_server"],
         ["line_server", "0"],
         ["many_clients", "1", "0"],
+        ["inet_chat", "127.0.0.1"],
         ["mfc_chat", "127.0.0.1"],
         ["relay", "0", "0"],
     ):

@@ -53,6 +53,7 @@ enum apm__slot_kind {
     APM__KIND_SSL_CONTEXT = 21,
     APM__KIND_EVENT_QUEUE = 22,
     APM__KIND_EVENT_TARGET = 23,
+    APM__KIND_INET = 24,
     APM__KIND_LIMIT
 };
 

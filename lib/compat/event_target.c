@@ -47,6 +47,19 @@ bool apm__event_target_is_open(apm_event_target target)
     return apm__slot_judge(control, target.bits) == APM_ERROR_SUCCESS && !(control & APM__SLOT_CLOSED);
 }
 
+apm_error apm__event_target_queue(apm_event_target handle, struct apm__event_queue **queue)
+{
+    struct target *target;
+    *queue = NULL;
+    apm_error error = acquire(handle, &target);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    apm_event_queue of_target = {apm__slot_bits(&target->queue->slot)};
+    error = apm__event_queue_acquire(of_target, queue);
+    release(target);
+    return error;
+}
+
 apm_error apm_event_target_create(apm_event_queue queue, apm_event_handler *handler, void *context,
                                   apm_event_target *target)
 {
