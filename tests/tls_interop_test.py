@@ -239,8 +239,8 @@ def test_s_server_is_talked_to_by_each_version_and_kind_of_key():
     for kind in ("ec", "rsa"):
         for version in versions():
             port = unused_port()
-            command = ["openssl", "s_server", "-accept", port, "-cert", file(f"{kind}.pem"), "-key", file(f"{kind}.key"),
-                       "-quiet", f"-tls1_{version[1]}", "-naccept", "1", "-alpn", "h2,http/1.1"]
+            command = ["openssl", "s_server", "-accept", port, "-cert", file(f"{kind}.pem"), "-key",
+                       file(f"{kind}.key"), "-quiet", f"-tls1_{version[1]}", "-naccept", "1", "-alpn", "h2,http/1.1"]
             with open(file("got"), "wb") as got:
                 with their_server(*command, port=port, stdin=subprocess.PIPE, stdout=got) as server:
                     # Its input stays open, because it leaves at the end of that, whatever it has still to read.
@@ -449,7 +449,8 @@ def main():
             except Exception as problem:  # of whatever kind: the other tests go on
                 failed += 1
                 why = " ".join(f"{type(problem).__name__}: {problem}".split())
-                print(f"FAIL {name[5:]} ({time.monotonic() - started:.1f} s): line {problem.__traceback__.tb_next.tb_lineno}: {why}", flush=True)
+                line = problem.__traceback__.tb_next.tb_lineno
+                print(f"FAIL {name[5:]} ({time.monotonic() - started:.1f} s): line {line}: {why}", flush=True)
     if failed > 0:
         return 1
     return 0 if ran > 0 else 77
