@@ -4,10 +4,31 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "support.h"
 
 /* -- Pending operations ------------------------------------------------------------------------------------------ */
+
+CONTRACT_TEST(an_end_that_comes_in_one_packet_with_the_last_bytes_is_received_behind_them)
+{
+    peered_socket pair = peered_socket_create();
+    struct operation receive;
+    uint8_t bytes[16];
+    size_t received;
+
+    CHECK_SUCCESS(
+        apm_socket_begin_receive(pair.socket, bytes, sizeof bytes, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&receive)));
+    CHECK_EQ(send(pair.peer, "end", 3, MSG_MORE), 3);
+    CHECK_EQ(shutdown(pair.peer, SHUT_WR), 0);
+    CHECK_SUCCESS(finish_receive(pair.socket, &receive, &received));
+    CHECK_EQ(received, 3);
+    CHECK_SUCCESS(
+        apm_socket_begin_receive(pair.socket, bytes, sizeof bytes, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&receive)));
+    CHECK_SUCCESS(finish_receive(pair.socket, &receive, &received));
+    CHECK_EQ(received, 0);
+    peered_socket_close(pair);
+}
 
 CONTRACT_TEST(close_during_accept_completes_it_with_operation_aborted)
 {

@@ -120,6 +120,37 @@ CONTRACT_TEST(connect_by_name_tries_the_addresses_one_after_another)
     CHECK_SUCCESS(apm_socket_close(listener));
 }
 
+CONTRACT_TEST(what_is_begun_while_the_name_is_looked_up_waits_for_the_connection)
+{
+    struct operation connect;
+    struct operation receive;
+    struct operation send;
+    apm_endpoint local;
+    apm_socket client = tcp_create();
+    apm_socket server;
+    apm_socket listener = tcp_listen(&local);
+    char bytes[4];
+    size_t count;
+
+    CHECK_SUCCESS(apm_socket_begin_connect_host(client, "localhost", local.port, ON_COMPLETION(&connect)));
+    CHECK_SUCCESS(
+        apm_socket_begin_receive(client, bytes, sizeof bytes, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&receive)));
+    CHECK_SUCCESS(apm_socket_begin_send(client, "ping", 4, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&send)));
+    CHECK_SUCCESS(apm_socket_accept(listener, &server));
+    send_all(server, "pong", 4);
+    AWAIT(&connect);
+    CHECK_SUCCESS(apm_socket_end_connect(client, connect.result));
+    AWAIT(&send);
+    CHECK_SUCCESS(apm_socket_end_send(client, send.result, &count));
+    CHECK_EQ(count, 4);
+    AWAIT(&receive);
+    CHECK_SUCCESS(apm_socket_end_receive(client, receive.result, &count));
+    CHECK(count > 0 && memcmp(bytes, "pong", count) == 0);
+    CHECK_SUCCESS(apm_socket_close(client));
+    CHECK_SUCCESS(apm_socket_close(server));
+    CHECK_SUCCESS(apm_socket_close(listener));
+}
+
 CONTRACT_TEST(connect_to_a_list_of_addresses_passes_over_those_that_refuse_and_those_of_another_family)
 {
     apm_ip_address addresses[3] = {apm_ip_address_ipv6_loopback(), address_of("127.0.0.9"), apm_ip_address_loopback()};

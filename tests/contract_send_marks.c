@@ -106,6 +106,22 @@ CONTRACT_TEST(below_the_high_mark_a_send_of_any_size_is_taken)
     full_destroy(&full);
 }
 
+CONTRACT_TEST(a_wait_ends_at_the_low_mark_to_the_byte)
+{
+    struct full full;
+    struct operation wait;
+
+    full_create(&full);
+    CHECK_SUCCESS(apm_socket_set_send_water_marks(full.pair.socket, bytes_marks(FULL_SIZE + 1, FULL_SIZE - 1)));
+    CHECK_SUCCESS(apm_socket_begin_wait_sendable(full.pair.socket, ON_COMPLETION(&wait)));
+    CHECK_PENDING(&wait);
+    CHECK_SUCCESS(apm_socket_set_send_water_marks(full.pair.socket, bytes_marks(FULL_SIZE + 1, FULL_SIZE)));
+    AWAIT(&wait);
+    CHECK_SUCCESS(apm_socket_end_wait_sendable(full.pair.socket, wait.result));
+    full_empty(&full);
+    full_destroy(&full);
+}
+
 CONTRACT_TEST(the_number_of_sends_has_marks_of_its_own)
 {
     enum { SENDS = 5 };

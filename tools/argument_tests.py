@@ -202,15 +202,22 @@ class Program(Cases):
             body = f"    {'' if function.result == 'void' else '(void)'}{call};\n    return 0;\n"
         return f"static int call_{function.name}(void)\n{{\n{body}}}\n\n"
 
+    def freeing(self, kind, name):
+        """The function that frees memory which a call has handed out; None if it is not of that sort."""
+        if not kind.endswith("*"):
+            return None
+        by_kind = kind.rstrip(" *") + "_free"
+        return next((f for f in self.functions if f == by_kind or f.endswith(f"_free_{name}")), None)
+
     def close_text(self, function, rooms):
         """Closes what a call has made."""
         body = ""
         for kind, n in rooms:
             room = f"of_{function.name}.room_{n}"
-            freed = kind.rstrip(" *") + "_free"
+            freed = self.freeing(kind, n)
             if kind in self.handles and kind != "apm_async_result" and self.closer_of(kind)[0]:
                 body += f"    close_{kind}({room}.bits);\n    {room}.bits = 0;\n"
-            elif freed in self.functions and kind.endswith("*"):
+            elif freed:
                 body += f"    {freed}({room});\n    {room} = NULL;\n"
         return f"UNUSED static void close_made_{function.name}(void)\n{{\n{body}}}\n\n"
 
@@ -270,8 +277,8 @@ class Program(Cases):
                     given.append(f"&{n}")
                     if stored in self.handles and self.closer_of(stored)[0]:
                         closed += f"    close_{stored}({n}.bits);\n"
-                    elif stored.rstrip(" *") + "_free" in self.functions and stored.endswith("*"):
-                        closed += f"    {stored.rstrip(' *')}_free({n});\n"
+                    elif self.freeing(stored, n):
+                        closed += f"    {self.freeing(stored, n)}({n});\n"
             errors = self.documentation.errors(end)
             body = (
                 f"    static const apm_error documented[] = {{{', '.join(errors)}}};\n    apm_async_result result;\n"

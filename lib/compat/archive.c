@@ -349,6 +349,8 @@ static apm_error read_memory(void *context, void *buffer, size_t size, size_t *r
 static apm_error write_memory(void *context, const void *buffer, size_t size)
 {
     apm_archive_memory *memory = context;
+    if (size == 0)
+        return APM_ERROR_SUCCESS; /* there may be no memory yet */
     if (size > memory->capacity - memory->size) {
         if (size > SIZE_MAX / 4 || memory->size > SIZE_MAX / 4)
             return APM_ERROR_OUT_OF_MEMORY;

@@ -54,7 +54,7 @@ static apm_error await(apm_blocking_socket *socket, struct apm__async_socket *co
 static struct apm__async_socket *enter(apm_blocking_socket *socket)
 {
     struct apm__async_socket *core = apm__async_socket_core(socket ? &socket->base : NULL);
-    if (!core)
+    if (!socket || !core)
         return NULL;
     if (core->waiting) {
         apm__wsa_fail(APM_ERROR_IN_PROGRESS);
@@ -93,7 +93,7 @@ void apm_blocking_socket_destroy(apm_blocking_socket *socket)
 /* A core knows whether its object is a blocking one. */
 static bool mark(apm_blocking_socket *socket, bool made)
 {
-    if (made)
+    if (made && socket && socket->base.core)
         socket->base.core->object_blocks = true;
     return made;
 }

@@ -151,7 +151,7 @@ apm_error apm__tls_engine_create(const struct apm__tls_engine_origin *origin, st
 {
     *created = NULL;
     struct apm__tls_engine *engine = apm__os_allocate(sizeof *engine);
-    unsigned char *output = apm__os_allocate(2 * APM__TLS_RECORD_ROOM);
+    unsigned char *output = apm__os_allocate(2 * (size_t)APM__TLS_RECORD_ROOM);
     if (!engine || !output) {
         apm__os_free(engine);
         apm__os_free(output);

@@ -120,7 +120,7 @@ static void admit_locked(struct apm__ssl *ssl, struct apm__ssl_beginning *beginn
     ssl->is_server = beginning->kind == APM__OPERATION_AUTHENTICATE_AS_SERVER;
     ssl->context = beginning->context;
     beginning->used = true;
-    strncpy(ssl->host, beginning->host, sizeof ssl->host - 1);
+    strncpy(ssl->host, beginning->host ? beginning->host : "", sizeof ssl->host - 1);
 }
 
 apm_error apm__ssl_begin(struct apm__stream *stream, struct apm__ssl_beginning *beginning, apm_async_callback *callback,
