@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""TLS against OpenSSL, GnuTLS, curl, nginx and stunnel: tls_interop_test.py folder_of_the_test_programs [test]
+"""TLS against OpenSSL, GnuTLS, nginx and stunnel: tls_interop_test.py folder_of_the_test_programs [test]
 
 Prints a line `ok name`, `SKIP name: why` where a program is not installed, or `FAIL name: why` for each test, and ends
 with status 1 if one failed, and with 77 if all were skipped. APM_TLS_BYTES is how much the large transfers carry each
