@@ -1,0 +1,243 @@
+/*
+ * What an operation costs beside many others of its kind: scale_apm CELL COUNT
+ *
+ *   sockets   COUNT datagram sockets with a receive pending on each; random ones get a datagram, and receive again
+ *   queue     the same with COUNT receives pending on one socket
+ *   change    COUNT timers are armed; random ones are put off or brought forward
+ *   fire      COUNT timers, which are all due within the same millisecond, and then armed again
+ *
+ * Prints one line: the cell, the count, nanoseconds an operation by the clock and of the process's processor time, and
+ * how many operations were measured. In the first two the datagram's way through the kernel is in it: the main thread
+ * sends BURST at a time, and waits until all have been received. Exit status 1 where anything fails.
+ */
+#define _GNU_SOURCE 1
+#include <apm/apm.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "clock.h"
+#include "descriptors.h"
+
+#define BURST 64u
+#define DATAGRAMS 200000u
+#define CHANGES 1000000u
+#define FIRES 1000000u
+#define SOCKETS_AN_ADDRESS 20000u /* fewer than an address has ports that the system gives away */
+#define OTHER_DESCRIPTORS 64u
+#define HOUR_MS 3600000
+
+static const apm_thread_pool default_pool = APM_NULL_HANDLE;
+
+/* A socket of the cells with datagrams, or one receive of its queue. */
+struct receiver {
+    apm_socket socket;
+    char buffer[16];
+};
+
+static uint32_t count;
+static atomic_uint_fast64_t left; /* what has to happen until `done` is set */
+static apm_auto_reset_event done;
+
+static void check(apm_error error, const char *what)
+{
+    if (error == APM_ERROR_SUCCESS)
+        return;
+    fprintf(stderr, "scale_apm: %s: %s\n", what, apm_error_message(error));
+    exit(1);
+}
+
+static void *allocate(size_t amount, size_t size)
+{
+    void *memory = calloc(amount, size);
+    if (memory == NULL)
+        check(APM_ERROR_OUT_OF_MEMORY, "memory");
+    return memory;
+}
+
+/* The next number of a fixed sequence, which is the same in each run. */
+static uint32_t random_below(uint32_t limit)
+{
+    static uint64_t state = 88172645463325252u;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (uint32_t)((state >> 32) * limit >> 32);
+}
+
+static void note_one(void)
+{
+    if (atomic_fetch_sub(&left, 1) == 1)
+        check(apm_auto_reset_event_set(done), "set");
+}
+
+static void wait_for_all(void)
+{
+    check(apm_auto_reset_event_wait_one(done, APM_TIMEOUT_INFINITE), "wait");
+}
+
+/* -- Datagrams ----------------------------------------------------------------------------------------------------- */
+
+static void begin_receive(struct receiver *receiver);
+
+static void on_received(apm_async_result result)
+{
+    struct receiver *receiver = apm_async_result_async_state(result);
+    apm_endpoint sender;
+    size_t received;
+    check(apm_socket_end_receive_from(receiver->socket, result, &sender, &received), "end receive");
+    begin_receive(receiver);
+    note_one();
+}
+
+static void begin_receive(struct receiver *receiver)
+{
+    check(apm_socket_begin_receive_from(receiver->socket, receiver->buffer, sizeof receiver->buffer,
+                                        APM_SOCKET_FLAGS_NONE, on_received, receiver, NULL),
+          "receive");
+}
+
+/* Opens the index-th socket, on an address of the loopback network that has ports left. */
+static apm_socket open_socket(uint32_t index, struct sockaddr_in *address)
+{
+    apm_socket opened;
+    apm_ip_address host;
+    apm_endpoint local;
+    char text[INET_ADDRSTRLEN];
+    *address = (struct sockaddr_in){.sin_family = AF_INET,
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK + index / SOCKETS_AN_ADDRESS)};
+    check(inet_ntop(AF_INET, &address->sin_addr, text, sizeof text) ? APM_ERROR_SUCCESS : APM_ERROR_ARGUMENT,
+          "inet_ntop");
+    check(apm_ip_address_parse(text, &host), "address");
+    check(apm_endpoint_create(host, 0, &local), "endpoint");
+    check(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_UDP, &opened),
+          "socket");
+    check(apm_socket_bind(opened, local), "bind");
+    check(apm_socket_local_endpoint(opened, &local), "local endpoint");
+    address->sin_port = htons(local.port);
+    return opened;
+}
+
+static void send_bursts(int sender, const struct sockaddr_in *addresses, uint32_t address_count, uint32_t datagrams)
+{
+    for (uint32_t sent = 0; sent < datagrams; sent += BURST) {
+        atomic_store(&left, BURST);
+        for (uint32_t i = 0; i < BURST; i++) {
+            const struct sockaddr_in *address = &addresses[random_below(address_count)];
+            if (sendto(sender, "datagram", 8, 0, (const struct sockaddr *)address, sizeof *address) != 8) {
+                perror("scale_apm: sendto");
+                exit(1);
+            }
+        }
+        wait_for_all();
+    }
+}
+
+/* The datagrams that go to `sockets` sockets with `count` receives in all. */
+static uint64_t prepare_datagrams(uint32_t sockets, struct sockaddr_in *addresses, int *sender)
+{
+    struct receiver *receivers = allocate(count, sizeof *receivers);
+    if (descriptors_raise_limit() < sockets + OTHER_DESCRIPTORS) {
+        fprintf(stderr, "scale_apm: %u sockets are more than the limit of descriptors allows\n", sockets);
+        exit(1);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        receivers[i].socket = i < sockets ? open_socket(i, &addresses[i]) : receivers[0].socket;
+        begin_receive(&receivers[i]);
+    }
+    *sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    /* As many again as are measured where there are few; each socket has been met where there are many. */
+    send_bursts(*sender, addresses, sockets, DATAGRAMS);
+    return DATAGRAMS / BURST * BURST;
+}
+
+/* -- Timers -------------------------------------------------------------------------------------------------------- */
+
+static void on_timer(void *state)
+{
+    (void)state;
+    note_one();
+}
+
+static apm_timer *create_timers(void)
+{
+    apm_timer *timers = allocate(count, sizeof *timers);
+    for (uint32_t i = 0; i < count; i++)
+        check(apm_timer_create(default_pool, on_timer, NULL, HOUR_MS + random_below(HOUR_MS), -1, &timers[i]), "timer");
+    return timers;
+}
+
+static void change_random(const apm_timer *timers)
+{
+    for (uint32_t i = 0; i < CHANGES; i++)
+        check(apm_timer_change(timers[random_below(count)], HOUR_MS + random_below(HOUR_MS), -1), "change");
+}
+
+static void fire_all(const apm_timer *timers, uint32_t rounds)
+{
+    for (uint32_t i = 0; i < rounds; i++) {
+        atomic_store(&left, count);
+        for (uint32_t j = 0; j < count; j++)
+            check(apm_timer_change(timers[j], 1, -1), "change");
+        wait_for_all();
+    }
+}
+
+/* -- Measuring ----------------------------------------------------------------------------------------------------- */
+
+static uint64_t cpu_ns(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return clock_nanoseconds(&used);
+}
+
+static void print(const char *cell, uint64_t start_ns, uint64_t start_cpu_ns, uint64_t operations)
+{
+    double wall = (double)(clock_now_ns() - start_ns) / (double)operations;
+    double cpu = (double)(cpu_ns() - start_cpu_ns) / (double)operations;
+    printf("%s %u %.1f %.1f %llu\n", cell, count, wall, cpu, (unsigned long long)operations);
+}
+
+static int measure(const char *cell)
+{
+    bool has_sockets = strcmp(cell, "sockets") == 0, is_fire = strcmp(cell, "fire") == 0;
+    if (has_sockets || strcmp(cell, "queue") == 0) {
+        uint32_t sockets = has_sockets ? count : 1;
+        struct sockaddr_in *addresses = allocate(sockets, sizeof *addresses);
+        int sender;
+        uint64_t operations = prepare_datagrams(sockets, addresses, &sender);
+        uint64_t start_ns = clock_now_ns(), start_cpu_ns = cpu_ns();
+        send_bursts(sender, addresses, sockets, (uint32_t)operations);
+        print(cell, start_ns, start_cpu_ns, operations);
+    } else if (is_fire || strcmp(cell, "change") == 0) {
+        apm_timer *timers = create_timers();
+        uint32_t rounds = FIRES / count > 0 ? FIRES / count : 1;
+        uint64_t start_ns = clock_now_ns(), start_cpu_ns = cpu_ns();
+        if (is_fire)
+            fire_all(timers, rounds);
+        else
+            change_random(timers);
+        print(cell, start_ns, start_cpu_ns, is_fire ? (uint64_t)rounds * count : CHANGES);
+    } else {
+        return 2;
+    }
+    return 0;
+}
+
+int main(int argument_count, char **arguments)
+{
+    count = argument_count == 3 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 0;
+    check(apm_auto_reset_event_create(false, &done), "event");
+    if (count == 0 || count > 10000000 || measure(arguments[1]) != 0) {
+        fprintf(stderr, "usage: scale_apm sockets|queue|change|fire COUNT\n");
+        return 2;
+    }
+    return 0;
+}
