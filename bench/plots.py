@@ -11,11 +11,12 @@ WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 160, 40, 50
 BAR_HEIGHT, BAR_LEFT = 20, 220
 
+# Without variables, which not everything that shows SVG knows.
 STYLE = """
-.plot { font: 12px system-ui, sans-serif; --ink: #1f2328; --faint: #d0d7de; --paper: #ffffff; }
-@media (prefers-color-scheme: dark) { .plot { --ink: #e6edf3; --faint: #3d444d; --paper: #0d1117; } }
-.plot text { fill: var(--ink); } .plot .title { font-size: 14px; font-weight: 600; }
-.plot .paper { fill: var(--paper); } .plot .grid { stroke: var(--faint); stroke-width: 1; }
+.plot { font: 12px sans-serif; } .plot .title { font-size: 14px; font-weight: 600; }
+.plot text { fill: #1f2328; } .plot .paper { fill: #ffffff; } .plot .grid { stroke: #d0d7de; stroke-width: 1; }
+@media (prefers-color-scheme: dark) {
+.plot text { fill: #e6edf3; } .plot .paper { fill: #0d1117; } .plot .grid { stroke: #3d444d; } }
 """
 
 COLOURS = ["#2f81f7", "#8a8f98", "#b8860b", "#2da44e", "#0f9b9b", "#e5534b", "#8a63d2", "#d6539a", "#b0693a", "#6b8e23"]

@@ -96,7 +96,7 @@ def measure_scale(options):
                     refused.append(f"{cell} {count:,}: {done.stderr.strip() or done.returncode}")
                 else:
                     runs.append({"cell": cell, "count": count, "round": number + 1, "wall_ns": float(words[2]),
-                                 "cpu_ns": float(words[3])})
+                                 "cpu_ns": float(words[3]), "sockets": int(words[5])})
     show_progress("")
     return runs, list(dict.fromkeys(refused))
 

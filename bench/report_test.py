@@ -40,7 +40,8 @@ def rounds_of(cpu, count=6):
 def made_up():
     """Results with everything in them; in c100 Asio is ahead of apm, and level in c1."""
     names = cells.SERVERS["echo"]
-    by_cell = {name: {server: rounds_of(10 + i) for i, server in enumerate(names)} for name in ("c1", "c100", "w2", "w8")}
+    by_cell = {cell: {server: rounds_of(10 + i) for i, server in enumerate(names)}
+               for cell in ("c1", "c100", "w2", "w8")}
     by_cell["c100"]["asio"] = rounds_of(5)
     by_cell["c1"]["asio"] = rounds_of(10)
     by_cell["stuck"] = {server: rounds_of(20) for server in cells.STUCK_SERVERS}
@@ -52,7 +53,8 @@ def made_up():
         "noise": {"others_percent": 1.5, "stolen_percent": 0.1, "seconds": 120.0}, "cells": by_cell,
         "pool": [{"cell": "fork_join", "peer": peer, "workers": "2", "error": "", "fork_join wall": 10.0 + i,
                   "fork_join cpu": 20.0} for i, peer in enumerate(["apm", "dotnet"])],
-        "scale": [{"cell": cell, "count": count, "round": 1, "wall_ns": 100.0, "cpu_ns": 100.0 + count / 1e5}
+        "scale": [{"cell": cell, "count": count, "round": 1, "wall_ns": 100.0, "cpu_ns": 100.0 + count / 1e5,
+                   "sockets": min(count, 20000)}
                   for cell, counts in report.SCALE_COUNTS.items() for count in counts],
         "scale_refused": [],
     }
@@ -171,6 +173,9 @@ class PageTest(unittest.TestCase):
         rows = {line.split(" | ")[0].strip("| "): line for line in summary.splitlines()}
         self.assertIn("| asio | 5.01 | 2.00 [2.00, 2.00] | behind |", rows[sections.TITLES["c100"]])
         self.assertIn("| level |", rows[sections.TITLES["c1"]])
+
+    def test_receives_that_share_sockets_are_said_to(self):
+        self.assertIn("100,000 receives were pending on 20,000 sockets", sections.write(made_up()).markdown())
 
     def test_failed_runs_are_named_and_left_out(self):
         results = made_up()

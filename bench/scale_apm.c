@@ -1,13 +1,14 @@
 /*
  * What an operation costs beside many others of its kind: scale_apm CELL COUNT
  *
- *   sockets   COUNT datagram sockets with a receive pending on each; random ones get a datagram, and receive again
+ *   sockets   COUNT datagram sockets with a receive pending on each; random ones get a datagram, and receive again.
+ *             Where the limit of descriptors is lower, and may not be raised, the receives share as many as it allows
  *   queue     the same with COUNT receives pending on one socket
  *   change    COUNT timers are armed; random ones are put off or brought forward
  *   fire      COUNT timers, which are all due within the same millisecond, and then armed again
  *
- * Prints one line: the cell, the count, nanoseconds an operation by the clock and of the process's processor time, and
- * how many operations were measured. In the first two the datagram's way through the kernel is in it: the main thread
+ * Prints one line: the cell, the count, nanoseconds an operation by the clock and of the process's processor time, how
+ * many operations were measured, and on how many sockets. In the first two the datagram's way through the kernel is in it: the main thread
  * sends BURST at a time, and waits until all have been received. Exit status 1 where anything fails.
  */
 #define _GNU_SOURCE 1
@@ -26,7 +27,7 @@
 #include "descriptors.h"
 
 #define BURST 64u
-#define DATAGRAMS 200000u
+#define DATAGRAMS (2500 * BURST)
 #define CHANGES 1000000u
 #define FIRES 1000000u
 #define SOCKETS_AN_ADDRESS 20000u /* fewer than an address has ports that the system gives away */
@@ -42,6 +43,7 @@ struct receiver {
 };
 
 static uint32_t count;
+static uint32_t socket_count;
 static atomic_uint_fast64_t left; /* what has to happen until `done` is set */
 static apm_auto_reset_event done;
 
@@ -124,12 +126,12 @@ static apm_socket open_socket(uint32_t index, struct sockaddr_in *address)
     return opened;
 }
 
-static void send_bursts(int sender, const struct sockaddr_in *addresses, uint32_t address_count, uint32_t datagrams)
+static void send_bursts(int sender, const struct sockaddr_in *addresses, uint32_t datagrams)
 {
     for (uint32_t sent = 0; sent < datagrams; sent += BURST) {
         atomic_store(&left, BURST);
         for (uint32_t i = 0; i < BURST; i++) {
-            const struct sockaddr_in *address = &addresses[random_below(address_count)];
+            const struct sockaddr_in *address = &addresses[random_below(socket_count)];
             if (sendto(sender, "datagram", 8, 0, (const struct sockaddr *)address, sizeof *address) != 8) {
                 perror("scale_apm: sendto");
                 exit(1);
@@ -139,22 +141,19 @@ static void send_bursts(int sender, const struct sockaddr_in *addresses, uint32_
     }
 }
 
-/* The datagrams that go to `sockets` sockets with `count` receives in all. */
-static uint64_t prepare_datagrams(uint32_t sockets, struct sockaddr_in *addresses, int *sender)
+/* Opens at most `most` sockets for `count` receives in all, and lets each be met. */
+static int prepare_datagrams(uint32_t most, struct sockaddr_in *addresses)
 {
     struct receiver *receivers = allocate(count, sizeof *receivers);
-    if (descriptors_raise_limit() < sockets + OTHER_DESCRIPTORS) {
-        fprintf(stderr, "scale_apm: %u sockets are more than the limit of descriptors allows\n", sockets);
-        exit(1);
-    }
+    uint64_t limit = descriptors_raise_limit();
+    socket_count = limit < most + OTHER_DESCRIPTORS ? (uint32_t)limit - OTHER_DESCRIPTORS : most;
     for (uint32_t i = 0; i < count; i++) {
-        receivers[i].socket = i < sockets ? open_socket(i, &addresses[i]) : receivers[0].socket;
+        receivers[i].socket = i < socket_count ? open_socket(i, &addresses[i]) : receivers[i % socket_count].socket;
         begin_receive(&receivers[i]);
     }
-    *sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    /* As many again as are measured where there are few; each socket has been met where there are many. */
-    send_bursts(*sender, addresses, sockets, DATAGRAMS);
-    return DATAGRAMS / BURST * BURST;
+    int sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    send_bursts(sender, addresses, DATAGRAMS);
+    return sender;
 }
 
 /* -- Timers -------------------------------------------------------------------------------------------------------- */
@@ -202,20 +201,19 @@ static void print(const char *cell, uint64_t start_ns, uint64_t start_cpu_ns, ui
 {
     double wall = (double)(clock_now_ns() - start_ns) / (double)operations;
     double cpu = (double)(cpu_ns() - start_cpu_ns) / (double)operations;
-    printf("%s %u %.1f %.1f %llu\n", cell, count, wall, cpu, (unsigned long long)operations);
+    printf("%s %u %.1f %.1f %llu %u\n", cell, count, wall, cpu, (unsigned long long)operations, socket_count);
 }
 
 static int measure(const char *cell)
 {
     bool has_sockets = strcmp(cell, "sockets") == 0, is_fire = strcmp(cell, "fire") == 0;
     if (has_sockets || strcmp(cell, "queue") == 0) {
-        uint32_t sockets = has_sockets ? count : 1;
-        struct sockaddr_in *addresses = allocate(sockets, sizeof *addresses);
-        int sender;
-        uint64_t operations = prepare_datagrams(sockets, addresses, &sender);
+        uint32_t most = has_sockets ? count : 1;
+        struct sockaddr_in *addresses = allocate(most, sizeof *addresses);
+        int sender = prepare_datagrams(most, addresses);
         uint64_t start_ns = clock_now_ns(), start_cpu_ns = cpu_ns();
-        send_bursts(sender, addresses, sockets, (uint32_t)operations);
-        print(cell, start_ns, start_cpu_ns, operations);
+        send_bursts(sender, addresses, DATAGRAMS);
+        print(cell, start_ns, start_cpu_ns, DATAGRAMS);
     } else if (is_fire || strcmp(cell, "change") == 0) {
         apm_timer *timers = create_timers();
         uint32_t rounds = FIRES / count > 0 ? FIRES / count : 1;

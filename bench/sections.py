@@ -1,7 +1,6 @@
 """The sections of the report of bench/compare, written from its results.
 
-Not a program. `results` is what report.py measured, as it is in results.json; each section adds itself to a page, and is
-left out where nothing was measured for it.
+Not a program. `results` is what report.py measured, as it is in results.json; each section adds itself to a page.
 """
 
 from statistics import median
@@ -150,8 +149,8 @@ def add_workers(page, results):
 
 def add_blocked(page, results):
     page.heading("A blocked callback")
-    page.paragraph("64 connections and two workers; a further connection's callback always blocks for a second. How the "
-                   "others fare meanwhile.")
+    page.paragraph("64 connections and two workers; a further connection's callback always blocks for a second. How "
+                   "the others fare meanwhile.")
     by_server = results["cells"].get("stuck", {})
     rows = [["server", "messages/s", "p99, us", "longest, us", "blocked callbacks"]]
     for server in by_server:
@@ -196,6 +195,10 @@ def add_scale(page, results):
         page.table(rows)
         page.plot(name, plots.lines("Cost of one among many", "how many", "ns", [f"{count:,}" for count in counts], {
             cell: [median(value) if value else None for value in values] for cell, values in by_cell.items()}))
+    shared = {(run["count"], run["sockets"]) for run in results["scale"]
+              if run["cell"] == "sockets" and run["sockets"] < run["count"]}
+    for count, sockets in sorted(shared):
+        page.paragraph(f"The limit of descriptors is lower here: {count:,} receives were pending on {sockets:,} sockets.")
     if results["scale_refused"]:
         page.paragraph("Not measured: " + "; ".join(results["scale_refused"]) + ".")
 
@@ -203,17 +206,17 @@ def add_scale(page, results):
 def add_pool(page, results):
     groups = sorted({(run["cell"], run["workers"]) for run in results["pool"]}, key=lambda key: (key[1], key[0]))
     page.heading("The pool")
-    page.paragraph("Items of the thread pool by itself; ratios to .NET's (`compare_pool` prints more, README.md says what "
-                   "the cells are). For `mix` the figure is the 99th percentile of the wait, in us.")
+    page.paragraph("Items of the thread pool by itself; ratios to .NET's (`compare_pool` prints more, README.md says "
+                   "what the cells are). For `mix` the figure is the 99th percentile of the wait, in us.")
     rows = [["cell, workers", "peer", "ns an item", "CPU ns an item", "time to .NET's"]]
     for cell, workers in groups:
         key = "mix p99_us" if cell == "mix" else f"{cell} wall"
-        by_peer = {name: [run.get(key) for run in results["pool"]
-                          if (run["cell"], run["workers"], run["peer"]) == (cell, workers, name)] for name in POOL_NAMES}
+        runs = {name: [run for run in results["pool"]
+                       if (run["cell"], run["workers"], run["peer"]) == (cell, workers, name)] for name in POOL_NAMES}
+        by_peer = {name: [run.get(key) for run in of_peer] for name, of_peer in runs.items()}
         shown = {name: values for name, values in by_peer.items() if any(values)}
         for name, values in shown.items():
-            cpu = [run.get(f"{cell} cpu") for run in results["pool"]
-                   if (run["cell"], run["workers"], run["peer"]) == (cell, workers, name)]
+            cpu = [run.get(f"{cell} cpu") for run in runs[name]]
             rows.append([f"{cell}, {workers}", name, spread([v for v in values if v is not None], 1),
                          spread([v for v in cpu if v is not None], 1),
                          with_interval(ratios(values, by_peer["dotnet"]))])

@@ -1,5 +1,6 @@
 // An echo server with SocketAsyncEventArgs, of which a connection has one, used again for each operation: what .NET
-// recommends where the cost of an operation matters. No context flows, and nothing is allocated for a message.
+// recommends where the cost of an operation matters. No context flows (the constructor is told so), and nothing is
+// allocated for a message.
 // usage: echo_dotnet_saea port workers [buffer_bytes]
 //
 // An operation that has completed at once raises no event; the loop that began it goes on.
@@ -19,7 +20,7 @@ internal sealed class Connection : SocketAsyncEventArgs
     private readonly Socket socket;
     private readonly byte[] buffer;
 
-    public Connection(Socket socket, int bufferBytes) : base(unsafeSuppressExecutionContext: true)
+    public Connection(Socket socket, int bufferBytes) : base(true)
     {
         this.socket = socket;
         buffer = new byte[bufferBytes];
@@ -97,7 +98,7 @@ internal static class SaeaEchoServer
         listener.Bind(new IPEndPoint(IPAddress.Loopback, port));
         listener.Listen(Backlog);
         Console.WriteLine($"listening on 127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}");
-        SocketAsyncEventArgs accept = new(unsafeSuppressExecutionContext: true);
+        SocketAsyncEventArgs accept = new(true);
         accept.Completed += (_, finished) => Accept(finished, isDone: true);
         Accept(accept, isDone: false);
         Thread.Sleep(Timeout.Infinite);
