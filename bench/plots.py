@@ -33,10 +33,13 @@ def ticks(largest):
     return [step * i for i in range(math.ceil(largest / step - 1e-9) + 1)]
 
 
-def powers(smallest, largest):
-    """The powers of ten around a range."""
-    low, high = math.floor(math.log10(smallest)), math.ceil(math.log10(largest))
-    return [10.0**i for i in range(low, max(high, low + 1) + 1)]
+def steps(smallest, largest):
+    """Ones, twos and fives of the powers of ten: those around a range, at least two."""
+    marks = [factor * 10.0**i for i in range(math.floor(math.log10(smallest)), math.floor(math.log10(largest)) + 2)
+             for factor in (1, 2, 5)]
+    first = max(i for i, mark in enumerate(marks) if mark <= smallest * (1 + 1e-9))
+    last = min(i for i, mark in enumerate(marks) if mark >= largest * (1 - 1e-9))
+    return marks[first:max(last, first + 1) + 1]
 
 
 def label(value):
@@ -89,7 +92,7 @@ def lines(title, x_title, y_title, places, series, names=None, is_log=False):
     is_log = is_log and all(value > 0 for value in numbers)
     if not numbers:
         return None
-    marks = powers(min(numbers), max(numbers)) if is_log else ticks(max(numbers))
+    marks = steps(min(numbers), max(numbers)) if is_log else ticks(max(numbers))
     scale = math.log10 if is_log else float
     low, high = scale(marks[0]), scale(marks[-1])
     step = (WIDTH - LEFT - RIGHT) / max(len(places) - 1, 1)

@@ -3,6 +3,7 @@
  *
  *   sockets   COUNT datagram sockets with a receive pending on each; random ones get a datagram, and receive again.
  *             Where the limit of descriptors is lower, and may not be raised, the receives share as many as it allows
+ *   hand      the same by hand: a thread with epoll and recvfrom, which shows what of the rise is the kernel's
  *   queue     the same with COUNT receives pending on one socket
  *   change    COUNT timers are armed; random ones are put off or brought forward
  *   fire      COUNT timers, which are all due within the same millisecond, and then armed again
@@ -15,11 +16,14 @@
 #include <apm/apm.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -141,16 +145,54 @@ static void send_bursts(int sender, const struct sockaddr_in *addresses, uint32_
     }
 }
 
-/* Opens at most `most` sockets for `count` receives in all, and lets each be met. */
-static int prepare_datagrams(uint32_t most, struct sockaddr_in *addresses)
+/* By hand a receive is nothing that is begun: the thread waits for all sockets. */
+static void *receive_by_hand(void *argument)
 {
+    int epoll = *(const int *)argument;
+    struct epoll_event events[BURST];
+    char buffer[16];
+    for (;;) {
+        int ready = epoll_wait(epoll, events, BURST, -1);
+        for (int i = 0; i < ready; i++) {
+            struct sockaddr_in sender;
+            socklen_t size = sizeof sender;
+            while (recvfrom(events[i].data.fd, buffer, sizeof buffer, MSG_DONTWAIT, (struct sockaddr *)&sender,
+                            &size) >= 0)
+                note_one();
+        }
+    }
+    return NULL;
+}
+
+/* Lets go of the library's socket, and has its descriptor watched. */
+static void watch_by_hand(int epoll, apm_socket opened)
+{
+    intptr_t descriptor;
+    check(apm_socket_release_handle(opened, &descriptor), "release");
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.fd = (int)descriptor};
+    check(epoll_ctl(epoll, EPOLL_CTL_ADD, (int)descriptor, &event) == 0 ? APM_ERROR_SUCCESS
+                                                                        : APM_ERROR_INVALID_OPERATION,
+          "epoll_ctl");
+}
+
+/* Opens at most `most` sockets for `count` receives in all, and lets each be met. */
+static int prepare_datagrams(uint32_t most, struct sockaddr_in *addresses, bool by_hand)
+{
+    static int epoll;
+    pthread_t thread;
     struct receiver *receivers = allocate(count, sizeof *receivers);
     uint64_t limit = descriptors_raise_limit();
+    epoll = epoll_create1(EPOLL_CLOEXEC);
     socket_count = limit < most + OTHER_DESCRIPTORS ? (uint32_t)limit - OTHER_DESCRIPTORS : most;
     for (uint32_t i = 0; i < count; i++) {
         receivers[i].socket = i < socket_count ? open_socket(i, &addresses[i]) : receivers[i % socket_count].socket;
-        begin_receive(&receivers[i]);
+        if (!by_hand)
+            begin_receive(&receivers[i]);
+        else if (i < socket_count)
+            watch_by_hand(epoll, receivers[i].socket);
     }
+    if (by_hand && pthread_create(&thread, NULL, receive_by_hand, &epoll) != 0)
+        check(APM_ERROR_OUT_OF_MEMORY, "thread");
     int sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     send_bursts(sender, addresses, DATAGRAMS);
     return sender;
@@ -206,11 +248,12 @@ static void print(const char *cell, uint64_t start_ns, uint64_t start_cpu_ns, ui
 
 static int measure(const char *cell)
 {
-    bool has_sockets = strcmp(cell, "sockets") == 0, is_fire = strcmp(cell, "fire") == 0;
+    bool by_hand = strcmp(cell, "hand") == 0, has_sockets = by_hand || strcmp(cell, "sockets") == 0;
+    bool is_fire = strcmp(cell, "fire") == 0;
     if (has_sockets || strcmp(cell, "queue") == 0) {
         uint32_t most = has_sockets ? count : 1;
         struct sockaddr_in *addresses = allocate(most, sizeof *addresses);
-        int sender = prepare_datagrams(most, addresses);
+        int sender = prepare_datagrams(most, addresses, by_hand);
         uint64_t start_ns = clock_now_ns(), start_cpu_ns = cpu_ns();
         send_bursts(sender, addresses, DATAGRAMS);
         print(cell, start_ns, start_cpu_ns, DATAGRAMS);
@@ -234,7 +277,7 @@ int main(int argument_count, char **arguments)
     count = argument_count == 3 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 0;
     check(apm_auto_reset_event_create(false, &done), "event");
     if (count == 0 || count > 10000000 || measure(arguments[1]) != 0) {
-        fprintf(stderr, "usage: scale_apm sockets|queue|change|fire COUNT\n");
+        fprintf(stderr, "usage: scale_apm sockets|hand|queue|change|fire COUNT\n");
         return 2;
     }
     return 0;

@@ -176,12 +176,13 @@ def add_memory(page, results):
 def add_scale(page, results):
     from_to = "{:,} of them, ns"
     titles = {"sockets": "sockets with a receive pending, one of which gets a datagram",
+              "hand": "the same by hand: epoll and recvfrom",
               "queue": "receives pending on one socket, which gets a datagram",
               "change": "armed timers, one of which is changed", "fire": "timers due at once: armed, and fired"}
     page.heading("Many operations")
     page.paragraph("What one costs among many of its kind: processor time of the process, the kernel's part and the "
                    "sender of the datagrams included (`scale_apm`).")
-    for name, cells in (("pending", ["sockets", "queue"]), ("timers", ["change", "fire"])):
+    for name, cells in (("pending", ["sockets", "hand", "queue"]), ("timers", ["change", "fire"])):
         runs = [run for run in results["scale"] if run["cell"] in cells]
         counts = sorted({run["count"] for run in runs})
         by_cell = {cell: [[run["cpu_ns"] for run in runs if (run["cell"], run["count"]) == (cell, count)]
