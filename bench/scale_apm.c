@@ -9,8 +9,8 @@
  *   fire      COUNT timers, which are all due within the same millisecond, and then armed again
  *
  * Prints one line: the cell, the count, nanoseconds an operation by the clock and of the process's processor time, how
- * many operations were measured, and on how many sockets. In the first two the datagram's way through the kernel is in it: the main thread
- * sends BURST at a time, and waits until all have been received. Exit status 1 where anything fails.
+ * many operations were measured, and on how many sockets. With datagrams their way through the kernel is in it: the
+ * main thread sends BURST at a time, and waits until all have been received. Exit status 1 where anything fails.
  */
 #define _GNU_SOURCE 1
 #include <apm/apm.h>

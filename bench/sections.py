@@ -199,7 +199,8 @@ def add_scale(page, results):
     shared = {(run["count"], run["sockets"]) for run in results["scale"]
               if run["cell"] == "sockets" and run["sockets"] < run["count"]}
     for count, sockets in sorted(shared):
-        page.paragraph(f"The limit of descriptors is lower here: {count:,} receives were pending on {sockets:,} sockets.")
+        page.paragraph(f"The limit of descriptors is lower here: {count:,} receives were pending on {sockets:,} "
+                       "sockets.")
     if results["scale_refused"]:
         page.paragraph("Not measured: " + "; ".join(results["scale_refused"]) + ".")
 
