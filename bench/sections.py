@@ -69,7 +69,7 @@ def best_peer(results, cell):
 def add_machine(page, results):
     settings, noise = results["settings"], results["noise"]
     page.paragraph(
-        f"{settings['rounds']} rounds of {settings['seconds']:g} s after {settings['warmup']:g} s of warm-up (.NET: "
+        f"{settings['rounds']} round(s) of {settings['seconds']:g} s after {settings['warmup']:g} s of warm-up (.NET: "
         f"more), servers in turn in each round; server on core {settings['cores'][0]}, load on core "
         f"{settings['cores'][1]}. Figures are medians, with [least-largest] of the rounds. Ratios are taken within a "
         "round; behind their median is the interval that holds the true one with 95 %, by the sign test, or, with "
@@ -174,7 +174,6 @@ def add_memory(page, results):
 
 
 def add_scale(page, results):
-    from_to = "{:,} of them, ns"
     titles = {"sockets": "sockets with a receive pending, one of which gets a datagram",
               "hand": "the same by hand: epoll and recvfrom",
               "queue": "receives pending on one socket, which gets a datagram",
@@ -187,7 +186,7 @@ def add_scale(page, results):
         counts = sorted({run["count"] for run in runs})
         by_cell = {cell: [[run["cpu_ns"] for run in runs if (run["cell"], run["count"]) == (cell, count)]
                           for count in counts] for cell in cells}
-        rows = [["among", *[from_to.format(count) for count in counts], "most to least"]]
+        rows = [["among", *[f"{count:,}, ns" for count in counts], "most to least"]]
         for cell, values in by_cell.items():
             medians = [median(value) for value in values if value]
             if medians:
