@@ -31,13 +31,13 @@ SCALE_COUNTS = {
     "change": [1000, 10000, 100000, 1000000],
     "fire": [1000, 10000, 100000, 1000000],
 }
-SCALE_ROUNDS = 3
+SCALE_ROUNDS = 2
 
-POOL_CELLS = "one_producer,four_producers,fork_join,ping_pong,mix"
-POOL_OPTIONS = ["--workers", "2,4", "--rounds", "6", "--seconds", "0.25", "--mix-seconds", "1", "--cells", POOL_CELLS]
+POOL_CELLS = "one_producer,fork_join,ping_pong,mix"
+POOL_OPTIONS = ["--workers", "2,4", "--rounds", "3", "--seconds", "0.25", "--mix-seconds", "1", "--cells", POOL_CELLS]
 QUICK_POOL_OPTIONS = ["--workers", "2", "--quick", "--seconds", "0.1", "--cells", "one_producer,fork_join,ping_pong"]
 
-TLS_OPTIONS = ["--rounds", "6", "--seconds", "0.4", "--cells", "bulk,small,full,resumed"]
+TLS_OPTIONS = ["--rounds", "6", "--seconds", "0.3", "--cells", "bulk,small,full"]
 QUICK_TLS_OPTIONS = ["--rounds", "1", "--seconds", "0.2", "--cells", "bulk,full", "--servers", "apm,mbedtls,openssl"]
 
 

@@ -68,9 +68,10 @@ def best_peer(results, cell):
 
 def add_machine(page, results):
     settings, noise = results["settings"], results["noise"]
+    longer = "" if settings["quick"] else " (.NET: 1.2 s at least)"
     page.paragraph(
-        f"{settings['rounds']} round(s) of {settings['seconds']:g} s after {settings['warmup']:g} s of warm-up (.NET: "
-        f"more), servers in turn in each round; server on core {settings['cores'][0]}, load on core "
+        f"{settings['rounds']} round(s) of {settings['seconds']:g} s after {settings['warmup']:g} s of warm-up"
+        f"{longer}, servers in turn in each round; server on core {settings['cores'][0]}, load on core "
         f"{settings['cores'][1]}. Figures are medians, with [least-largest] of the rounds. Ratios are taken within a "
         "round; behind their median is the interval that holds the true one with 95 %, by the sign test, or, with "
         "fewer than six rounds, their range in round brackets.")
