@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "apm/apm.h"
 #include "support_certificates.h"
 #include "support_inet.h"
 #include "support_tls.h"
@@ -94,7 +93,7 @@ static void talk(SOCKET client, SOCKET server, struct inet_window *window)
     CHECK_INET_ERROR(InetRead(client, buffer, sizeof buffer), ST_ERROR_OPERATION_WOULD_BLOCK);
 }
 
-TEST(a_secure_connection_to_a_trusted_server_carries_data_and_its_end)
+INET_TEST(a_secure_connection_to_a_trusted_server_carries_data_and_its_end)
 {
     struct secure secure;
     SOCKET client, server;
@@ -109,7 +108,7 @@ TEST(a_secure_connection_to_a_trusted_server_carries_data_and_its_end)
     close_secure(&secure);
 }
 
-TEST(a_server_that_is_not_trusted_is_refused_by_default)
+INET_TEST(a_server_that_is_not_trusted_is_refused_by_default)
 {
     struct secure secure;
     SOCKET client, server;
@@ -120,7 +119,7 @@ TEST(a_server_that_is_not_trusted_is_refused_by_default)
     close_secure(&secure);
 }
 
-TEST(a_certificate_for_another_name_is_refused_by_default)
+INET_TEST(a_certificate_for_another_name_is_refused_by_default)
 {
     struct secure secure;
     SOCKET client, server;
@@ -133,7 +132,7 @@ TEST(a_certificate_for_another_name_is_refused_by_default)
     close_secure(&secure);
 }
 
-TEST(a_trusted_site_is_not_verified_and_the_next_handle_is_again)
+INET_TEST(a_trusted_site_is_not_verified_and_the_next_handle_is_again)
 {
     struct secure secure;
     SOCKET client, server;
@@ -146,7 +145,7 @@ TEST(a_trusted_site_is_not_verified_and_the_next_handle_is_again)
     close_secure(&secure);
 }
 
-TEST(protocols_and_fallback_are_as_asked_for)
+INET_TEST(protocols_and_fallback_are_as_asked_for)
 {
     struct secure secure;
     SOCKET client, server;
@@ -162,7 +161,7 @@ TEST(protocols_and_fallback_are_as_asked_for)
     close_secure(&secure);
 }
 
-TEST(credentials_that_are_wrong_are_refused_at_once)
+INET_TEST(credentials_that_are_wrong_are_refused_at_once)
 {
     struct secure secure;
     SECURITYCREDENTIALSA credentials;
@@ -188,7 +187,7 @@ TEST(credentials_that_are_wrong_are_refused_at_once)
     close_secure(&secure);
 }
 
-TEST(a_client_that_has_a_certificate_connects_with_it)
+INET_TEST(a_client_that_has_a_certificate_connects_with_it)
 {
     struct secure secure;
     SOCKET client, server;
@@ -198,7 +197,7 @@ TEST(a_client_that_has_a_certificate_connects_with_it)
     close_secure(&secure);
 }
 
-TEST(a_handshake_that_does_not_come_times_out)
+INET_TEST(a_handshake_that_does_not_come_times_out)
 {
     struct secure secure;
     SOCKET client;
