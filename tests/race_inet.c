@@ -227,8 +227,8 @@ INET_TEST(a_read_that_is_cancelled_leaves_its_data_to_the_next)
         BYTE buffer[4];
         int got;
 
-        race_clash(&race);
         rival.choice = (unsigned)race.rounds;
+        race_clash(&race);
         do {
             got = InetRead(client, buffer, sizeof buffer);
             CHECK(got == 1 || InetGetLastError() == ST_ERROR_OPERATION_CANCELED);
