@@ -1,6 +1,6 @@
 /*
- * Archives: numbers and raw bytes of MFC's format, worked out from its description (docs/porting/mfc.md says which), and
- * failures of the file and of its use.
+ * Archives: numbers and raw bytes of MFC's format, worked out from its description (docs/porting/mfc.md says which),
+ * and failures of the file and of its use.
  */
 #include "support_archive.h"
 

@@ -128,6 +128,24 @@ TEST(objects_within_objects_have_a_limit)
     apm_archive_memory_free(&memory);
 }
 
+TEST(object_whose_load_fails_is_not_given_out)
+{
+    /* A new class whose object ends in the middle. */
+    apm_archive *archive = load("\xff\xff\x01\x00\x05\x00"
+                                "CNode\x07",
+                                12, 0);
+    void *object = &pool;
+    apm_archive_cause cause;
+
+    pool_used = 0;
+    cause = apm_archive_read_object(archive, node_classes, 1, &object);
+    CHECK(cause != APM_ARCHIVE_NONE);
+    CHECK_EQ(apm_archive_failure(archive), cause);
+    CHECK(object == NULL);
+    apm_archive_abort(archive);
+    apm_archive_memory_free(&memory);
+}
+
 TEST(classes_may_take_objects_of_any_schema)
 {
     apm_archive_class any = node_class;

@@ -114,7 +114,7 @@ INET_TEST(with_events_a_datagram_that_could_not_be_sent_is_the_next_writes_error
 
 struct slow_reader {
     SOCKET socket;
-    atomic_bool over;
+    apm_manual_reset_event over;
 };
 
 /* Reads so slowly that each piece of a large write is in time, and the whole would not be. */
@@ -124,9 +124,8 @@ static void read_slowly(void *argument)
     BYTE buffer[1000];
 
     CHECK(InetAttachThread(reader->socket, 0) != 0);
-    while (!atomic_load(&reader->over)) {
+    while (apm_manual_reset_event_wait_one(reader->over, 2) == APM_ERROR_WAIT_TIMEOUT) {
         CHECK(InetRead(reader->socket, buffer, sizeof buffer) > 0);
-        usleep(2000);
     }
 }
 
@@ -140,14 +139,15 @@ INET_TEST(the_time_out_is_that_of_a_whole_write)
 
     CHECK(bytes);
     inet_pair(&client, &reader.socket);
-    atomic_init(&reader.over, false);
+    CHECK_SUCCESS(apm_manual_reset_event_create(false, &reader.over));
     thread_start(&thread, read_slowly, &reader);
     CHECK_EQ(InetSetTimeout(client, 1), 0);
     start = harness_now_ms();
     CHECK_INET_ERROR(InetWrite(client, bytes, 64 << 20), ST_ERROR_OPERATION_TIMEOUT);
     CHECK(harness_now_ms() - start < 10000);
-    atomic_store(&reader.over, true);
+    apm_manual_reset_event_set(reader.over);
     thread_join(&thread);
+    apm_manual_reset_event_close(reader.over);
     free(bytes);
 }
 

@@ -252,7 +252,7 @@ static apm_archive_cause get_unit(apm_archive *archive, size_t width, int *unit)
     return cause;
 }
 
-/* The units of a line in memory of their own, which grows as they come. END_OF_FILE, without a failure: there is none. */
+/* The units of a line in memory of their own, which grows as they come. END_OF_FILE: there is none; no failure. */
 static apm_archive_cause get_line(apm_archive *archive, size_t width, uint8_t **block, size_t *length)
 {
     size_t room = 0;

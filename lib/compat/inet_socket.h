@@ -20,7 +20,7 @@
  *   6. A message is a node of the subscription, not of the socket: one for each event, in the queue once at most, by
  *      its bit in `posted`. A node in the queue holds a reference on its subscription and none on the socket; its
  *      message names the socket by the handle. Closing, and disabling, close the subscription's target.
- *   7. Whether an event is posted, and to which subscription, is decided under the lock that covered the change which it
+ *   7. Whether an event is posted, and to which subscription, is decided under the lock that covered the change it
  *      tells of (apm__inet_notice_locked). So enabling finds each change either told to the subscription before, or
  *      standing; and freezing holds back all that it precedes. A message that is under way when events are frozen is
  *      held back when it is dispatched.

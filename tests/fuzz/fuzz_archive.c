@@ -1,6 +1,6 @@
 /*
- * Archives that load what nobody has stored: the first bytes say what is asked for, the rest is the file. Each text that
- * is loaded is UTF-8, within the limit, and comes back when it is stored; a failure stays.
+ * Archives that load what nobody has stored: the first bytes say what is asked for, the rest is the file. Each text
+ * that is loaded is UTF-8, within the limit, and comes back when it is stored; a failure stays.
  */
 #include <string.h>
 

@@ -317,8 +317,8 @@ APM_API int apm_inet_peek(apm_inet socket, void *buffer, int size);
 
 /*
  * Writes. A handle that blocks writes all of it, and with events as much as there is room for, at least a byte; the
- * result is how much. Of UDP it is one datagram. When it returns the system need not have sent it; that a datagram could
- * not be sent is, with events, the next write's error.
+ * result is how much. Of UDP it is one datagram. When it returns the system need not have sent it; that a datagram
+ * could not be sent is, with events, the next write's error.
  *
  * Errors   APM_INET_E_NOT_CONNECTED, of UDP also that there is nobody to write to; APM_INET_E_WOULD_BLOCK;
  *          APM_INET_E_TIMED_OUT a part may have been written; APM_INET_E_INVALID_SIZE the datagram is too large; how
@@ -400,8 +400,8 @@ APM_API int apm_inet_set_timeout(apm_inet socket, unsigned timeout_s);
 
 /*
  * Has the handle post its events from now on, and not block: WRITE, and READ, DISCONNECT or ACCEPT if it stands so,
- * come at once, and so does CONNECT if the attempt to connect has failed. The result is 0. Disabling stops events, those
- * under way included, and has it block again.
+ * come at once, and so does CONNECT if the attempt to connect has failed. The result is 0. Disabling stops events,
+ * those under way included, and has it block again.
  *
  * Errors   APM_INET_E_INVALID_PARAMETER as apm_inet_async_connect_ex_a.
  */
@@ -409,8 +409,8 @@ APM_API int apm_inet_enable_events(apm_inet socket, apm_event_target target, uns
 APM_API int apm_inet_disable_events(apm_inet socket);
 
 /*
- * Holds events back, if `freeze` is not 0, or posts those that have been held back, each kind once. A message that is in
- * the queue already is held back when it is dispatched. The result is 0.
+ * Holds events back, if `freeze` is not 0, or posts those that have been held back, each kind once. A message that is
+ * in the queue already is held back when it is dispatched. The result is 0.
  */
 APM_API int apm_inet_freeze_events(apm_inet socket, int freeze);
 
