@@ -8,6 +8,7 @@
 #include "apm/compat/event_queue.h"
 #include "apm/apm.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -109,12 +110,13 @@ int main(int argc, char **argv)
     start = now();
     for (uint64_t i = 0; i < amount; i++) {
         check(apm_event_target_post(target, APM_EVENT_MESSAGE_USER, i, 0));
-        check(apm_event_queue_pump(queue, 0, NULL));
-        if (apm_event_queue_pump(queue, 0, NULL) != APM_ERROR_WAIT_TIMEOUT) { /* which makes the descriptor silent */
-            return 1;
-        }
+        check(apm_event_queue_pump(queue, 0, NULL)); /* which makes the descriptor silent */
     }
     report("rung and silenced each time", start);
+    if (poll(&(struct pollfd){.fd = (int)descriptor, .events = POLLIN}, 1, 0) != 0) {
+        fprintf(stderr, "event_queue: the descriptor is not silent\n");
+        return 1;
+    }
     check(apm_event_target_close(target));
     check(apm_event_queue_close(queue));
     return 0;

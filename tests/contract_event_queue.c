@@ -301,6 +301,7 @@ TEST(descriptor_is_readable_while_there_are_messages)
     CHECK_EQ(descriptor, again);
     CHECK(raw_readable((int)descriptor, PATIENCE_MS));
     CHECK_SUCCESS(apm_event_queue_pump(queue, 0, NULL));
+    CHECK(!raw_readable((int)descriptor, 0)); /* a pump that has taken all leaves it silent */
     CHECK_ERROR(apm_event_queue_pump(queue, 0, NULL), APM_ERROR_WAIT_TIMEOUT);
     CHECK(!raw_readable((int)descriptor, 0));
     for (int i = 0; i < 3; i++) {

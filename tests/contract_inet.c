@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <wchar.h>
 
-#include "apm/apm.h"
 #include "support_inet.h"
 
 struct body {
@@ -34,7 +33,7 @@ static void inet_on_thread(void (*run)(void *), void *argument)
 
 /* -- The library --------------------------------------------------------------------------------------------------- */
 
-TEST(nothing_works_before_initialize_and_after_uninitialize)
+INET_TEST(nothing_works_before_initialize_and_after_uninitialize)
 {
     BYTE byte = 0;
 
@@ -50,7 +49,7 @@ TEST(nothing_works_before_initialize_and_after_uninitialize)
     CHECK_INET_ERROR(InetRead(1, &byte, 1), ST_ERROR_NETWORK_NOT_INITIALIZED);
 }
 
-TEST(the_last_uninitialize_closes_every_handle)
+INET_TEST(the_last_uninitialize_closes_every_handle)
 {
     SOCKET client, server;
     BYTE byte;
@@ -69,7 +68,7 @@ static void fail_on_thread(void *argument)
     CHECK_INET_ERROR(InetDisconnect(INVALID_SOCKET), ST_ERROR_INVALID_HANDLE);
 }
 
-TEST(the_last_error_is_each_threads_own)
+INET_TEST(the_last_error_is_each_threads_own)
 {
     CHECK(InetInitialize(NULL, NULL));
     InetSetLastError(ST_ERROR_NOT_CONNECTED);
@@ -77,7 +76,7 @@ TEST(the_last_error_is_each_threads_own)
     CHECK_EQ(InetGetLastError(), ST_ERROR_NOT_CONNECTED);
 }
 
-TEST(errors_have_texts_narrow_and_wide)
+INET_TEST(errors_have_texts_narrow_and_wide)
 {
     char text[128], shorter[4];
     wchar_t wide[128];
@@ -99,7 +98,7 @@ TEST(errors_have_texts_narrow_and_wide)
     CHECK_INET_ERROR(InetGetErrorStringA(1, text, 0), ST_ERROR_INVALID_PARAMETER);
 }
 
-TEST(error_numbers_are_windows_sockets_with_the_originals_high_word)
+INET_TEST(error_numbers_are_windows_sockets_with_the_originals_high_word)
 {
     CHECK_EQ(LOWORD(ST_ERROR_OPERATION_WOULD_BLOCK), APM_WSAEWOULDBLOCK);
     CHECK_EQ(LOWORD(ST_ERROR_OPERATION_TIMEOUT), APM_WSAETIMEDOUT);
@@ -123,7 +122,7 @@ TEST(error_numbers_are_windows_sockets_with_the_originals_high_word)
 
 /* -- Connecting ---------------------------------------------------------------------------------------------------- */
 
-TEST(bytes_go_both_ways_and_the_end_is_zero)
+INET_TEST(bytes_go_both_ways_and_the_end_is_zero)
 {
     SOCKET client, server;
     BYTE buffer[16];
@@ -147,7 +146,7 @@ TEST(bytes_go_both_ways_and_the_end_is_zero)
     CHECK_INET_FALSE(InetIsConnected(client), ST_ERROR_INVALID_HANDLE);
 }
 
-TEST(a_name_is_looked_up)
+INET_TEST(a_name_is_looked_up)
 {
     SOCKET listener = inet_listener();
     SOCKET client = InetConnect("localhost", inet_port(listener), INET_PROTOCOL_TCP, INET_PATIENCE_S, 0, NULL);
@@ -160,7 +159,7 @@ TEST(a_name_is_looked_up)
     CHECK_EQ(port, inet_port(listener));
 }
 
-TEST(a_connect_that_cannot_be_is_refused_with_the_reason)
+INET_TEST(a_connect_that_cannot_be_is_refused_with_the_reason)
 {
     char name[300];
     SOCKET listener = inet_listener();
@@ -182,7 +181,7 @@ TEST(a_connect_that_cannot_be_is_refused_with_the_reason)
                       ST_ERROR_ADDRESS_UNAVAILABLE);
 }
 
-TEST(a_connect_ends_when_its_time_is_up)
+INET_TEST(a_connect_ends_when_its_time_is_up)
 {
     SOCKET listener, fillers[8], client = INVALID_SOCKET;
     int64_t start;
@@ -206,7 +205,7 @@ TEST(a_connect_ends_when_its_time_is_up)
     CHECK(harness_now_ms() - start < 10000);
 }
 
-TEST(the_local_address_and_port_are_those_asked_for)
+INET_TEST(the_local_address_and_port_are_those_asked_for)
 {
     SOCKET listener = inet_listener(), first, second, probe = inet_listener();
     UINT port = inet_port(probe), here;
@@ -227,7 +226,7 @@ TEST(the_local_address_and_port_are_those_asked_for)
     CHECK_INET_ERROR(InetGetLocalAddress(first, NULL, NULL), ST_ERROR_INVALID_PARAMETER);
 }
 
-TEST(addresses_become_text_and_back)
+INET_TEST(addresses_become_text_and_back)
 {
     INTERNET_ADDRESS address;
     char text[64];
@@ -252,7 +251,7 @@ TEST(addresses_become_text_and_back)
 
 /* -- Reading and writing ------------------------------------------------------------------------------------------- */
 
-TEST(peek_looks_and_takes_nothing_and_never_waits)
+INET_TEST(peek_looks_and_takes_nothing_and_never_waits)
 {
     SOCKET client, server;
     BYTE buffer[16];
@@ -287,7 +286,7 @@ static void on_timeout(SOCKET socket, UINT event, DWORD error, DWORD_PTR paramet
     *(SOCKET *)parameter = socket;
 }
 
-TEST(a_read_that_times_out_loses_nothing_and_calls_what_is_registered_for_it)
+INET_TEST(a_read_that_times_out_loses_nothing_and_calls_what_is_registered_for_it)
 {
     SOCKET client, server, told = INVALID_SOCKET;
     BYTE buffer[16];
@@ -328,7 +327,7 @@ static void *run_write_large(void *argument)
     return NULL;
 }
 
-TEST(a_large_write_is_whole_and_its_last_bytes_come_before_the_end)
+INET_TEST(a_large_write_is_whole_and_its_last_bytes_come_before_the_end)
 {
     SOCKET client, server;
     pthread_t thread;
@@ -348,7 +347,7 @@ TEST(a_large_write_is_whole_and_its_last_bytes_come_before_the_end)
     CHECK_EQ(pthread_join(thread, NULL), 0);
 }
 
-TEST(a_write_that_nobody_reads_times_out)
+INET_TEST(a_write_that_nobody_reads_times_out)
 {
     SOCKET client, server;
     BYTE *bytes = calloc(1, 64 << 20);
@@ -361,7 +360,7 @@ TEST(a_write_that_nobody_reads_times_out)
     free(bytes);
 }
 
-TEST(shutdown_ends_one_direction)
+INET_TEST(shutdown_ends_one_direction)
 {
     SOCKET client, server;
     BYTE buffer[8];
@@ -379,7 +378,7 @@ TEST(shutdown_ends_one_direction)
 
 /* -- Listening ----------------------------------------------------------------------------------------------------- */
 
-TEST(accept_waits_for_its_time_and_only_a_listener_accepts)
+INET_TEST(accept_waits_for_its_time_and_only_a_listener_accepts)
 {
     SOCKET listener = inet_listener(), client, server;
     BYTE byte = 0;
@@ -423,7 +422,7 @@ static void use_foreign(void *argument)
     CHECK_INET_SOCKET(InetAccept(socket, 1), ST_ERROR_NOT_HANDLE_OWNER);
 }
 
-TEST(only_the_owner_uses_a_handle)
+INET_TEST(only_the_owner_uses_a_handle)
 {
     SOCKET client, server;
 
@@ -447,7 +446,7 @@ static void attach(void *argument)
     CHECK_EQ(InetWrite(attached->socket, "x", 1), 1);
 }
 
-TEST(a_handle_is_handed_to_another_thread_and_back)
+INET_TEST(a_handle_is_handed_to_another_thread_and_back)
 {
     SOCKET client, server;
     struct attached attached;
@@ -470,7 +469,7 @@ static void use_free(void *argument)
     CHECK_EQ(InetWrite(*(SOCKET *)argument, "free", 4), 4);
 }
 
-TEST(a_free_threaded_handle_is_any_threads)
+INET_TEST(a_free_threaded_handle_is_any_threads)
 {
     SOCKET listener = inet_listener(), client, server;
     BYTE buffer[8];

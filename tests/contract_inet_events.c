@@ -3,7 +3,6 @@
  */
 #include <stdlib.h>
 
-#include "apm/apm.h"
 #include "support_inet.h"
 
 /* A pair whose client has events; the server blocks. */
@@ -25,7 +24,7 @@ static void async_pair(struct inet_window *window, SOCKET *client, SOCKET *serve
     CHECK(window->socket == *client);
 }
 
-TEST(connect_and_write_come_once_when_the_connection_is_there)
+INET_TEST(connect_and_write_come_once_when_the_connection_is_there)
 {
     struct inet_window window;
     SOCKET client, server;
@@ -39,7 +38,7 @@ TEST(connect_and_write_come_once_when_the_connection_is_there)
     inet_close_window(&window);
 }
 
-TEST(connect_brings_the_low_word_of_its_error_in_the_high_word)
+INET_TEST(connect_brings_the_low_word_of_its_error_in_the_high_word)
 {
     struct inet_window window;
     SOCKET listener = inet_listener(), client;
@@ -60,7 +59,7 @@ TEST(connect_brings_the_low_word_of_its_error_in_the_high_word)
     inet_close_window(&window);
 }
 
-TEST(a_message_has_the_number_the_handle_and_the_event_and_a_loop_of_ones_own_may_take_it)
+INET_TEST(a_message_has_the_number_the_handle_and_the_event_and_a_loop_of_ones_own_may_take_it)
 {
     struct inet_window window;
     SOCKET client, server;
@@ -78,7 +77,7 @@ TEST(a_message_has_the_number_the_handle_and_the_event_and_a_loop_of_ones_own_ma
     inet_close_window(&window);
 }
 
-TEST(read_comes_once_until_something_is_read_and_again_while_there_is_more)
+INET_TEST(read_comes_once_until_something_is_read_and_again_while_there_is_more)
 {
     struct inet_window window;
     SOCKET client, server;
@@ -104,7 +103,7 @@ TEST(read_comes_once_until_something_is_read_and_again_while_there_is_more)
     inet_close_window(&window);
 }
 
-TEST(disconnect_comes_once_and_after_all_data_has_been_read)
+INET_TEST(disconnect_comes_once_and_after_all_data_has_been_read)
 {
     struct inet_window window;
     SOCKET client, server;
@@ -139,7 +138,7 @@ TEST(disconnect_comes_once_and_after_all_data_has_been_read)
     inet_close_window(&window);
 }
 
-TEST(write_comes_again_when_a_write_would_have_blocked_and_no_longer_does)
+INET_TEST(write_comes_again_when_a_write_would_have_blocked_and_no_longer_does)
 {
     struct inet_window window;
     SOCKET client, server;
@@ -177,7 +176,7 @@ TEST(write_comes_again_when_a_write_would_have_blocked_and_no_longer_does)
     inet_close_window(&window);
 }
 
-TEST(no_message_comes_after_disconnect)
+INET_TEST(no_message_comes_after_disconnect)
 {
     struct inet_window window;
     SOCKET client, server;
@@ -192,7 +191,7 @@ TEST(no_message_comes_after_disconnect)
     inet_close_window(&window);
 }
 
-TEST(a_listener_posts_accept_once_until_one_is_accepted)
+INET_TEST(a_listener_posts_accept_once_until_one_is_accepted)
 {
     struct inet_window window;
     SOCKET listener, clients[2], server;
@@ -218,7 +217,7 @@ TEST(a_listener_posts_accept_once_until_one_is_accepted)
     inet_close_window(&window);
 }
 
-TEST(enabled_events_tell_how_the_socket_stands_and_disabled_ones_have_it_block)
+INET_TEST(enabled_events_tell_how_the_socket_stands_and_disabled_ones_have_it_block)
 {
     struct inet_window window;
     SOCKET client, server;
@@ -246,7 +245,7 @@ TEST(enabled_events_tell_how_the_socket_stands_and_disabled_ones_have_it_block)
     inet_close_window(&window);
 }
 
-TEST(events_move_to_another_queue_though_the_first_is_never_pumped_again)
+INET_TEST(events_move_to_another_queue_though_the_first_is_never_pumped_again)
 {
     struct inet_window first, second;
     SOCKET client, server;
@@ -263,7 +262,7 @@ TEST(events_move_to_another_queue_though_the_first_is_never_pumped_again)
     inet_close_window(&second);
 }
 
-TEST(frozen_events_come_when_thawed_each_kind_once)
+INET_TEST(frozen_events_come_when_thawed_each_kind_once)
 {
     struct inet_window window;
     SOCKET client, server;
@@ -302,7 +301,7 @@ static void on_event(SOCKET socket, UINT event, DWORD error, DWORD_PTR parameter
     CHECK_EQ(InetDisconnect(socket), 0); /* with no lock held */
 }
 
-TEST(a_registered_procedure_is_called_instead_of_the_message)
+INET_TEST(a_registered_procedure_is_called_instead_of_the_message)
 {
     struct inet_window window;
     SOCKET client, server;
@@ -321,7 +320,7 @@ TEST(a_registered_procedure_is_called_instead_of_the_message)
     inet_close_window(&window);
 }
 
-TEST(a_procedure_of_null_has_the_message_come_again)
+INET_TEST(a_procedure_of_null_has_the_message_come_again)
 {
     struct inet_window window;
     SOCKET client, server;

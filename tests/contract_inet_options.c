@@ -6,7 +6,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "apm/apm.h"
 #include "support_inet.h"
 
 /* -- UDP ----------------------------------------------------------------------------------------------------------- */
@@ -21,7 +20,7 @@ static SOCKET datagrams(UINT options)
     return socket;
 }
 
-TEST(datagrams_go_to_the_host_and_the_answer_to_whoever_sent)
+INET_TEST(datagrams_go_to_the_host_and_the_answer_to_whoever_sent)
 {
     SOCKET server = datagrams(0);
     SOCKET client = InetConnect("127.0.0.1", inet_port(server), INET_PROTOCOL_UDP, INET_PATIENCE_S, 0, NULL);
@@ -51,7 +50,7 @@ TEST(datagrams_go_to_the_host_and_the_answer_to_whoever_sent)
     CHECK_INET_ERROR(InetWriteEx(server, "to", 2, NULL, port), ST_ERROR_INVALID_PARAMETER);
 }
 
-TEST(a_datagram_that_is_too_large_is_refused)
+INET_TEST(a_datagram_that_is_too_large_is_refused)
 {
     static BYTE large[70000];
     SOCKET server = datagrams(0);
@@ -63,7 +62,7 @@ TEST(a_datagram_that_is_too_large_is_refused)
     CHECK_EQ(InetWrite(client, large, 1000), 1000);
 }
 
-TEST(datagrams_post_events)
+INET_TEST(datagrams_post_events)
 {
     struct inet_window window;
     SOCKET server = datagrams(0), client;
@@ -85,7 +84,7 @@ TEST(datagrams_post_events)
 
 /* -- Options ------------------------------------------------------------------------------------------------------- */
 
-TEST(options_of_the_other_protocol_are_refused)
+INET_TEST(options_of_the_other_protocol_are_refused)
 {
     static const DWORD not_tcp[] = {INET_OPTION_BROADCAST};
     static const DWORD not_udp[] = {INET_OPTION_KEEPALIVE, INET_OPTION_SECURE, INET_OPTION_INLINE};
@@ -130,7 +129,7 @@ static int option_of(SOCKET socket, int level, int name)
     return value;
 }
 
-TEST(options_of_a_stream_reach_the_system)
+INET_TEST(options_of_a_stream_reach_the_system)
 {
     SOCKET listener = inet_listener();
     UINT port = inet_port(listener);
@@ -155,7 +154,7 @@ TEST(options_of_a_stream_reach_the_system)
     CHECK(fcntl(descriptor_of(plain), F_GETFD) & FD_CLOEXEC); /* with NOINHERIT or without */
 }
 
-TEST(broadcast_is_allowed_where_it_is_asked_for)
+INET_TEST(broadcast_is_allowed_where_it_is_asked_for)
 {
     SOCKET plain = datagrams(0), broadcasts = datagrams(INET_OPTION_BROADCAST | INET_OPTION_NODELAY);
     INTERNET_ADDRESS everybody;
@@ -167,7 +166,7 @@ TEST(broadcast_is_allowed_where_it_is_asked_for)
     CHECK_EQ(InetWriteEx(broadcasts, "x", 1, &everybody, 9), 1);
 }
 
-TEST(a_reserved_port_is_one_below_1024_or_access_is_denied)
+INET_TEST(a_reserved_port_is_one_below_1024_or_access_is_denied)
 {
     SOCKET listener = inet_listener();
     SOCKET client = InetConnect("127.0.0.1", inet_port(listener), INET_PROTOCOL_TCP, INET_PATIENCE_S,
@@ -180,7 +179,7 @@ TEST(a_reserved_port_is_one_below_1024_or_access_is_denied)
     CHECK(inet_port(client) >= 512 && inet_port(client) < 1024);
 }
 
-TEST(ipv6_is_preferred_where_it_is_asked_for)
+INET_TEST(ipv6_is_preferred_where_it_is_asked_for)
 {
     SOCKET listener, client;
     INTERNET_ADDRESS peer;
@@ -206,7 +205,7 @@ TEST(ipv6_is_preferred_where_it_is_asked_for)
 
 /* -- Wide text ----------------------------------------------------------------------------------------------------- */
 
-TEST(wide_functions_do_what_the_narrow_ones_do)
+INET_TEST(wide_functions_do_what_the_narrow_ones_do)
 {
     struct inet_window window;
     SOCKET listener, client;

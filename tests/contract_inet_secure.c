@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "apm/apm.h"
 #include "support_certificates.h"
 #include "support_inet.h"
 #include "support_tls.h"
@@ -94,7 +93,7 @@ static void talk(SOCKET client, SOCKET server, struct inet_window *window)
     CHECK_INET_ERROR(InetRead(client, buffer, sizeof buffer), ST_ERROR_OPERATION_WOULD_BLOCK);
 }
 
-TEST(a_secure_connection_to_a_trusted_server_carries_data_and_its_end)
+INET_TEST(a_secure_connection_to_a_trusted_server_carries_data_and_its_end)
 {
     struct secure secure;
     SOCKET client, server;
@@ -109,7 +108,7 @@ TEST(a_secure_connection_to_a_trusted_server_carries_data_and_its_end)
     close_secure(&secure);
 }
 
-TEST(a_server_that_is_not_trusted_is_refused_by_default)
+INET_TEST(a_server_that_is_not_trusted_is_refused_by_default)
 {
     struct secure secure;
     SOCKET client, server;
@@ -120,7 +119,7 @@ TEST(a_server_that_is_not_trusted_is_refused_by_default)
     close_secure(&secure);
 }
 
-TEST(a_certificate_for_another_name_is_refused_by_default)
+INET_TEST(a_certificate_for_another_name_is_refused_by_default)
 {
     struct secure secure;
     SOCKET client, server;
@@ -133,7 +132,7 @@ TEST(a_certificate_for_another_name_is_refused_by_default)
     close_secure(&secure);
 }
 
-TEST(a_trusted_site_is_not_verified_and_the_next_handle_is_again)
+INET_TEST(a_trusted_site_is_not_verified_and_the_next_handle_is_again)
 {
     struct secure secure;
     SOCKET client, server;
@@ -146,7 +145,7 @@ TEST(a_trusted_site_is_not_verified_and_the_next_handle_is_again)
     close_secure(&secure);
 }
 
-TEST(protocols_and_fallback_are_as_asked_for)
+INET_TEST(protocols_and_fallback_are_as_asked_for)
 {
     struct secure secure;
     SOCKET client, server;
@@ -162,7 +161,7 @@ TEST(protocols_and_fallback_are_as_asked_for)
     close_secure(&secure);
 }
 
-TEST(credentials_that_are_wrong_are_refused_at_once)
+INET_TEST(credentials_that_are_wrong_are_refused_at_once)
 {
     struct secure secure;
     SECURITYCREDENTIALSA credentials;
@@ -188,7 +187,7 @@ TEST(credentials_that_are_wrong_are_refused_at_once)
     close_secure(&secure);
 }
 
-TEST(a_client_that_has_a_certificate_connects_with_it)
+INET_TEST(a_client_that_has_a_certificate_connects_with_it)
 {
     struct secure secure;
     SOCKET client, server;
@@ -198,7 +197,153 @@ TEST(a_client_that_has_a_certificate_connects_with_it)
     close_secure(&secure);
 }
 
-TEST(a_handshake_that_does_not_come_times_out)
+/* A server of the library's streams, which requires a certificate of its client. */
+struct strict_server {
+    apm_socket listener;
+    int port;
+    struct thread thread;
+    apm_error outcome;
+    bool mutual;
+    char subject[128];
+};
+
+static void serve_strictly(void *argument)
+{
+    struct strict_server *server = argument;
+    apm_ssl_context context = tls_server((apm_ssl_server_authentication_options){.client_certificate_required = true});
+    apm_socket accepted;
+    apm_stream inner, stream;
+    apm_async_result result;
+    apm_x509_certificate certificate;
+    uint8_t byte;
+    size_t size = 0;
+
+    CHECK_SUCCESS(apm_socket_accept(server->listener, &accepted));
+    CHECK_SUCCESS(apm_network_stream_create(accepted, APM_FILE_ACCESS_READ_WRITE, true, &inner));
+    CHECK_SUCCESS(apm_ssl_stream_create(inner, false, &stream));
+    CHECK_SUCCESS(apm_ssl_stream_begin_authenticate_as_server(stream, context, NULL, NULL, &result));
+    server->outcome = apm_ssl_stream_end_authenticate_as_server(stream, result);
+    server->mutual = apm_ssl_stream_is_mutually_authenticated(stream);
+    if (server->mutual) {
+        CHECK_SUCCESS(apm_ssl_stream_remote_certificate(stream, &certificate));
+        CHECK_SUCCESS(apm_x509_certificate_subject(certificate, 0, server->subject, sizeof server->subject, &size));
+        CHECK_SUCCESS(apm_x509_certificate_close(certificate));
+        CHECK_SUCCESS(apm_stream_read(stream, &byte, 1, &size));
+    }
+    apm_stream_close(stream);
+    apm_ssl_context_close(context);
+}
+
+static void start_strict(struct strict_server *server)
+{
+    apm_endpoint local;
+
+    memset(server, 0, sizeof *server);
+    CHECK_SUCCESS(apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP,
+                                    &server->listener));
+    CHECK_SUCCESS(apm_endpoint_create(apm_ip_address_loopback(), 0, &local));
+    CHECK_SUCCESS(apm_socket_bind(server->listener, local));
+    CHECK_SUCCESS(apm_socket_listen(server->listener, 5));
+    CHECK_SUCCESS(apm_socket_local_endpoint(server->listener, &local));
+    server->port = local.port;
+    thread_start(&server->thread, serve_strictly, server);
+}
+
+static void finish_strict(struct strict_server *server)
+{
+    thread_join(&server->thread);
+    CHECK_SUCCESS(apm_socket_close(server->listener));
+}
+
+static wchar_t *widen(const char *text)
+{
+    size_t length = strlen(text);
+    wchar_t *wide = calloc(length + 1, sizeof *wide);
+
+    CHECK(wide);
+    for (size_t i = 0; i < length; i++) {
+        wide[i] = (wchar_t)text[i];
+    }
+    return wide;
+}
+
+INET_TEST(a_server_that_requires_a_certificate_gets_the_one_of_the_credentials_narrow_and_wide)
+{
+    struct secure secure;
+    struct strict_server server;
+    char *certificate = file_of(client_certificate), *key = file_of(client_key);
+    wchar_t *wide_certificate = widen(certificate), *wide_key = widen(key);
+    SECURITYCREDENTIALSA narrow = {.dwSize = sizeof narrow, .lpszCertStore = certificate, .lpszKeyFile = key};
+    SECURITYCREDENTIALSW wide = {.dwSize = sizeof wide, .lpszCertStore = wide_certificate, .lpszKeyFile = wide_key};
+    SOCKET client;
+
+    open_secure(&secure, true);
+    for (int i = 0; i < 2; i++) {
+        start_strict(&server);
+        client = i == 0 ? InetConnectA("localhost", (UINT)server.port, INET_PROTOCOL_TCP, INET_PATIENCE_S,
+                                       INET_OPTION_SECURE, &narrow)
+                        : InetConnectW(L"localhost", (UINT)server.port, INET_PROTOCOL_TCP, INET_PATIENCE_S,
+                                       INET_OPTION_SECURE, &wide);
+        CHECK_MADE(client);
+        CHECK_EQ(InetWrite(client, "x", 1), 1);
+        finish_strict(&server);
+        CHECK_SUCCESS(server.outcome);
+        CHECK(server.mutual);
+        CHECK(strlen(server.subject) > 0);
+        CHECK_EQ(InetDisconnect(client), 0);
+    }
+    close_secure(&secure);
+    unlink(certificate);
+    unlink(key);
+    free(certificate);
+    free(key);
+    free(wide_certificate);
+    free(wide_key);
+}
+
+INET_TEST(a_server_that_requires_a_certificate_refuses_a_client_without_one)
+{
+    struct secure secure;
+    struct strict_server server;
+    SECURITYCREDENTIALSA credentials = {.dwSize = sizeof credentials, .dwProtocol = SECURITY_PROTOCOL_TLS12};
+    SOCKET client;
+    BYTE byte;
+
+    open_secure(&secure, true);
+    start_strict(&server);
+    client = InetConnectA("localhost", (UINT)server.port, INET_PROTOCOL_TCP, INET_PATIENCE_S, INET_OPTION_SECURE,
+                          &credentials);
+    /* The server decides when the handshake has come to its end on this side: the connection breaks, or was none. */
+    if (client != INVALID_SOCKET) {
+        CHECK(InetRead(client, &byte, 1) <= 0);
+    }
+    finish_strict(&server);
+    CHECK_ERROR(server.outcome, APM_ERROR_AUTHENTICATION);
+    CHECK(!server.mutual);
+    close_secure(&secure);
+}
+
+INET_TEST(shutdown_of_a_secure_handle_ends_one_direction_with_events_and_without)
+{
+    struct secure secure;
+    SOCKET client, server;
+    BYTE buffer[16];
+
+    open_secure(&secure, true);
+    CHECK_EQ(connect_secure(&secure, "localhost", 0, NULL, &client, &server), 0);
+    CHECK_MADE(server);
+    CHECK_EQ(InetShutdown(client, INET_SHUTDOWN_WRITE), 0); /* with events: it does not wait */
+    CHECK_EQ(InetRead(server, buffer, sizeof buffer), 0);
+    CHECK_EQ(InetWrite(server, "answer", 6), 6);
+    PUMP_UNTIL(secure.window.queue, secure.window.counts[INET_EVENT_READ] == 1);
+    CHECK_EQ(InetRead(client, buffer, sizeof buffer), 6);
+    CHECK_EQ(InetShutdown(server, INET_SHUTDOWN_WRITE), 0);
+    PUMP_UNTIL(secure.window.queue, secure.window.counts[INET_EVENT_DISCONNECT] == 1);
+    CHECK_INET_ERROR(InetShutdown(client, 2), ST_ERROR_OPERATION_NOT_SUPPORTED);
+    close_secure(&secure);
+}
+
+INET_TEST(a_handshake_that_does_not_come_times_out)
 {
     struct secure secure;
     SOCKET client;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "apm/apm.h"
 #include "apm/compat/inet.h"
 #include "support_compat.h"
 
@@ -30,6 +31,33 @@
     } while (0)
 
 enum { INET_MESSAGE = WM_USER + 1, INET_PATIENCE_S = 50 };
+
+/* Closes every handle, and waits until none of the system's sockets is left. */
+static inline void inet_finish(void)
+{
+    struct apm_thread_pool_statistics statistics;
+    int64_t start = harness_now_ms();
+
+    do {
+        InetUninitialize();
+        InetSetLastError(0);
+        (void)InetDisconnect(0);
+    } while (InetGetLastError() != ST_ERROR_NETWORK_NOT_INITIALIZED);
+    do {
+        CHECK_SUCCESS(apm_thread_pool_statistics((apm_thread_pool)APM_NULL_HANDLE, &statistics));
+        CHECK(harness_now_ms() - start < PATIENCE_MS);
+    } while (statistics.sockets_open > 0);
+}
+
+/* A test that leaves no handle behind, though it closes none. Its queues are its own to close. */
+#define INET_TEST(test_name)           \
+    static void test_name##_body(void); \
+    TEST(test_name)                    \
+    {                                  \
+        test_name##_body();            \
+        inet_finish();                 \
+    }                                  \
+    static void test_name##_body(void)
 
 static inline UINT inet_port(SOCKET socket)
 {
@@ -95,6 +123,7 @@ static inline void inet_open_window(struct inet_window *window)
 
 static inline void inet_close_window(struct inet_window *window)
 {
+    CHECK_SUCCESS(apm_event_target_close(window->window));
     CHECK_SUCCESS(apm_event_queue_close(window->queue));
 }
 

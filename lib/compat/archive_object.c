@@ -190,7 +190,6 @@ static apm_archive_cause load_object(apm_archive *archive, const apm_archive_cla
     void *created = type->create();
     if (!created)
         return apm__archive_fail(archive, APM_ARCHIVE_OUT_OF_MEMORY);
-    *object = created;
     if (!add(archive, created, type, 0))
         return archive->failure;
     unsigned outer = archive->object_schema;
@@ -199,7 +198,12 @@ static apm_archive_cause load_object(apm_archive *archive, const apm_archive_cla
     apm_archive_cause cause = type->load(archive, created);
     archive->depth--;
     archive->object_schema = outer;
-    return cause == APM_ARCHIVE_NONE ? archive->failure : apm__archive_fail(archive, cause);
+    if (cause == APM_ARCHIVE_NONE)
+        cause = archive->failure;
+    if (cause != APM_ARCHIVE_NONE)
+        return apm__archive_fail(archive, cause);
+    *object = created;
+    return APM_ARCHIVE_NONE;
 }
 
 apm_archive_cause apm_archive_read_object(apm_archive *archive, const apm_archive_class *const *classes, size_t count,

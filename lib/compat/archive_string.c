@@ -101,7 +101,7 @@ static apm_archive_cause put_length(apm_archive *archive, uint64_t length, bool 
     return apm__archive_put_number(archive, 8, length);
 }
 
-static apm_archive_cause put_unicode(apm_archive *archive, const char *text, size_t size)
+static apm_archive_cause put_unicode(apm_archive *archive, const char *text, size_t size, bool headed)
 {
     size_t length;
     if (apm_text_utf8_to_utf16(text, size, NULL, 0, &length) != APM_ERROR_SUCCESS)
@@ -110,14 +110,15 @@ static apm_archive_cause put_unicode(apm_archive *archive, const char *text, siz
     if (!units)
         return apm__archive_fail(archive, APM_ARCHIVE_OUT_OF_MEMORY);
     apm_error error = apm_text_utf8_to_utf16(text, size, units, length, &length);
-    put_length(archive, length, true);
+    if (headed)
+        put_length(archive, length, true);
     for (size_t i = 0; i < length && error == APM_ERROR_SUCCESS; i++)
         apm__archive_put_number(archive, 2, units[i]);
     apm__os_free(units);
     return archive->failure;
 }
 
-static apm_archive_cause put_narrow(apm_archive *archive, const char *text, size_t size)
+static apm_archive_cause put_narrow(apm_archive *archive, const char *text, size_t size, bool headed)
 {
     size_t length;
     if (apm_text_utf8_to_code_page(archive->code_page, text, size, NULL, 0, &length, NULL) != APM_ERROR_SUCCESS)
@@ -126,27 +127,38 @@ static apm_archive_cause put_narrow(apm_archive *archive, const char *text, size
     if (!bytes)
         return apm__archive_fail(archive, APM_ARCHIVE_OUT_OF_MEMORY);
     apm_error error = apm_text_utf8_to_code_page(archive->code_page, text, size, bytes, length, &length, NULL);
-    put_length(archive, length, false);
+    if (headed)
+        put_length(archive, length, false);
     if (error == APM_ERROR_SUCCESS)
         apm__archive_put(archive, bytes, length);
     apm__os_free(bytes);
     return archive->failure;
 }
 
-apm_archive_cause apm_archive_write_string_span(apm_archive *archive, const char *text, size_t size)
+static apm_archive_cause put_text(apm_archive *archive, const char *text, size_t size, bool headed)
 {
     apm_archive_cause cause = apm__archive_enter(archive, APM_ARCHIVE_STORE);
     if (cause == APM_ARCHIVE_NONE && !text && size > 0)
         cause = APM_ARCHIVE_ARGUMENT;
     if (cause != APM_ARCHIVE_NONE)
         return cause;
-    return archive->code_page == APM_CODE_PAGE_UTF16 ? put_unicode(archive, text, size)
-                                                     : put_narrow(archive, text, size);
+    return archive->code_page == APM_CODE_PAGE_UTF16 ? put_unicode(archive, text, size, headed)
+                                                     : put_narrow(archive, text, size, headed);
+}
+
+apm_archive_cause apm_archive_write_string_span(apm_archive *archive, const char *text, size_t size)
+{
+    return put_text(archive, text, size, true);
 }
 
 apm_archive_cause apm_archive_write_string(apm_archive *archive, const char *text)
 {
     return text ? apm_archive_write_string_span(archive, text, strlen(text)) : APM_ARCHIVE_ARGUMENT;
+}
+
+apm_archive_cause apm_archive_write_text(apm_archive *archive, const char *text)
+{
+    return text ? put_text(archive, text, strlen(text), false) : APM_ARCHIVE_ARGUMENT;
 }
 
 /* -- Strings: loading -------------------------------------------------------------------------------------------- */
@@ -222,4 +234,75 @@ apm_archive_cause apm_archive_read_string(apm_archive *archive, char **text, siz
         return apm__archive_fail(archive, APM_ARCHIVE_LIMIT);
     cause = apm__archive_get_block(archive, unicode ? 2 * length : length, 0, &block);
     return cause == APM_ARCHIVE_NONE ? convert(archive, block, (size_t)length, unicode, text, size) : cause;
+}
+
+/* -- Lines ------------------------------------------------------------------------------------------------------- */
+
+/* One unit of text; *unit is negative at the end of the file, which is no failure. */
+static apm_archive_cause get_unit(apm_archive *archive, size_t width, int *unit)
+{
+    uint8_t bytes[2];
+    size_t loaded;
+    *unit = -1;
+    apm_archive_cause cause = apm_archive_read(archive, bytes, width, &loaded);
+    if (cause == APM_ARCHIVE_NONE && loaded == width)
+        *unit = (int)apm_text_get_little_endian(bytes, width);
+    else if (cause == APM_ARCHIVE_NONE && loaded > 0)
+        cause = apm__archive_fail(archive, APM_ARCHIVE_SHORT_DATA);
+    return cause;
+}
+
+/* The units of a line in memory of their own, which grows as they come. END_OF_FILE: there is none; no failure. */
+static apm_archive_cause get_line(apm_archive *archive, size_t width, uint8_t **block, size_t *length)
+{
+    size_t room = 0;
+    int unit;
+    *block = NULL;
+    *length = 0;
+    for (;;) {
+        apm_archive_cause cause = get_unit(archive, width, &unit);
+        if (cause == APM_ARCHIVE_NONE && unit == '\r')
+            cause = get_unit(archive, width, &unit); /* whatever it is, as in MFC */
+        else if (cause == APM_ARCHIVE_NONE && unit >= 0 && unit != '\n') {
+            uint8_t *larger = *block;
+            if ((*length + 1) * width > archive->limit)
+                return apm__archive_fail(archive, APM_ARCHIVE_LIMIT);
+            if (*length == room) {
+                room = room == 0 ? 64 : 2 * room;
+                larger = apm__os_resize(*block, room * width);
+            }
+            if (!larger)
+                return apm__archive_fail(archive, APM_ARCHIVE_OUT_OF_MEMORY);
+            *block = larger;
+            apm_text_put_little_endian(*block + width * (*length)++, width, (uint64_t)unit);
+            continue;
+        }
+        bool ended = cause == APM_ARCHIVE_NONE && unit < 0 && *length == 0;
+        return ended ? APM_ARCHIVE_END_OF_FILE : cause;
+    }
+}
+
+apm_archive_cause apm_archive_read_line(apm_archive *archive, char **text, size_t *size)
+{
+    size_t ignored;
+    uint8_t *block;
+    size_t length;
+    if (!size)
+        size = &ignored;
+    *size = 0;
+    if (text)
+        *text = NULL;
+    apm_archive_cause cause = apm__archive_enter(archive, APM_ARCHIVE_LOAD);
+    if (cause != APM_ARCHIVE_NONE || !text)
+        return cause != APM_ARCHIVE_NONE ? cause : APM_ARCHIVE_ARGUMENT;
+    bool unicode = archive->code_page == APM_CODE_PAGE_UTF16;
+    cause = get_line(archive, unicode ? 2 : 1, &block, &length);
+    if (cause == APM_ARCHIVE_NONE && !block) {
+        block = apm__os_allocate(2); /* an empty line */
+        cause = block ? APM_ARCHIVE_NONE : apm__archive_fail(archive, APM_ARCHIVE_OUT_OF_MEMORY);
+    }
+    if (cause == APM_ARCHIVE_NONE)
+        return convert(archive, block, length, unicode, text, size);
+    apm__os_free(block);
+    return cause;
 }

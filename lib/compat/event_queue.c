@@ -160,6 +160,15 @@ static bool rouse_locked(struct apm__event_queue *queue)
     return asleep;
 }
 
+/* Silences the bell if there is nothing any more. */
+static void silence_locked(struct apm__event_queue *queue)
+{
+    if (!queue->ringing || queue->first || queue->quitting)
+        return;
+    queue->ringing = false;
+    apm__os_bell_clear(queue->bell);
+}
+
 static bool append_locked(struct apm__event_queue *queue, struct apm__event_node *node)
 {
     node->next = NULL;
@@ -299,10 +308,7 @@ static apm_error look(struct apm__event_queue *queue, apm__event_filter *filter,
     } else if (error == APM_ERROR_SUCCESS) {
         error = queue->quitting ? APM_ERROR_OPERATION_ABORTED : APM_ERROR_WAIT_TIMEOUT;
         queue->sleeping = sleep && (error == APM_ERROR_WAIT_TIMEOUT || filter);
-        if (queue->ringing && !queue->first && !queue->quitting) {
-            queue->ringing = false;
-            apm__os_bell_clear(queue->bell);
-        }
+        silence_locked(queue);
     }
     apm__os_mutex_unlock(&queue->lock);
     release_nodes(queue, passed);
@@ -399,6 +405,10 @@ apm_error apm_event_queue_pump(apm_event_queue handle, int timeout_ms, size_t *d
             done++;
             apm_event_queue_dispatch(&message);
         } while (done <= there && apm__event_queue_take(queue, NULL, NULL, false, 0, &message) == APM_ERROR_SUCCESS);
+        /* So a foreign loop need not come once more for nothing. */
+        apm__os_mutex_lock(&queue->lock);
+        silence_locked(queue);
+        apm__os_mutex_unlock(&queue->lock);
     }
     if (dispatched)
         *dispatched = done;

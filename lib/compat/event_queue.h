@@ -10,7 +10,8 @@
  *      lock and finds it set clears it and sets the event. So no message is slept over. An event set too late makes one
  *      wait return for nothing, and the list is looked at again.
  *   4. The bell, once there is one, is rung under the lock by whoever appends and finds `ringing` not set, and silenced
- *      under the lock by the owner that finds the list empty. So it rings whenever there is a message.
+ *      under the lock by the owner that finds the list empty, at the end of a pump too. So it rings whenever there is a
+ *      message, and a batch costs one ring and one silence.
  *   5. The lock is a leaf. Neither handlers nor `release` run under it.
  */
 #ifndef APM__EVENT_QUEUE_H

@@ -7,7 +7,7 @@
 #include "inet_socket.h"
 
 static struct apm__slot_table sockets = APM__SLOT_TABLE(APM__KIND_INET, struct apm__inet, NULL);
-static _Atomic uint32_t initialized; /* how often; nothing else is published by it */
+static _Atomic uint32_t initialized; /* how often */
 static APM__THREAD_LOCAL uint32_t last_error;
 
 /* -- Errors -------------------------------------------------------------------------------------------------------- */
@@ -158,8 +158,14 @@ struct apm__inet *apm__inet_create(enum apm__inet_kind kind, uint32_t options, u
 
 apm_inet apm__inet_publish(struct apm__inet *inet)
 {
-    apm__slot_publish(&inet->slot, 1, 0);
-    return apm__inet_handle(inet);
+    apm__slot_publish(&inet->slot, 2, 0);
+    apm_inet handle = apm__inet_handle(inet);
+    /* Acquire and release: either this comes first, and apm_inet_uninitialize finds the slot, or it sees the zero. */
+    if (apm__atomic_add(&initialized, 0, APM__ACQ_REL) == 0) {
+        apm_error ignored = apm__inet_close(handle);
+        (void)ignored; /* somebody has been quicker */
+    }
+    return handle;
 }
 
 void apm__inet_discard(struct apm__inet *inet)
@@ -186,6 +192,7 @@ apm_error apm__inet_close(apm_inet socket)
     struct apm__inet_events *events = inet->events;
     inet->events = NULL;
     inet->lingers = inet->writing;
+    inet->waiting = false;
     apm_socket handle = inet->socket;
     apm_socket arrived = inet->arrived;
     apm_stream stream = inet->stream;
@@ -198,7 +205,7 @@ apm_error apm__inet_close(apm_inet socket)
         apm_socket_close(arrived);
     if (lingers) {
         error = apm_async_result_cancel_after(writing, left_ms);
-        (void)error; /* it may have completed, and its callback closes */
+        (void)error; /* it may have completed, and its callback closes; or who begins it limits it */
     } else if (stream.bits != 0) {
         apm_stream_close(stream);
     } else if (handle.bits != 0) {
@@ -245,23 +252,49 @@ apm_error apm__inet_wait(struct apm__inet *inet, apm__inet_condition *done, int6
 {
     uint64_t start = apm__os_monotonic_ns();
     for (;;) {
-        apm__os_mutex_lock(&inet->lock);
-        bool closed = inet->closed;
-        bool is_done = closed || done(inet);
-        apm__os_mutex_unlock(&inet->lock);
-        if (is_done)
-            return closed ? APM_ERROR_OPERATION_ABORTED : APM_ERROR_SUCCESS;
         int64_t gone_ms = (int64_t)((apm__os_monotonic_ns() - start) / 1000000u);
         int64_t left_ms = timeout_ms < 0 ? APM_TIMEOUT_INFINITE : timeout_ms - gone_ms;
-        if (timeout_ms >= 0 && left_ms <= 0) {
+        bool is_late = timeout_ms >= 0 && left_ms <= 0;
+        apm__os_mutex_lock(&inet->lock);
+        bool gives_up = inet->closed || inet->cancelled;
+        bool is_done = !inet->closed && done(inet);
+        inet->cancelled = false;
+        inet->waiting = !is_done && !gives_up && !is_late;
+        apm__os_mutex_unlock(&inet->lock);
+        if (is_done)
+            return APM_ERROR_SUCCESS;
+        if (gives_up)
+            return APM_ERROR_OPERATION_ABORTED;
+        if (is_late) {
             if (timeout_ms > 0)
                 tell_timeout(inet);
             return APM_ERROR_TIMED_OUT;
         }
         apm_error error = apm_auto_reset_event_wait_one(inet->wake, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
-        if (error != APM_ERROR_SUCCESS && error != APM_ERROR_WAIT_TIMEOUT)
+        if (error != APM_ERROR_SUCCESS && error != APM_ERROR_WAIT_TIMEOUT) {
+            apm__os_mutex_lock(&inet->lock);
+            inet->waiting = inet->cancelled = false;
+            apm__os_mutex_unlock(&inet->lock);
             return error;
+        }
     }
+}
+
+int apm_inet_cancel(apm_inet socket)
+{
+    if (!apm__inet_is_initialized())
+        return APM_INET_ERROR;
+    struct apm__inet *inet = apm__inet_find(socket); /* the owner waits, so it is another thread that cancels */
+    if (!inet)
+        return apm__inet_fail_as(APM_INET_E_INVALID_HANDLE);
+    apm__os_mutex_lock(&inet->lock);
+    bool waits = inet->waiting;
+    inet->cancelled = waits;
+    apm__os_mutex_unlock(&inet->lock);
+    if (waits)
+        apm__inet_wake(inet);
+    apm__inet_release(inet);
+    return 0;
 }
 
 /* -- Threads ------------------------------------------------------------------------------------------------------- */
@@ -311,7 +344,8 @@ void apm_inet_uninitialize(void)
     do {
         if (times == 0)
             return;
-    } while (!apm__atomic_replace(&initialized, &times, times - 1, APM__RELAXED));
+        /* Acquire and release: see apm__inet_publish. */
+    } while (!apm__atomic_replace(&initialized, &times, times - 1, APM__ACQ_REL));
     uint32_t place = 0;
     for (struct apm__slot *slot; times == 1 && (slot = apm__slot_next(&sockets, &place)) != NULL;) {
         struct apm__inet *inet = (struct apm__inet *)slot;

@@ -38,23 +38,25 @@ void apm__inet_settle(struct apm__inet *inet, apm_error error)
         error = APM_ERROR_OPERATION_ABORTED;
     inet->error = error;
     inet->stage = error == APM_ERROR_SUCCESS ? APM__INET_OPEN : APM__INET_FAILED;
+    uint32_t which = error == APM_ERROR_SUCCESS ? 1u << APM_INET_EVENT_WRITE : 0;
+    /* What was accepted without a handshake has been connected all along. */
+    if (!inet->serves || inet->context.bits != 0)
+        which |= 1u << APM_INET_EVENT_CONNECT;
     if (error != APM_ERROR_SUCCESS) {
         stream = inet->stream;
         socket = inet->socket;
         inet->stream = (apm_stream)APM_NULL_HANDLE;
         inet->socket = (apm_socket)APM_NULL_HANDLE;
     }
+    struct apm__inet_notice notice = apm__inet_notice_locked(inet, which);
     apm__os_mutex_unlock(&inet->lock);
     if (stream.bits != 0)
         apm_stream_close(stream);
     else if (socket.bits != 0)
         apm_socket_close(socket);
     apm__inet_wake(inet);
-    apm__inet_notify(inet, APM_INET_EVENT_CONNECT, error);
-    if (error == APM_ERROR_SUCCESS) {
-        apm__inet_notify(inet, APM_INET_EVENT_WRITE, APM_ERROR_SUCCESS);
-        apm__inet_read_ahead(inet);
-    }
+    apm__inet_post(&notice);
+    apm__inet_read_ahead(inet); /* does nothing where there is no connection */
     apm__inet_release(inet);
 }
 
@@ -240,12 +242,16 @@ static void connect_to(struct apm__inet *inet, const apm_ip_address *addresses, 
             return;
         }
     }
+    apm_endpoint peer = {.port = 0};
     for (size_t i = 0; error == APM_ERROR_SUCCESS && i < count; i++) {
         if (addresses[i].family == family) {
-            error = apm_endpoint_create(addresses[i], (int)inet->port, &inet->peer);
+            error = apm_endpoint_create(addresses[i], (int)inet->port, &peer);
             break;
         }
     }
+    apm__os_mutex_lock(&inet->lock); /* the program may ask for it already */
+    inet->peer = peer;
+    apm__os_mutex_unlock(&inet->lock);
     apm__inet_settle(inet, error);
 }
 
@@ -378,20 +384,12 @@ static apm_inet connect_as(const struct request *request)
         return APM_INET_INVALID_SOCKET;
     }
     apm_inet handle = apm__inet_publish(inet);
-    apm__inet_retain(inet);
-    if (request->async) {
-        struct apm__inet_events *events;
-        apm_error error = apm__inet_events_create(handle, request->target, request->message, &events);
-        if (error != APM_ERROR_SUCCESS) {
-            apm_error ignored = apm__inet_close(handle);
-            (void)ignored; /* nobody else knows it */
-            apm__inet_release(inet);
-            return apm__inet_fail_socket(error);
-        }
-        apm__os_mutex_lock(&inet->lock);
-        inet->events = events;
-        inet->blocks = false;
-        apm__os_mutex_unlock(&inet->lock);
+    apm_error error = request->async ? apm__inet_subscribe(inet, request->target, request->message) : APM_ERROR_SUCCESS;
+    if (error != APM_ERROR_SUCCESS) {
+        apm_error ignored = apm__inet_close(handle);
+        (void)ignored; /* it may have been closed by apm_inet_uninitialize */
+        apm__inet_release(inet);
+        return apm__inet_fail_socket(error);
     }
     begin(inet);
     return apm__inet_await(inet, handle);

@@ -32,15 +32,20 @@ static void dispatch(const apm_event_message *message, void *context)
 {
     (void)context; /* may be gone by now: the message has the handle */
     unsigned event = apm_inet_event(message->l_param);
-    struct apm__inet *inet = apm__inet_find((apm_inet)message->w_param);
+    struct apm__inet *inet = event < APM__INET_EVENTS ? apm__inet_find((apm_inet)message->w_param) : NULL;
     if (!inet)
         return;
     apm__os_mutex_lock(&inet->lock);
-    apm_inet_event_procedure *procedure = event < APM__INET_EVENTS ? inet->procedures[event] : NULL;
-    uintptr_t parameter = procedure ? inet->parameters[event] : 0;
+    bool frozen = inet->frozen;
+    if (frozen)
+        inet->due |= 1u << event;
+    apm_inet_event_procedure *procedure = inet->procedures[event];
+    uintptr_t parameter = inet->parameters[event];
     apm_event_target program = inet->events ? inet->events->program : (apm_event_target)APM_NULL_HANDLE;
     apm__os_mutex_unlock(&inet->lock);
     apm__inet_release(inet); /* the program may close it */
+    if (frozen)
+        return;
     unsigned error = apm_inet_event_error(message->l_param);
     apm_event_message handed_on = *message;
     handed_on.target = program;
@@ -50,8 +55,9 @@ static void dispatch(const apm_event_message *message, void *context)
         apm_event_queue_dispatch(&handed_on);
 }
 
-apm_error apm__inet_events_create(apm_inet socket, apm_event_target target, unsigned message,
-                                  struct apm__inet_events **events)
+/* Checks a target and makes a subscription of it; *events is NULL after an error. */
+static apm_error create_events(apm_inet socket, apm_event_target target, unsigned message,
+                               struct apm__inet_events **events)
 {
     *events = NULL;
     if (message <= APM_EVENT_MESSAGE_USER)
@@ -91,6 +97,23 @@ void apm__inet_events_close(struct apm__inet_events *events)
     release_events(events);
 }
 
+apm_error apm__inet_subscribe(struct apm__inet *inet, apm_event_target target, unsigned message)
+{
+    struct apm__inet_events *events;
+    apm_error error = create_events(apm__inet_handle(inet), target, message, &events);
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    apm__os_mutex_lock(&inet->lock);
+    bool closed = inet->closed;
+    if (!closed)
+        inet->events = events;
+    inet->blocks = false;
+    apm__os_mutex_unlock(&inet->lock);
+    if (closed)
+        apm__inet_events_close(events);
+    return closed ? APM_ERROR_OPERATION_ABORTED : APM_ERROR_SUCCESS;
+}
+
 static void post(struct apm__inet_events *events, unsigned event, apm_error error)
 {
     uint32_t bit = 1u << event;
@@ -104,20 +127,30 @@ static void post(struct apm__inet_events *events, unsigned event, apm_error erro
         release_node(node);
 }
 
-void apm__inet_notify(struct apm__inet *inet, unsigned event, apm_error error)
+struct apm__inet_notice apm__inet_notice_locked(struct apm__inet *inet, uint32_t which)
 {
-    apm__os_mutex_lock(&inet->lock);
-    struct apm__inet_events *events = inet->frozen ? NULL : inet->events;
-    inet->event_error[event] = error;
+    struct apm__inet_notice notice = {.which = which, .connect_error = inet->error, .end_error = inet->in_error};
     if (inet->events && inet->frozen)
-        inet->due |= 1u << event;
-    if (events)
-        apm__atomic_add(&events->references, 1, APM__RELAXED); /* the socket has one */
-    apm__os_mutex_unlock(&inet->lock);
-    if (!events)
+        inet->due |= which;
+    else if (inet->events && which != 0)
+        notice.events = inet->events;
+    if (notice.events)
+        apm__atomic_add(&notice.events->references, 1, APM__RELAXED); /* the socket has one */
+    return notice;
+}
+
+void apm__inet_post(const struct apm__inet_notice *notice)
+{
+    if (!notice->events)
         return;
-    post(events, event, error);
-    release_events(events);
+    for (unsigned event = 1; event < APM__INET_EVENTS; event++) {
+        apm_error error = event == APM_INET_EVENT_CONNECT      ? notice->connect_error
+                          : event == APM_INET_EVENT_DISCONNECT ? notice->end_error
+                                                               : APM_ERROR_SUCCESS;
+        if (notice->which & 1u << event)
+            post(notice->events, event, error);
+    }
+    release_events(notice->events);
 }
 
 /* -- The program's calls ------------------------------------------------------------------------------------------- */
@@ -125,7 +158,7 @@ void apm__inet_notify(struct apm__inet *inet, unsigned event, apm_error error)
 /* The events that tell how the socket stands. */
 static uint32_t standing_locked(struct apm__inet *inet)
 {
-    uint32_t standing = 0;
+    uint32_t standing = inet->stage == APM__INET_FAILED ? 1u << APM_INET_EVENT_CONNECT : 0;
     if (inet->stage == APM__INET_OPEN && inet->kind != APM__INET_LISTENER && !inet->writing)
         standing |= 1u << APM_INET_EVENT_WRITE;
     if (inet->full)
@@ -137,25 +170,13 @@ static uint32_t standing_locked(struct apm__inet *inet)
     return standing;
 }
 
-static void notify_all(struct apm__inet *inet, uint32_t which)
-{
-    for (unsigned event = 1; event < APM__INET_EVENTS; event++) {
-        if (!(which & 1u << event))
-            continue;
-        apm__os_mutex_lock(&inet->lock);
-        apm_error error = event == APM_INET_EVENT_DISCONNECT ? inet->in_error : inet->event_error[event];
-        apm__os_mutex_unlock(&inet->lock);
-        apm__inet_notify(inet, event, error);
-    }
-}
-
 int apm_inet_enable_events(apm_inet socket, apm_event_target target, unsigned message)
 {
     struct apm__inet_events *events;
     struct apm__inet *inet = apm__inet_enter(socket);
     if (!inet)
         return APM_INET_ERROR;
-    apm_error error = apm__inet_events_create(socket, target, message, &events);
+    apm_error error = create_events(socket, target, message, &events);
     if (error != APM_ERROR_SUCCESS) {
         apm__inet_release(inet);
         return apm__inet_fail(error);
@@ -163,14 +184,16 @@ int apm_inet_enable_events(apm_inet socket, apm_event_target target, unsigned me
     apm__os_mutex_lock(&inet->lock);
     bool closed = inet->closed;
     struct apm__inet_events *former = closed ? events : inet->events;
-    uint32_t standing = closed ? 0 : standing_locked(inet);
-    if (!closed)
-        inet->events = events;
-    inet->blocks = false;
+    struct apm__inet_notice notice = {.which = 0};
     inet->due = 0;
+    if (!closed) {
+        inet->events = events;
+        inet->blocks = false;
+        notice = apm__inet_notice_locked(inet, standing_locked(inet));
+    }
     apm__os_mutex_unlock(&inet->lock);
     apm__inet_events_close(former);
-    notify_all(inet, standing);
+    apm__inet_post(&notice);
     apm__inet_release(inet);
     return 0;
 }
@@ -198,10 +221,11 @@ int apm_inet_freeze_events(apm_inet socket, int freeze)
         return APM_INET_ERROR;
     apm__os_mutex_lock(&inet->lock);
     inet->frozen = freeze != 0;
-    uint32_t due = inet->frozen ? 0 : inet->due;
-    inet->due &= ~due;
+    struct apm__inet_notice notice = apm__inet_notice_locked(inet, inet->due);
+    if (!inet->frozen)
+        inet->due = 0;
     apm__os_mutex_unlock(&inet->lock);
-    notify_all(inet, due);
+    apm__inet_post(&notice);
     apm__inet_release(inet);
     return 0;
 }

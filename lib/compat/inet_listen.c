@@ -1,24 +1,10 @@
 /*
  * Inet sockets: listening and accepting. A listener reads connections ahead as others read data: see inet_socket.h.
  */
-#include "apm/compat/event_queue.h"
+#include "apm/socket_options.h"
 #include "inet_socket.h"
 
 static const apm_event_target no_target = APM_NULL_HANDLE;
-
-/* Has the socket post its events; the error of a target. */
-static apm_error subscribe(struct apm__inet *inet, apm_event_target target, unsigned message)
-{
-    struct apm__inet_events *events;
-    apm_error error = apm__inet_events_create(apm__inet_handle(inet), target, message, &events);
-    if (error != APM_ERROR_SUCCESS)
-        return error;
-    apm__os_mutex_lock(&inet->lock);
-    inet->events = events;
-    inet->blocks = false;
-    apm__os_mutex_unlock(&inet->lock);
-    return APM_ERROR_SUCCESS;
-}
 
 /* Gives a new handle up, with the caller's reference. */
 static apm_inet give_up(struct apm__inet *inet, apm_error error)
@@ -82,9 +68,8 @@ static apm_inet listen_on(const char *local_address, unsigned local_port, unsign
     inet->socket = listener;
     inet->stage = APM__INET_OPEN;
     apm_inet handle = apm__inet_publish(inet);
-    apm__inet_retain(inet);
     if (async)
-        error = subscribe(inet, target, message);
+        error = apm__inet_subscribe(inet, target, message);
     if (error != APM_ERROR_SUCCESS)
         return give_up(inet, error);
     apm__inet_read_ahead(inet);
@@ -134,26 +119,36 @@ static apm_error take(struct apm__inet *listener, apm_socket *arrived)
     return error;
 }
 
-static apm_error accept_from(apm_inet socket, unsigned timeout_s, apm_socket *arrived)
+static apm_error accept_from(struct apm__inet *listener, unsigned timeout_s, apm_socket *arrived)
 {
     *arrived = (apm_socket)APM_NULL_HANDLE;
-    struct apm__inet *listener = apm__inet_find(socket);
+    if (listener->kind != APM__INET_LISTENER)
+        return APM_ERROR_NOT_SUPPORTED;
+    apm_error error = take(listener, arrived);
+    apm__os_mutex_lock(&listener->lock);
+    bool blocks = listener->blocks;
+    apm__os_mutex_unlock(&listener->lock);
+    if (error != APM_ERROR_WOULD_BLOCK || !blocks)
+        return error;
+    error = apm__inet_wait(listener, has_arrived, (int64_t)(timeout_s ? timeout_s : APM_INET_TIMEOUT) * 1000);
+    return error == APM_ERROR_SUCCESS ? take(listener, arrived) : error;
+}
+
+int apm_inet_reject(apm_inet socket)
+{
+    apm_socket arrived = APM_NULL_HANDLE;
+    struct apm__inet *listener = apm__inet_enter(socket);
     if (!listener)
-        return APM_ERROR_NOT_SOCKET;
-    apm_error error = APM_ERROR_NOT_SUPPORTED;
-    if (listener->kind == APM__INET_LISTENER) {
-        error = take(listener, arrived);
-        apm__os_mutex_lock(&listener->lock);
-        bool blocks = listener->blocks;
-        apm__os_mutex_unlock(&listener->lock);
-        if (error == APM_ERROR_WOULD_BLOCK && blocks) {
-            error = apm__inet_wait(listener, has_arrived, (int64_t)(timeout_s ? timeout_s : APM_INET_TIMEOUT) * 1000);
-            if (error == APM_ERROR_SUCCESS)
-                error = take(listener, arrived);
-        }
-    }
+        return APM_INET_ERROR;
+    apm_error error = listener->kind == APM__INET_LISTENER ? take(listener, &arrived) : APM_ERROR_NOT_SUPPORTED;
     apm__inet_release(listener);
-    return error;
+    if (error != APM_ERROR_SUCCESS)
+        return apm__inet_fail(error);
+    /* A linger time of none has the system reset the connection. */
+    error = apm_socket_set_socket_option_linger(arrived, APM_SOCKET_OPTION_LEVEL_SOCKET, APM_SOCKET_OPTION_NAME_LINGER,
+                                                (apm_linger_option){.enabled = true, .linger_time = 0});
+    apm_socket_close(arrived);
+    return error == APM_ERROR_SUCCESS ? 0 : apm__inet_fail(error);
 }
 
 /* How a connection is accepted. */
@@ -172,17 +167,17 @@ static apm_inet adopt(apm_socket arrived, const struct request *request, apm_ssl
     struct apm__inet *inet = apm__inet_create(APM__INET_STREAM, request->options, request->timeout_s);
     if (!inet) {
         apm_socket_close(arrived);
-        apm_ssl_context_close(context);
+        if (context.bits != 0)
+            apm_ssl_context_close(context);
         return apm__inet_fail_socket(APM_ERROR_OUT_OF_MEMORY);
     }
     inet->context = context;
     inet->serves = true;
     inet->socket = arrived;
     apm_inet handle = apm__inet_publish(inet);
-    apm__inet_retain(inet);
     apm_error error = apm__inet_apply_options(arrived, request->options);
     if (error == APM_ERROR_SUCCESS && request->async)
-        error = subscribe(inet, request->target, request->message);
+        error = apm__inet_subscribe(inet, request->target, request->message);
     if (error != APM_ERROR_SUCCESS)
         return give_up(inet, error);
     apm__inet_retain(inet);
@@ -197,16 +192,17 @@ static apm_inet accept_as(apm_inet socket, const struct request *request)
     struct apm__inet *listener = apm__inet_enter(socket);
     if (!listener)
         return APM_INET_INVALID_SOCKET;
-    apm__inet_release(listener);
     uint32_t wrong = request->options & refused ? APM_INET_E_INVALID_OPTION : 0;
     if (wrong == 0 && (request->options & APM_INET_OPTION_SECURE))
         wrong = apm__inet_context(request->credentials, request->options, true, &context);
     if (wrong != 0) {
+        apm__inet_release(listener);
         apm__inet_fail_as(wrong);
         return APM_INET_INVALID_SOCKET;
     }
     apm_socket arrived;
-    apm_error error = accept_from(socket, request->timeout_s, &arrived);
+    apm_error error = accept_from(listener, request->timeout_s, &arrived);
+    apm__inet_release(listener);
     if (error == APM_ERROR_SUCCESS)
         return adopt(arrived, request, context);
     if (context.bits != 0)

@@ -1,5 +1,5 @@
 /*
- * Inet sockets: addresses and the time-out. Any thread, as the handle allows.
+ * Inet sockets: addresses, the time-out, and how a handle stands. Any thread, as the handle allows.
  */
 #include <string.h>
 
@@ -98,4 +98,51 @@ int apm_inet_set_timeout(apm_inet socket, unsigned timeout_s)
     apm__os_mutex_unlock(&inet->lock);
     apm__inet_release(inet);
     return timeout_s > 0 ? 0 : apm__inet_fail(APM_ERROR_ARGUMENT);
+}
+
+/* -- How a handle stands ------------------------------------------------------------------------------------------- */
+
+int apm_inet_is_connected(apm_inet socket)
+{
+    struct apm__inet *inet = apm__inet_enter(socket);
+    if (!inet)
+        return 0;
+    apm__os_mutex_lock(&inet->lock);
+    bool connected = apm__inet_check_open_locked(inet) == APM_ERROR_SUCCESS && !inet->ended;
+    apm__os_mutex_unlock(&inet->lock);
+    apm__inet_release(inet);
+    return connected;
+}
+
+static int stands(apm_inet socket, int timeout_s, apm__inet_condition *condition, uint32_t *available)
+{
+    if (available)
+        *available = 0;
+    struct apm__inet *inet = apm__inet_enter(socket);
+    if (!inet)
+        return 0;
+    apm_error error = timeout_s >= 0 ? APM_ERROR_SUCCESS : APM_ERROR_ARGUMENT;
+    if (error == APM_ERROR_SUCCESS)
+        error = apm__inet_wait(inet, condition, (int64_t)timeout_s * 1000);
+    apm__os_mutex_lock(&inet->lock);
+    if (error == APM_ERROR_SUCCESS && inet->stage != APM__INET_OPEN)
+        error = APM_ERROR_NOT_CONNECTED;
+    if (error == APM_ERROR_SUCCESS && available && inet->full)
+        *available = (uint32_t)(inet->in_end - inet->in_start);
+    apm__os_mutex_unlock(&inet->lock);
+    apm__inet_release(inet);
+    if (error == APM_ERROR_SUCCESS)
+        return 1;
+    apm__inet_fail(error);
+    return 0;
+}
+
+int apm_inet_is_readable(apm_inet socket, int timeout_s, uint32_t *available)
+{
+    return stands(socket, timeout_s, apm__inet_can_read, available);
+}
+
+int apm_inet_is_writable(apm_inet socket, int timeout_s)
+{
+    return stands(socket, timeout_s, apm__inet_can_write, NULL);
 }

@@ -29,6 +29,7 @@ static const uint16_t fallback_suites[] = {
 };
 
 enum { FALLBACK_COUNT = sizeof fallback_suites / sizeof *fallback_suites };
+_Static_assert(FALLBACK_COUNT < 32, "a bit for each, and one more");
 
 static bool is_given(const char *text)
 {
@@ -101,19 +102,32 @@ static apm_error create(apm_x509_certificate certificate, apm_ssl_protocols prot
     return apm_ssl_context_create_client(&client, context);
 }
 
-/* The suites of the fallback that the TLS library has: a context that is refused for one of them tells. */
-static size_t find_suites(apm_x509_certificate certificate, uint32_t options, bool serves,
-                          uint16_t suites[FALLBACK_COUNT])
+/*
+ * The suites of the fallback that the TLS library has: a context that is refused for one of them tells. That is asked
+ * once, for it costs as much as twenty contexts.
+ */
+static size_t find_suites(uint16_t suites[FALLBACK_COUNT])
 {
-    size_t count = 0;
-    for (size_t i = 0; i < FALLBACK_COUNT; i++) {
+    static const uint32_t asked = 1u << FALLBACK_COUNT;
+    static const apm_x509_certificate none = APM_NULL_HANDLE;
+    static _Atomic uint32_t there; /* a bit for each, once asked; whoever asks finds the same */
+    uint32_t found = apm__atomic_load(&there, APM__RELAXED);
+    bool memory = true;
+    for (size_t i = 0; !(found & asked) && i < FALLBACK_COUNT; i++) {
         apm_ssl_context probe;
-        apm_error error = create(certificate, APM_SSL_PROTOCOLS_NONE, options, serves, &fallback_suites[i], 1, &probe);
+        apm_error error = create(none, APM_SSL_PROTOCOLS_NONE, 0, false, &fallback_suites[i], 1, &probe);
+        memory = memory && error != APM_ERROR_OUT_OF_MEMORY;
         if (error != APM_ERROR_SUCCESS)
             continue;
         apm_ssl_context_close(probe);
-        suites[count++] = fallback_suites[i];
+        found |= 1u << i;
     }
+    if (memory)
+        apm__atomic_store(&there, found | asked, APM__RELAXED); /* see above */
+    size_t count = 0;
+    for (size_t i = 0; i < FALLBACK_COUNT; i++)
+        if (found & 1u << i)
+            suites[count++] = fallback_suites[i];
     return count;
 }
 
@@ -133,7 +147,7 @@ uint32_t apm__inet_context(const apm_inet_credentials_a *credentials, uint32_t o
         uint16_t suites[FALLBACK_COUNT];
         size_t count = 0;
         if (options & APM_INET_OPTION_SECURE_FALLBACK)
-            count = find_suites(certificate, options, serves, suites);
+            count = find_suites(suites);
         error = create(certificate, protocols, options, serves, count > 0 ? suites : NULL, count, context);
     }
     if (certificate.bits != 0)

@@ -20,7 +20,12 @@
  *   6. A message is a node of the subscription, not of the socket: one for each event, in the queue once at most, by
  *      its bit in `posted`. A node in the queue holds a reference on its subscription and none on the socket; its
  *      message names the socket by the handle. Closing, and disabling, close the subscription's target.
- *   7. An event's error is written before the event's first post; events that are posted more than once have none.
+ *   7. Whether an event is posted, and to which subscription, is decided under the lock that covered the change it
+ *      tells of (apm__inet_notice_locked). So enabling finds each change either told to the subscription before, or
+ *      standing; and freezing holds back all that it precedes. A message that is under way when events are frozen is
+ *      held back when it is dispatched.
+ *   8. What ends a wait is looked at before what gives it up: a call whose data is there is neither timed out nor
+ *      cancelled.
  */
 #ifndef APM__INET_SOCKET_H
 #define APM__INET_SOCKET_H
@@ -94,6 +99,8 @@ struct apm__inet {
     bool closed;
     bool blocks;
     bool frozen;
+    bool waiting;   /* a call waits */
+    bool cancelled; /* and shall give up: set by apm_inet_cancel, only while one waits */
     unsigned timeout_s;
     apm_socket socket;
     apm_stream stream; /* null: datagrams, listeners */
@@ -107,14 +114,13 @@ struct apm__inet {
     size_t in_start, in_end; /* of `in`, if it is full */
     apm_error in_error;
     apm_error out_error;
-    apm_async_result out_result; /* while `writing`; see apm__inet_close */
+    apm_async_result out_result; /* while `writing`, once it is known; see apm__inet_close */
     apm_socket arrived;
     apm_endpoint peer;   /* where datagrams go to; null: to nobody in particular */
     apm_endpoint from;   /* who has sent what is in `in` */
     apm_endpoint sender; /* who has sent what was read last */
     struct apm__inet_events *events;
     uint32_t due; /* by event: to be posted when it is no longer frozen */
-    apm_error event_error[APM__INET_EVENTS];
     apm_inet_event_procedure *procedures[APM__INET_EVENTS];
     uintptr_t parameters[APM__INET_EVENTS];
 };
@@ -134,14 +140,17 @@ void apm__inet_retain(struct apm__inet *inet);
 void apm__inet_release(struct apm__inet *inet);
 bool apm__inet_is_initialized(void); /* or the last error is set */
 
-/* A new one with its buffers, not published: apm__inet_publish does, or apm__inet_discard. NULL: no memory. */
+/*
+ * A new one with its buffers, not published: apm__inet_publish does, with a reference for the caller, or
+ * apm__inet_discard. NULL: no memory. It may be closed as soon as it is published.
+ */
 struct apm__inet *apm__inet_create(enum apm__inet_kind kind, uint32_t options, unsigned timeout_s);
 apm_inet apm__inet_publish(struct apm__inet *inet);
 void apm__inet_discard(struct apm__inet *inet);
 apm_inet apm__inet_handle(const struct apm__inet *inet);
 apm_error apm__inet_close(apm_inet socket);
 
-/* Waits until `done`, which runs under the lock, or TIMED_OUT; a negative time is without limit. */
+/* Waits until `done`, which runs under the lock; TIMED_OUT, or OPERATION_ABORTED. A negative time is without limit. */
 typedef bool apm__inet_condition(const struct apm__inet *inet);
 apm_error apm__inet_wait(struct apm__inet *inet, apm__inet_condition *done, int64_t timeout_ms);
 void apm__inet_wake(struct apm__inet *inet);
@@ -168,18 +177,44 @@ uint32_t apm__inet_context(const apm_inet_credentials_a *credentials, uint32_t o
 /* Reads ahead, if there is room and nothing else does. */
 void apm__inet_read_ahead(struct apm__inet *inet);
 
+/* Conditions of a wait. */
+bool apm__inet_can_read(const struct apm__inet *inet);
+bool apm__inet_can_write(const struct apm__inet *inet);
+
+/* The error of a socket that is not connected; success for one that is. */
+apm_error apm__inet_check_open_locked(const struct apm__inet *inet);
+/* After `in` has been read from: READ if there is more, which the caller posts; and reading ahead if there is not. */
+struct apm__inet_notice apm__inet_taken_locked(struct apm__inet *inet);
+void apm__inet_go_on(struct apm__inet *inet, const struct apm__inet_notice *notice);
+
+/* Writes all of it to a stream, and waits until it is written, whether the handle blocks or not. */
+apm_error apm__inet_write_all(struct apm__inet *inet, const uint8_t *bytes, size_t size, apm_endpoint remote,
+                              int64_t timeout_ms);
+
 /* -- Events (inet_events.c) ---------------------------------------------------------------------------------------- */
 
-/* Checks a target and makes a subscription of it; *events is NULL after an error. */
-apm_error apm__inet_events_create(apm_inet socket, apm_event_target target, unsigned message,
-                                  struct apm__inet_events **events);
+/* Has a new socket post its events, and not block; the error of a target, or that the socket is closed. */
+apm_error apm__inet_subscribe(struct apm__inet *inet, apm_event_target target, unsigned message);
 void apm__inet_events_close(struct apm__inet_events *events); /* with the socket's reference; NULL does nothing */
-void apm__inet_notify(struct apm__inet *inet, unsigned event, apm_error error);
+
+/* What is to be posted once the lock has been given back; with a reference on the subscription. */
+struct apm__inet_notice {
+    struct apm__inet_events *events; /* NULL: nothing */
+    uint32_t which;                  /* by event */
+    apm_error connect_error;
+    apm_error end_error;
+};
+
+/* Of the events in `which`, those that somebody wants now; the others are kept while events are frozen. */
+struct apm__inet_notice apm__inet_notice_locked(struct apm__inet *inet, uint32_t which);
+void apm__inet_post(const struct apm__inet_notice *notice);
 
 /* -- Text (inet_text.c) -------------------------------------------------------------------------------------------- */
 
-/* A wide text as UTF-8 in memory of its own, NULL for NULL; false: no memory, or no text. */
+/* A wide text as UTF-8 in memory of its own, NULL for NULL; false: no memory. */
 bool apm__inet_narrow(const wchar_t *wide, char **narrow);
+/* The wide form of UTF-8 with its zero, in room for `size`; what does not fit is left out. The length. */
+size_t apm__inet_widen(const char *narrow, wchar_t *wide, size_t size);
 apm_error apm__inet_endpoint_of(const apm_inet_address *address, unsigned port, apm_endpoint *endpoint);
 void apm__inet_address_of(const apm_endpoint *endpoint, apm_inet_address *address, unsigned *port);
 

@@ -54,6 +54,47 @@ bool apm__inet_narrow(const wchar_t *wide, char **narrow)
     return true;
 }
 
+/* The character at *text, past which it moves; a byte that begins none is a character in its place. */
+static uint32_t next_narrow(const char **text)
+{
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    uint8_t first = (uint8_t) * (*text)++;
+    size_t following = first >= 0xf0 && first < 0xf8 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
+    if (first < 0x80)
+        return first;
+    if (following == 0 || first >= 0xf8)
+        return REPLACEMENT;
+    uint32_t character = first & (0x3fu >> following);
+    for (size_t i = 0; i < following; i++) {
+        uint8_t byte = (uint8_t)(*text)[i];
+        if ((byte & 0xc0) != 0x80)
+            return REPLACEMENT;
+        character = character << 6 | (byte & 0x3f);
+    }
+    bool wrong = character < least[following] || character > 0x10ffff || (character >= 0xd800 && character < 0xe000);
+    if (!wrong)
+        *text += following;
+    return wrong ? REPLACEMENT : character;
+}
+
+size_t apm__inet_widen(const char *narrow, wchar_t *wide, size_t size)
+{
+    size_t length = 0;
+    while (*narrow != '\0') {
+        uint32_t character = next_narrow(&narrow);
+        size_t units = sizeof(wchar_t) == 2 && character >= 0x10000 ? 2 : 1;
+        if (length + units >= size)
+            break;
+        if (units == 2) {
+            wide[length++] = (wchar_t)(0xd800 + ((character - 0x10000) >> 10));
+            character = 0xdc00 + ((character - 0x10000) & 0x3ff);
+        }
+        wide[length++] = (wchar_t)character;
+    }
+    wide[length] = 0;
+    return length;
+}
+
 /* Writes ASCII text, such as errors and addresses are, with its zero; the length. */
 static int put_text(const char *text, char *narrow, wchar_t *wide, int size)
 {

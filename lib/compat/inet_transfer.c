@@ -1,6 +1,6 @@
 /*
- * Inet sockets: reading ahead, writing, and what can be said without either. See inet_socket.h. Callbacks run on pool
- * threads, the program's calls on its own.
+ * Inet sockets: reading ahead, and writing. See inet_socket.h. Callbacks run on pool threads, the program's calls on
+ * its own.
  */
 #include <string.h>
 
@@ -26,17 +26,16 @@ static void take_in(struct apm__inet *inet, apm_error error, size_t size, apm_so
     inet->full = !end;
     inet->in_start = 0;
     inet->in_end = size;
-    bool tell = inet->full && !inet->told;
+    unsigned event = end                                ? APM_INET_EVENT_DISCONNECT
+                     : inet->kind == APM__INET_LISTENER ? APM_INET_EVENT_ACCEPT
+                                                        : APM_INET_EVENT_READ;
+    struct apm__inet_notice notice = apm__inet_notice_locked(inet, end || !inet->told ? 1u << event : 0);
     inet->told = inet->full;
     apm__os_mutex_unlock(&inet->lock);
     if (arrived.bits != 0)
         apm_socket_close(arrived);
     apm__inet_wake(inet);
-    if (end)
-        apm__inet_notify(inet, APM_INET_EVENT_DISCONNECT, error);
-    else if (tell)
-        apm__inet_notify(inet, inet->kind == APM__INET_LISTENER ? APM_INET_EVENT_ACCEPT : APM_INET_EVENT_READ,
-                         APM_ERROR_SUCCESS);
+    apm__inet_post(&notice);
     apm__inet_release(inet);
 }
 
@@ -97,18 +96,17 @@ void apm__inet_read_ahead(struct apm__inet *inet)
 
 /* -- Reading ------------------------------------------------------------------------------------------------------- */
 
-static bool can_read(const struct apm__inet *inet)
+bool apm__inet_can_read(const struct apm__inet *inet)
 {
     return inet->full || inet->ended || inet->stage != APM__INET_OPEN;
 }
 
-static bool can_write(const struct apm__inet *inet)
+bool apm__inet_can_write(const struct apm__inet *inet)
 {
     return !inet->writing || inet->stage != APM__INET_OPEN;
 }
 
-/* The error of a socket that is not connected; success for one that is. */
-static apm_error check_open_locked(const struct apm__inet *inet)
+apm_error apm__inet_check_open_locked(const struct apm__inet *inet)
 {
     if (inet->stage == APM__INET_OPEN && inet->kind != APM__INET_LISTENER)
         return APM_ERROR_SUCCESS;
@@ -141,20 +139,28 @@ static apm_error copy_in_locked(struct apm__inet *inet, void *buffer, size_t siz
     return error;
 }
 
+struct apm__inet_notice apm__inet_taken_locked(struct apm__inet *inet)
+{
+    inet->told = inet->full;
+    return apm__inet_notice_locked(inet, inet->full ? 1u << APM_INET_EVENT_READ : 0);
+}
+
+void apm__inet_go_on(struct apm__inet *inet, const struct apm__inet_notice *notice)
+{
+    apm__inet_post(notice);
+    apm__inet_read_ahead(inet); /* does nothing if there is more */
+}
+
 /* One attempt to read. WOULD_BLOCK: there is nothing. */
 static apm_error take(struct apm__inet *inet, void *buffer, size_t size, size_t *copied)
 {
     apm__os_mutex_lock(&inet->lock);
-    apm_error error = check_open_locked(inet);
+    apm_error error = apm__inet_check_open_locked(inet);
     if (error == APM_ERROR_SUCCESS)
         error = copy_in_locked(inet, buffer, size, true, copied);
-    bool more = inet->full;
-    inet->told = more;
+    struct apm__inet_notice notice = apm__inet_taken_locked(inet);
     apm__os_mutex_unlock(&inet->lock);
-    if (more)
-        apm__inet_notify(inet, APM_INET_EVENT_READ, APM_ERROR_SUCCESS);
-    else
-        apm__inet_read_ahead(inet);
+    apm__inet_go_on(inet, &notice);
     return error;
 }
 
@@ -180,7 +186,7 @@ int apm_inet_read_ex(apm_inet socket, void *buffer, int size, apm_inet_address *
     if (error == APM_ERROR_SUCCESS)
         error = take(inet, buffer, (size_t)size, &copied);
     if (error == APM_ERROR_WOULD_BLOCK && blocks(inet, &timeout_ms)) {
-        error = apm__inet_wait(inet, can_read, timeout_ms);
+        error = apm__inet_wait(inet, apm__inet_can_read, timeout_ms);
         if (error == APM_ERROR_SUCCESS)
             error = take(inet, buffer, (size_t)size, &copied);
     }
@@ -213,7 +219,7 @@ int apm_inet_peek(apm_inet socket, void *buffer, int size)
     apm_error error = buffer && size > 0 ? APM_ERROR_SUCCESS : APM_ERROR_ARGUMENT;
     apm__os_mutex_lock(&inet->lock);
     if (error == APM_ERROR_SUCCESS)
-        error = check_open_locked(inet);
+        error = apm__inet_check_open_locked(inet);
     if (error == APM_ERROR_SUCCESS)
         error = copy_in_locked(inet, buffer, (size_t)size, false, &copied);
     apm__os_mutex_unlock(&inet->lock);
@@ -228,11 +234,9 @@ static void put_out(struct apm__inet *inet, apm_error error)
 {
     apm__os_mutex_lock(&inet->lock);
     inet->writing = false;
-    if (inet->kind == APM__INET_STREAM)
-        inet->out_error = error; /* a stream that has broken stays so; of datagrams each is for itself */
-    else
-        inet->out_error = inet->blocks ? error : APM_ERROR_SUCCESS;
-    bool tell = inet->want_write;
+    inet->out_result = (apm_async_result)APM_NULL_HANDLE;
+    inet->out_error = error; /* a stream that has broken stays so; a datagram's error is told once */
+    struct apm__inet_notice notice = apm__inet_notice_locked(inet, inet->want_write ? 1u << APM_INET_EVENT_WRITE : 0);
     inet->want_write = false;
     bool lingers = inet->lingers;
     apm_stream stream = inet->stream;
@@ -243,8 +247,7 @@ static void put_out(struct apm__inet *inet, apm_error error)
     else if (lingers)
         apm_socket_close(socket);
     apm__inet_wake(inet);
-    if (tell)
-        apm__inet_notify(inet, APM_INET_EVENT_WRITE, APM_ERROR_SUCCESS);
+    apm__inet_post(&notice);
     apm__inet_release(inet);
 }
 
@@ -263,7 +266,7 @@ static void on_sent(apm_async_result result)
 static apm_error claim(struct apm__inet *inet, apm_endpoint *remote)
 {
     apm__os_mutex_lock(&inet->lock);
-    apm_error error = check_open_locked(inet);
+    apm_error error = apm__inet_check_open_locked(inet);
     if (error == APM_ERROR_SUCCESS && inet->writing) {
         inet->want_write = true;
         error = APM_ERROR_WOULD_BLOCK;
@@ -280,6 +283,21 @@ static apm_error claim(struct apm__inet *inet, apm_endpoint *remote)
     inet->writing = inet->writing || error == APM_ERROR_SUCCESS;
     apm__os_mutex_unlock(&inet->lock);
     return error;
+}
+
+/* Keeps what a close has to limit; a close that came before it was known has left that to the caller. */
+static void remember(struct apm__inet *inet, apm_async_result result)
+{
+    apm__os_mutex_lock(&inet->lock);
+    if (inet->writing)
+        inet->out_result = result; /* or it has completed, and is nobody's any more */
+    bool lingers = inet->lingers;
+    int64_t left_ms = (int64_t)inet->timeout_s * 1000;
+    apm__os_mutex_unlock(&inet->lock);
+    if (!lingers)
+        return;
+    apm_error ignored = apm_async_result_cancel_after(result, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
+    (void)ignored; /* it has completed */
 }
 
 /* Begins writing what fits; *written is how much. */
@@ -304,29 +322,28 @@ static apm_error write_some(struct apm__inet *inet, const void *bytes, size_t si
         put_out(inet, error);
         return error;
     }
-    apm__os_mutex_lock(&inet->lock);
-    if (inet->writing)
-        inet->out_result = result;
-    apm__os_mutex_unlock(&inet->lock);
+    remember(inet, result);
     *written = taken;
     return APM_ERROR_SUCCESS;
 }
 
-/* Writes all of it, and waits until it is written. */
-static apm_error write_all(struct apm__inet *inet, const uint8_t *bytes, size_t size, apm_endpoint remote,
-                           int64_t timeout_ms)
+apm_error apm__inet_write_all(struct apm__inet *inet, const uint8_t *bytes, size_t size, apm_endpoint remote,
+                              int64_t timeout_ms)
 {
+    uint64_t start = apm__os_monotonic_ns();
     size_t total = 0;
-    do {
+    apm_error error;
+    for (;;) {
+        int64_t left_ms = timeout_ms - (int64_t)((apm__os_monotonic_ns() - start) / 1000000u);
+        error = apm__inet_wait(inet, apm__inet_can_write, left_ms > 0 ? left_ms : 1);
+        if (error != APM_ERROR_SUCCESS || total == size)
+            break;
         size_t written;
-        apm_error error = apm__inet_wait(inet, can_write, timeout_ms);
-        if (error == APM_ERROR_SUCCESS)
-            error = write_some(inet, bytes + total, size - total, remote, &written);
+        error = write_some(inet, bytes + total, size - total, remote, &written);
         if (error != APM_ERROR_SUCCESS)
             return error;
         total += written;
-    } while (total < size);
-    apm_error error = apm__inet_wait(inet, can_write, timeout_ms);
+    }
     apm__os_mutex_lock(&inet->lock);
     if (error == APM_ERROR_SUCCESS)
         error = inet->out_error;
@@ -350,7 +367,7 @@ static int write_to(apm_inet socket, const void *buffer, int size, const apm_ine
                                                  : APM_ERROR_NOT_SUPPORTED;
     size_t written = (size_t)size;
     if (error == APM_ERROR_SUCCESS)
-        error = blocks(inet, &timeout_ms) ? write_all(inet, buffer, (size_t)size, remote, timeout_ms)
+        error = blocks(inet, &timeout_ms) ? apm__inet_write_all(inet, buffer, (size_t)size, remote, timeout_ms)
                                           : write_some(inet, buffer, (size_t)size, remote, &written);
     apm__inet_release(inet);
     return error == APM_ERROR_SUCCESS ? (int)written : apm__inet_fail(error);
@@ -366,75 +383,45 @@ int apm_inet_write_ex(apm_inet socket, const void *buffer, int size, const apm_i
     return write_to(socket, buffer, size, address, port, true);
 }
 
+static void on_shut(apm_async_result result)
+{
+    put_out(apm_async_result_async_state(result), apm_ssl_stream_end_shutdown(apm_async_result_stream(result), result));
+}
+
+/* Ends the sending direction, which of TLS is a write that may have to wait as others do. */
+static apm_error shut_down(struct apm__inet *inet)
+{
+    apm_endpoint nobody = {.port = 0};
+    apm_error error = inet->kind == APM__INET_STREAM ? claim(inet, &nobody) : APM_ERROR_NOT_SUPPORTED;
+    if (error != APM_ERROR_SUCCESS)
+        return error;
+    apm__inet_retain(inet);
+    if (inet->context.bits == 0) {
+        error = apm_socket_shutdown(inet->socket, APM_SOCKET_SHUTDOWN_SEND);
+        put_out(inet, error);
+        return error;
+    }
+    apm_async_result result;
+    error = apm_ssl_stream_begin_shutdown(inet->stream, on_shut, inet, &result);
+    if (error == APM_ERROR_SUCCESS)
+        remember(inet, result);
+    else
+        put_out(inet, error);
+    return error;
+}
+
 int apm_inet_shutdown(apm_inet socket)
 {
     int64_t timeout_ms;
     struct apm__inet *inet = apm__inet_enter(socket);
     if (!inet)
         return APM_INET_ERROR;
-    apm_error error = APM_ERROR_SUCCESS;
-    if (blocks(inet, &timeout_ms))
-        error = apm__inet_wait(inet, can_write, timeout_ms);
-    apm__os_mutex_lock(&inet->lock);
+    bool waits = blocks(inet, &timeout_ms);
+    apm_error error = waits ? apm__inet_wait(inet, apm__inet_can_write, timeout_ms) : APM_ERROR_SUCCESS;
     if (error == APM_ERROR_SUCCESS)
-        error = inet->kind == APM__INET_STREAM ? check_open_locked(inet) : APM_ERROR_NOT_SUPPORTED;
-    if (error == APM_ERROR_SUCCESS && inet->writing) {
-        inet->want_write = true;
-        error = APM_ERROR_WOULD_BLOCK;
-    }
-    apm_stream stream = inet->stream;
-    apm_socket handle = inet->socket;
-    apm__os_mutex_unlock(&inet->lock);
-    if (error == APM_ERROR_SUCCESS)
-        error = inet->context.bits != 0 ? apm_ssl_stream_shutdown(stream)
-                                        : apm_socket_shutdown(handle, APM_SOCKET_SHUTDOWN_SEND);
+        error = shut_down(inet);
+    if (error == APM_ERROR_SUCCESS && waits)
+        error = apm__inet_wait(inet, apm__inet_can_write, timeout_ms);
     apm__inet_release(inet);
     return error == APM_ERROR_SUCCESS ? 0 : apm__inet_fail(error);
-}
-
-/* -- How a handle stands ------------------------------------------------------------------------------------------- */
-
-int apm_inet_is_connected(apm_inet socket)
-{
-    struct apm__inet *inet = apm__inet_enter(socket);
-    if (!inet)
-        return 0;
-    apm__os_mutex_lock(&inet->lock);
-    bool connected = check_open_locked(inet) == APM_ERROR_SUCCESS && !inet->ended;
-    apm__os_mutex_unlock(&inet->lock);
-    apm__inet_release(inet);
-    return connected;
-}
-
-static int stands(apm_inet socket, int timeout_s, apm__inet_condition *condition, uint32_t *available)
-{
-    if (available)
-        *available = 0;
-    struct apm__inet *inet = apm__inet_enter(socket);
-    if (!inet)
-        return 0;
-    apm_error error = timeout_s >= 0 ? APM_ERROR_SUCCESS : APM_ERROR_ARGUMENT;
-    if (error == APM_ERROR_SUCCESS)
-        error = apm__inet_wait(inet, condition, (int64_t)timeout_s * 1000);
-    apm__os_mutex_lock(&inet->lock);
-    if (error == APM_ERROR_SUCCESS && inet->stage != APM__INET_OPEN)
-        error = APM_ERROR_NOT_CONNECTED;
-    if (error == APM_ERROR_SUCCESS && available && inet->full)
-        *available = (uint32_t)(inet->in_end - inet->in_start);
-    apm__os_mutex_unlock(&inet->lock);
-    apm__inet_release(inet);
-    if (error == APM_ERROR_SUCCESS)
-        return 1;
-    apm__inet_fail(error);
-    return 0;
-}
-
-int apm_inet_is_readable(apm_inet socket, int timeout_s, uint32_t *available)
-{
-    return stands(socket, timeout_s, can_read, available);
-}
-
-int apm_inet_is_writable(apm_inet socket, int timeout_s)
-{
-    return stands(socket, timeout_s, can_write, NULL);
 }

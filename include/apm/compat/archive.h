@@ -153,6 +153,17 @@ APM_API apm_archive_cause apm_archive_write_string(apm_archive *archive, const c
 APM_API apm_archive_cause apm_archive_write_string_span(apm_archive *archive, const char *text, size_t size);
 APM_API apm_archive_cause apm_archive_read_string(apm_archive *archive, char **text, size_t *size);
 
+/*
+ * Text without a head, as a program stores it that writes lines: the units of the text and nothing else, no zero and no
+ * line end. Loads a line as UTF-8 without its end, which apm_archive_free frees; LF ends it, or CR, which takes the
+ * unit behind it along, whatever that is. The units are UTF-16 or the code page's (apm_archive_set_code_page). At the
+ * end of the file it is END_OF_FILE, which is no failure of the archive: the last line need not have an end.
+ *
+ * MFC      CArchive::WriteString, ReadString
+ */
+APM_API apm_archive_cause apm_archive_write_text(apm_archive *archive, const char *text);
+APM_API apm_archive_cause apm_archive_read_line(apm_archive *archive, char **text, size_t *size);
+
 /* A count and so many bytes, as CByteArray serialises itself; what is loaded is freed by apm_archive_free. */
 APM_API apm_archive_cause apm_archive_write_blob(apm_archive *archive, const void *bytes, size_t size);
 APM_API apm_archive_cause apm_archive_read_blob(apm_archive *archive, void **bytes, size_t *size);

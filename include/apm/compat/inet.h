@@ -27,9 +27,11 @@
  * w_param the handle, the low word of l_param the event, and its high word the low word of the error's number, 0 if
  * there is none (apm_inet_event, apm_inet_event_error). A message is at the same time the socket's: none comes out of
  * the queue when apm_inet_disconnect has returned on the queue's owner.
- *   CONNECT     the attempt to connect has ended, with its handshake if it is secure; so has that of a secure accept
+ *   CONNECT     the attempt to connect has ended, with its handshake if it is secure; so has that of a secure accept.
+ *               An accept that is not secure has none
  *   DISCONNECT  the peer has ended the connection, or it is broken. It comes when all that was received has been read
- *   READ        there is something to read. It comes once; again after a read, if there still is something then
+ *   READ        there is something to read. It comes once; again after a read, if there still is something then. A
+ *               program that reads without waiting for it may find nothing when it comes
  *   WRITE       the socket can write: after the connect, and when a write that would have blocked no longer would
  *   ACCEPT      a connection waits to be accepted. It comes once, and again after an accept
  */
@@ -289,6 +291,13 @@ APM_API apm_inet apm_inet_async_accept_ex_w(apm_inet listener, unsigned timeout_
                                             unsigned message);
 APM_API apm_inet apm_inet_async_accept(apm_inet listener, apm_event_target target, unsigned message);
 
+/*
+ * Refuses the connection that waits to be accepted: its peer sees it reset. It never waits. The result is 0.
+ *
+ * Errors   APM_INET_E_WOULD_BLOCK there is none; APM_INET_E_NOT_SUPPORTED the handle is no listener.
+ */
+APM_API int apm_inet_reject(apm_inet listener);
+
 /* -- Reading and writing ------------------------------------------------------------------------------------------- */
 
 /*
@@ -308,7 +317,8 @@ APM_API int apm_inet_peek(apm_inet socket, void *buffer, int size);
 
 /*
  * Writes. A handle that blocks writes all of it, and with events as much as there is room for, at least a byte; the
- * result is how much. Of UDP it is one datagram. When it returns the system need not have sent it.
+ * result is how much. Of UDP it is one datagram. When it returns the system need not have sent it; that a datagram
+ * could not be sent is, with events, the next write's error.
  *
  * Errors   APM_INET_E_NOT_CONNECTED, of UDP also that there is nobody to write to; APM_INET_E_WOULD_BLOCK;
  *          APM_INET_E_TIMED_OUT a part may have been written; APM_INET_E_INVALID_SIZE the datagram is too large; how
@@ -319,6 +329,36 @@ APM_API int apm_inet_write(apm_inet socket, const void *buffer, int size);
 /* The same to an address, of UDP. Errors: also APM_INET_E_NOT_SUPPORTED of TCP. */
 APM_API int apm_inet_write_ex(apm_inet socket, const void *buffer, int size, const apm_inet_address *address,
                               unsigned port);
+
+/*
+ * Reads a line of text, without its end, into room for *length characters, the zero among them; *length is then how
+ * many characters came, without it. LF ends a line; CR and zeros are left out. What does not fit is the next line, and
+ * the last line need not have an end. The wide form takes UTF-8. It waits for the whole line, no longer than the
+ * time-out, on a handle with events, too. It gives 0 if it fails; what has come until then is in `text` all the same.
+ *
+ * Errors   APM_INET_E_INVALID_PARAMETER also *length is below 2; APM_INET_E_NOT_CONNECTED, also at the end of the
+ *          connection; APM_INET_E_TIMED_OUT; APM_INET_E_NOT_SUPPORTED of UDP; how the connection has broken.
+ */
+APM_API int apm_inet_read_line_a(apm_inet socket, char *text, int *length);
+APM_API int apm_inet_read_line_w(apm_inet socket, wchar_t *text, int *length);
+
+/*
+ * Writes a line of text with CR LF at its end, whether it has CR, LF, both or none. *length, which may be NULL, is how
+ * many bytes that were, 0 if it fails. It waits until all is written, no longer than the time-out, on a handle with
+ * events, too. It gives 0 if it fails.
+ *
+ * Errors   those of apm_inet_write of a handle that blocks; APM_INET_E_NOT_SUPPORTED of UDP.
+ */
+APM_API int apm_inet_write_line_a(apm_inet socket, const char *text, int *length);
+APM_API int apm_inet_write_line_w(apm_inet socket, const wchar_t *text, int *length);
+
+/*
+ * Has the call that waits on the handle give up with APM_INET_E_OPERATION_CANCELED; nothing is lost by it. If none
+ * waits it does nothing. The result is 0.
+ *
+ * Threads  any: the owner is the one that waits.
+ */
+APM_API int apm_inet_cancel(apm_inet socket);
 
 /*
  * Ends the sending direction: the peer reads the end, and this side goes on reading. The result is 0.
@@ -360,14 +400,18 @@ APM_API int apm_inet_set_timeout(apm_inet socket, unsigned timeout_s);
 
 /*
  * Has the handle post its events from now on, and not block: WRITE, and READ, DISCONNECT or ACCEPT if it stands so,
- * come at once. The result is 0. Disabling stops events, those under way included, and has it block again.
+ * come at once, and so does CONNECT if the attempt to connect has failed. The result is 0. Disabling stops events,
+ * those under way included, and has it block again.
  *
  * Errors   APM_INET_E_INVALID_PARAMETER as apm_inet_async_connect_ex_a.
  */
 APM_API int apm_inet_enable_events(apm_inet socket, apm_event_target target, unsigned message);
 APM_API int apm_inet_disable_events(apm_inet socket);
 
-/* Holds events back, if `freeze` is not 0, or posts those that have been held back, each kind once. The result is 0. */
+/*
+ * Holds events back, if `freeze` is not 0, or posts those that have been held back, each kind once. A message that is
+ * in the queue already is held back when it is dispatched. The result is 0.
+ */
 APM_API int apm_inet_freeze_events(apm_inet socket, int freeze);
 
 /*

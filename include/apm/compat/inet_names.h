@@ -31,6 +31,7 @@ typedef const char *LPCSTR;
 typedef wchar_t *LPWSTR;
 typedef const wchar_t *LPCWSTR;
 typedef void *LPVOID;
+typedef INT *LPINT;
 typedef void *LPINITDATA;
 typedef apm_event_target HWND;
 typedef apm_inet SOCKET;
@@ -147,13 +148,17 @@ typedef LPSECURITYCREDENTIALSA LPSECURITYCREDENTIALS;
 #define InetDisconnect apm_inet_disconnect
 #define InetAccept apm_inet_accept
 #define InetAsyncAccept apm_inet_async_accept
+#define InetReject apm_inet_reject
+#define InetCancel apm_inet_cancel
 #define InetRead apm_inet_read
 #define InetReadEx apm_inet_read_ex
 #define InetPeek apm_inet_peek
 #define InetWrite apm_inet_write
 #define InetWriteEx apm_inet_write_ex
 #define INET_SHUTDOWN_WRITE 1
-#define InetShutdown(socket, how) ((how) == INET_SHUTDOWN_WRITE ? apm_inet_shutdown(socket) : INET_ERROR)
+#define InetShutdown(socket, how)                                  \
+    ((how) == INET_SHUTDOWN_WRITE ? apm_inet_shutdown(socket)      \
+                                  : (apm_inet_set_last_error(APM_INET_E_NOT_SUPPORTED), APM_INET_ERROR))
 #define InetIsConnected apm_inet_is_connected
 #define InetIsReadable apm_inet_is_readable
 #define InetIsWritable apm_inet_is_writable
@@ -182,6 +187,8 @@ typedef LPSECURITYCREDENTIALSA LPSECURITYCREDENTIALS;
 #define InetAsyncAcceptExA apm_inet_async_accept_ex_a
 #define InetFormatAddressA apm_inet_format_address_a
 #define InetGetAddressA apm_inet_get_address_a
+#define InetReadLineA apm_inet_read_line_a
+#define InetWriteLineA apm_inet_write_line_a
 #define InetInitializeW apm_inet_initialize_w
 #define InetGetErrorStringW apm_inet_get_error_string_w
 #define InetConnectW apm_inet_connect_w
@@ -196,6 +203,8 @@ typedef LPSECURITYCREDENTIALSA LPSECURITYCREDENTIALS;
 #define InetAsyncAcceptExW apm_inet_async_accept_ex_w
 #define InetFormatAddressW apm_inet_format_address_w
 #define InetGetAddressW apm_inet_get_address_w
+#define InetReadLineW apm_inet_read_line_w
+#define InetWriteLineW apm_inet_write_line_w
 
 #ifdef UNICODE
 #define InetInitialize InetInitializeW
@@ -212,6 +221,8 @@ typedef LPSECURITYCREDENTIALSA LPSECURITYCREDENTIALS;
 #define InetAsyncAcceptEx InetAsyncAcceptExW
 #define InetFormatAddress InetFormatAddressW
 #define InetGetAddress InetGetAddressW
+#define InetReadLine InetReadLineW
+#define InetWriteLine InetWriteLineW
 #else
 #define InetInitialize InetInitializeA
 #define InetGetErrorString InetGetErrorStringA
@@ -227,6 +238,8 @@ typedef LPSECURITYCREDENTIALSA LPSECURITYCREDENTIALS;
 #define InetAsyncAcceptEx InetAsyncAcceptExA
 #define InetFormatAddress InetFormatAddressA
 #define InetGetAddress InetGetAddressA
+#define InetReadLine InetReadLineA
+#define InetWriteLine InetWriteLineA
 #endif
 
 #endif
