@@ -1,8 +1,8 @@
 /*
  * A proxy that ends TLS: tls_proxy [--proxy-protocol] port certificate-file key-file backend_port
  *
- * The files are in PEM. Each connection to `port` shakes hands and is connected to `backend_port` of this machine, to
- * which plain bytes go on. Two copies carry the two directions, each through one buffer: a side that reads slowly stops
+ * The files are in PEM. Each connection to `port` shakes hands and is then connected to `backend_port` of this machine,
+ * where plain bytes go on. Two copies carry the two directions, each through one buffer: a side that reads slowly stops
  * the other one, and nothing else is held. The end of one direction is passed on while the other goes on: close_notify of
  * the client becomes the end of what the backend reads, and the other way round. A side that is cut off cuts the other
  * one off, by a reset, so that nobody takes a part for the whole.
