@@ -3,9 +3,9 @@
  *
  * The files are in PEM. Each connection to `port` shakes hands and is then connected to `backend_port` of this machine,
  * where plain bytes go on. Two copies carry the two directions, each through one buffer: a side that reads slowly stops
- * the other one, and nothing else is held. The end of one direction is passed on while the other goes on: close_notify of
- * the client becomes the end of what the backend reads, and the other way round. A side that is cut off cuts the other
- * one off, by a reset, so that nobody takes a part for the whole.
+ * the other one, and nothing else is held. The end of one direction is passed on while the other goes on: close_notify
+ * of the client becomes the end of what the backend reads, and the other way round. A side that is cut off cuts the
+ * other one off, by a reset, so that nobody takes a part for the whole.
  *
  * With --proxy-protocol the backend is first told who the client is, by a header of the PROXY protocol, version 2: both
  * addresses, the name that the client asked for, the protocol that ALPN has chosen, and what was agreed on for TLS.
