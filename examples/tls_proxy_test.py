@@ -3,7 +3,7 @@
 
 Prints a line `ok name`, `SKIP name: why` where a program is not installed, or `FAIL name: why` for each test, and ends
 with status 1 if one failed. APM_TLS_CONNECTIONS is how many are open at once in the test of that, 1,000 if it is not
-set and there are descriptors for them.
+set and there are descriptors for them; APM_TLS_BYTES how much a large transfer carries, 10 MB if it is not set.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ import time
 import examples_test
 from examples_test import TIMEOUT_S, Program, connect, equal, receive_all, reset, unused_port
 
+BYTES = int(os.environ.get("APM_TLS_BYTES", "10000000"))
 CONNECTIONS = int(os.environ.get("APM_TLS_CONNECTIONS", "1000"))
 TOTALS = re.compile(
     r"Served (\d+) connections: (\d+) handshakes failed, (\d+) found no backend, (\d+) were cut off"
@@ -408,6 +409,34 @@ def test_curl_fetches_from_nginx_behind_the_proxy():
             got = curl("--local-port", local, f"https://localhost:{front}/who")
             equal(got.stdout, f"127.0.0.1:{local}".encode())
             equal(totals(program), (1, 0, 0, 0))
+
+
+def test_curl_posts_much_through_the_proxy_and_gets_it_back():
+    data = random.Random(3).randbytes(BYTES)
+
+    def answer(connection):
+        stream = connection.makefile("rwb")
+        size = 0
+        while (line := stream.readline().strip()) != b"":
+            if line.lower().startswith(b"content-length:"):
+                size = int(line.split(b":")[1])
+        body = stream.read(size)
+        stream.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % size + body)
+        stream.flush()
+
+    with tempfile.NamedTemporaryFile() as file, backend(answer) as port, proxy(port) as (program, front):
+        file.write(data)
+        file.flush()
+        for version in ("1.2", "1.3") if has_tls13(front) else ("1.2",):
+            got = curl(f"--tlsv{version}", "--tls-max", version, "--header", "Expect:", "--data-binary",
+                       f"@{file.name}", f"https://localhost:{front}/")
+            assert got.returncode == 0 and got.stdout == data, (got.returncode, len(got.stdout), got.stderr)
+        equal(totals(program)[1:3], (0, 0))
+
+
+def has_tls13(front):
+    with secure(front) as client:
+        return client.version() == "TLSv1.3"
 
 
 # -- Many ------------------------------------------------------------------------------------------------------------
