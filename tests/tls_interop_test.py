@@ -156,10 +156,13 @@ def make_files():
         ("ec", curve, "localhost"),
         ("rsa", ["-newkey", "rsa:2048"], "localhost"),
         ("client", curve, "client one"),
+        ("purpose", curve, "localhost"),
     ):
         openssl("req", *key, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={subject}")
         with open(file(f"{name}.ext"), "w") as extensions:
             extensions.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+            if name == "purpose":
+                extensions.write("extendedKeyUsage=clientAuth\n")
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
                 "-days", "30", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
     # The pattern of tls_interop_peer: it repeats itself after 251 times 256 bytes.
@@ -282,6 +285,38 @@ def test_a_server_of_another_authority_name_or_protocol_is_refused_with_the_reas
     with their_server(*command, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0", port=port):
         status, lines = our_client(port, *TRUST)
         assert status == 1 and "Authentication" in lines[0], lines
+
+
+def test_a_certificate_that_is_not_for_servers_is_refused_with_the_reason():
+    port = unused_port()
+    command = ["openssl", "s_server", "-accept", port, "-cert", file("purpose.pem"), "-key", file("purpose.key"),
+               "-rev"]
+    with their_server(*command, port=port):
+        for version in versions():
+            status, lines = our_client(port, *TRUST, "-v", version)
+            assert status == 1 and "NotValidForUsage" in lines[0], lines
+
+
+def test_who_asks_for_renegotiation_does_not_get_it():
+    with our_server(*own("ec")) as (port, lines):
+        done = subprocess.run(s_client(port, "-tls1_2"), input=b"R\n", capture_output=True, timeout=TIMEOUT_S)
+        said = done.stdout + done.stderr
+        assert b"RENEGOTIATING" in said and b"no renegotiation" in said, said[-500:]
+        lines.wait("^error")
+        assert len([line for line in lines.lines if line.startswith("ok")]) == 1, lines.lines
+    port = unused_port()
+    command = ["openssl", "s_server", "-accept", port, "-cert", file("ec.pem"), "-key", file("ec.key"), "-tls1_2"]
+    with open(file("said"), "wb") as said:
+        with their_server(*command, port=port, stdin=subprocess.PIPE, stdout=said, stderr=said) as server:
+            client = [os.path.join(programs, "tls_interop_peer"), "client", port, "localhost", *TRUST, "-r", 1]
+            with running(*client, stdout=subprocess.PIPE) as process:
+                lines = Lines(process)
+                lines.wait("^ok")
+                server.stdin.write(b"r\n")  # a HelloRequest
+                server.stdin.flush()
+                lines.wait("^error")
+                assert process.wait(TIMEOUT_S) == 1
+                assert len([line for line in lines.lines if line.startswith("ok")]) == 1, lines.lines
 
 
 # -- GnuTLS ----------------------------------------------------------------------------------------------------------
