@@ -1,6 +1,6 @@
 /*
- * What the unit tests of the engine of TLS share: two engines without sockets, whose records are carried from one to the
- * other in memory, cut into pieces of any size. In a library that was built without TLS these skip the test.
+ * What the unit tests of the engine of TLS share: two engines without sockets, whose records are carried from one to
+ * the other in memory, cut into pieces of any size. In a library that was built without TLS these skip the test.
  */
 #ifndef APM_TESTS_SUPPORT_TLS_ENGINE_H
 #define APM_TESTS_SUPPORT_TLS_ENGINE_H

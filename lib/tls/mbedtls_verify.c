@@ -78,8 +78,8 @@ static uint32_t status_of(const mbedtls_x509_crt *certificate, uint32_t flags)
 }
 
 /*
- * What is wrong with the use of the peer's own certificate: one of a server has to be for servers. mbedTLS looks at that
- * itself, but behind the verdict; and of clients, who are optional to it, it lets all pass.
+ * What is wrong with the use of the peer's own certificate: one of a server has to be for servers. mbedTLS looks at
+ * that itself, but behind the verdict; and of clients, who are optional to it, it lets all pass.
  */
 static uint32_t wrong_usage(const struct apm__tls_engine *engine, const mbedtls_x509_crt *certificate)
 {
