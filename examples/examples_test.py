@@ -569,9 +569,6 @@ def test_inet_chat_talks_to_the_chat_server():
         ann.close()
 
 
-# -- All of them -----------------------------------------------------------------------------------------------------
-
-
 # -- TLS: the programs against OpenSSL -------------------------------------------------------------------------------
 
 
@@ -676,10 +673,14 @@ def test_wrong_arguments_are_refused_with_status_2():
         ["inet_chat", "127.0.0.1"],
         ["mfc_chat", "127.0.0.1"],
         ["relay", "0", "0"],
+        *([["tls_proxy", "0", "certificate.pem", "key.pem", "0"]] if has_tls() else []),
     ):
         done = subprocess.run([os.path.join(programs, name), *arguments], capture_output=True, text=True)
         equal(done.returncode, 2)
         assert done.stderr.startswith(f"usage: {name}"), done.stderr
+
+
+# -- All of them -----------------------------------------------------------------------------------------------------
 
 
 def main():

@@ -1,6 +1,7 @@
 /*
  * Streams of TLS in every flavour, over both engines and in memory: the handshake, data, ends, cancel, deadline, close.
  */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,6 +89,29 @@ CONTRACT_TEST(a_handshake_with_a_peer_that_says_nothing_ends_by_its_deadline_and
     CHECK_ERROR(apm_ssl_stream_authenticate_as_server(pair.server, context), APM_ERROR_TIMED_OUT);
     CHECK_SUCCESS(apm_ssl_context_close(context));
     tls_pair_close(pair);
+}
+
+CONTRACT_TEST(a_handshake_that_comes_one_byte_at_a_time_ends_by_its_deadline)
+{
+    /* The head of a record and of a message that is long, and bytes that say nothing. */
+    static const uint8_t head[] = {22, 3, 1, 0x20, 0, 1, 0, 0x1F, 0xFC, 3, 3};
+    struct peered_stream pair = peered_stream_create();
+    apm_ssl_context context = tls_plain_server();
+    struct operation handshake;
+    apm_stream stream;
+
+    CHECK_SUCCESS(apm_ssl_stream_create(pair.stream, false, &stream));
+    CHECK_SUCCESS(apm_ssl_stream_begin_authenticate_as_server(stream, context, ON_COMPLETION(&handshake)));
+    CHECK_SUCCESS(apm_async_result_cancel_after(handshake.result, 50));
+    for (size_t i = 0; i < 4000 && !apm_async_result_is_completed(handshake.result); i++) {
+        raw_write(pair.peer, i < sizeof head ? &head[i] : (const uint8_t *)"", 1); /* which does not put it off */
+        sched_yield();
+    }
+    AWAIT(&handshake);
+    CHECK_ERROR(apm_ssl_stream_end_authenticate_as_server(stream, handshake.result), APM_ERROR_TIMED_OUT);
+    CHECK_SUCCESS(apm_stream_close(stream));
+    raw_close(pair.peer);
+    CHECK_SUCCESS(apm_ssl_context_close(context));
 }
 
 CONTRACT_TEST(a_write_that_is_cut_short_lets_nothing_follow_and_the_peer_sees_no_orderly_end)

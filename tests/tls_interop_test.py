@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""TLS against OpenSSL, GnuTLS, nginx and stunnel: tls_interop_test.py folder_of_the_test_programs [test]
+"""TLS against OpenSSL, GnuTLS, nginx, stunnel and .NET: tls_interop_test.py folder_of_the_test_programs [test]
 
 Prints a line `ok name`, `SKIP name: why` where a program is not installed, or `FAIL name: why` for each test, and ends
 with status 1 if one failed, and with 77 if all were skipped. APM_TLS_BYTES is how much the large transfers carry each
@@ -7,6 +7,8 @@ way, 10 MB if it is not set. The certificates are made for the run.
 """
 
 import contextlib
+import glob
+import json
 import os
 import re
 import shutil
@@ -154,10 +156,13 @@ def make_files():
         ("ec", curve, "localhost"),
         ("rsa", ["-newkey", "rsa:2048"], "localhost"),
         ("client", curve, "client one"),
+        ("purpose", curve, "localhost"),
     ):
         openssl("req", *key, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={subject}")
         with open(file(f"{name}.ext"), "w") as extensions:
             extensions.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+            if name == "purpose":
+                extensions.write("extendedKeyUsage=clientAuth\n")
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
                 "-days", "30", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
     # The pattern of tls_interop_peer: it repeats itself after 251 times 256 bytes.
@@ -189,9 +194,9 @@ def give_data(pipe):
         pipe.flush()
 
 
-def check_echo(done, size=BYTES):
-    with open(file("data"), "rb") as data:
-        expected = data.read(size)
+def check_echo(done, given="data"):
+    with open(file(given), "rb") as data:
+        expected = data.read()
     assert done.stdout == expected, (len(done.stdout), done.stdout[:200], done.stderr[-500:])
 
 
@@ -282,6 +287,38 @@ def test_a_server_of_another_authority_name_or_protocol_is_refused_with_the_reas
         assert status == 1 and "Authentication" in lines[0], lines
 
 
+def test_a_certificate_that_is_not_for_servers_is_refused_with_the_reason():
+    port = unused_port()
+    command = ["openssl", "s_server", "-accept", port, "-cert", file("purpose.pem"), "-key", file("purpose.key"),
+               "-rev"]
+    with their_server(*command, port=port):
+        for version in versions():
+            status, lines = our_client(port, *TRUST, "-v", version)
+            assert status == 1 and "NotValidForUsage" in lines[0], lines
+
+
+def test_who_asks_for_renegotiation_does_not_get_it():
+    with our_server(*own("ec")) as (port, lines):
+        done = subprocess.run(s_client(port, "-tls1_2"), input=b"R\n", capture_output=True, timeout=TIMEOUT_S)
+        said = done.stdout + done.stderr
+        assert b"RENEGOTIATING" in said and b"no renegotiation" in said, said[-500:]
+        lines.wait("^error")
+        assert len([line for line in lines.lines if line.startswith("ok")]) == 1, lines.lines
+    port = unused_port()
+    command = ["openssl", "s_server", "-accept", port, "-cert", file("ec.pem"), "-key", file("ec.key"), "-tls1_2"]
+    with open(file("said"), "wb") as said:
+        with their_server(*command, port=port, stdin=subprocess.PIPE, stdout=said, stderr=said) as server:
+            client = [os.path.join(programs, "tls_interop_peer"), "client", port, "localhost", *TRUST, "-r", 1]
+            with running(*client, stdout=subprocess.PIPE) as process:
+                lines = Lines(process)
+                lines.wait("^ok")
+                server.stdin.write(b"r\n")  # a HelloRequest
+                server.stdin.flush()
+                lines.wait("^error")
+                assert process.wait(TIMEOUT_S) == 1
+                assert len([line for line in lines.lines if line.startswith("ok")]) == 1, lines.lines
+
+
 # -- GnuTLS ----------------------------------------------------------------------------------------------------------
 
 
@@ -291,17 +328,17 @@ def priority(version):
 
 def test_gnutls_cli_gets_back_what_it_sends_shows_its_certificate_and_chooses_a_protocol():
     need("gnutls-cli")
-    # It makes a record of each line of its input, which is many records of this data.
-    size = min(BYTES, 500000)
+    # It writes a record for each line of its input, and reads nothing while it writes: so with more than the sockets
+    # hold both ends would wait for each other.
     with open(file("data"), "rb") as data, open(file("less"), "wb") as less:
-        less.write(data.read(size))
+        less.write(data.read(500000))
     for kind in ("ec", "rsa"):
-        with our_server(*own(kind), *TRUST, "-m", "-p", "h2", "-e", size) as (port, lines):
+        with our_server(*own(kind), *TRUST, "-m", "-p", "h2", "-e", min(BYTES, 500000)) as (port, lines):
             for count, version in enumerate(versions(), 1):
                 identity = ["--x509certfile", file("client.pem"), "--x509keyfile", file("client.key")]
                 command = ["gnutls-cli", "--logfile", file("log"), "--x509cafile", file("ca.pem"), "--alpn", "h2",
                            *identity, "--priority", priority(version), "--port", port, "localhost"]
-                check_echo(echoed_by(command, "less"), size)
+                check_echo(echoed_by(command, "less"), "less")
                 said = lines.wait("^ok", count)
                 assert f"version={version}" in said and "mutual=1" in said and "alpn=h2" in said, said
 
@@ -330,9 +367,13 @@ http {{
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
   ssl_certificate {folder}/{kind}.pem; ssl_certificate_key {folder}/{kind}.key; ssl_protocols TLSv1.2 TLSv1.3;
   ssl_session_cache shared:sessions:1m; {more}
-  server {{ listen 127.0.0.1:{port} ssl; root {folder}/www; }}
+  server {{ listen 127.0.0.1:{port} ssl; root {folder}/www; client_max_body_size 0; {put} }}
 }}
 """
+
+
+def has_put():
+    return "http_dav_module" in subprocess.run(["nginx", "-V"], capture_output=True, text=True).stderr
 
 
 @contextlib.contextmanager
@@ -343,7 +384,8 @@ def nginx(kind, more=""):
     with contextlib.suppress(FileExistsError):
         os.link(file("data"), file("www/data"))
     with open(file("nginx.conf"), "w") as configuration:
-        configuration.write(NGINX.format(folder=folder, kind=kind, more=more, port=port))
+        put = "dav_methods PUT;" if has_put() else ""
+        configuration.write(NGINX.format(folder=folder, kind=kind, more=more, port=port, put=put))
     os.chmod(folder, 0o755)
     with their_server("nginx", "-p", folder, "-c", file("nginx.conf"), port=port):
         yield port
@@ -355,6 +397,17 @@ def test_nginx_serves_a_large_file_by_each_version_and_kind_of_key_and_resumes()
             for version in versions():
                 said = succeeds(port, *TRUST, "-v", version, "-n", 2, "-h", "/data", "-r", BYTES)
                 assert f"version={version}" in said[0] and "resumed=1" in said[2], said
+
+
+def test_nginx_takes_a_large_file():
+    need("nginx")
+    if not has_put():
+        raise Skipped("this nginx takes no files")
+    with nginx("ec") as port:
+        for version in versions():
+            succeeds(port, *TRUST, "-v", version, "-h", f"/put{version}", "-w", BYTES)
+            with open(file("data"), "rb") as data, open(file(f"www/put{version}"), "rb") as got:
+                assert got.read() == data.read(), "it has got something else"
 
 
 def test_nginx_asks_for_a_certificate():
@@ -417,6 +470,103 @@ def test_stunnel_as_a_client_carries_much_both_ways():
                 received += block
             assert received == expected, "other bytes"
         assert "mutual=1" in lines.wait("^ok.*mutual=1")
+
+
+# -- .NET ------------------------------------------------------------------------------------------------------------
+
+
+def newest(*parts):
+    """The folder of that pattern with the highest version in its path."""
+    found = glob.glob(os.path.join(*parts))
+    return max(found, key=lambda path: [int(number) for number in re.findall(r"\d+", path)], default=None)
+
+
+def dotnet_peer():
+    """The command that runs tests/tls/DotnetPeer.cs, which the compiler alone makes: a project would need a minute."""
+    need("dotnet")
+    built = file("DotnetPeer.dll")
+    root = os.path.dirname(os.path.realpath(shutil.which("dotnet")))
+    compiler = newest(root, "sdk", "*", "Roslyn", "bincore", "csc.dll")
+    references = newest(root, "packs", "Microsoft.NETCore.App.Ref", "*", "ref", "net*")
+    runtime = newest(root, "shared", "Microsoft.NETCore.App", "*")
+    if not compiler or not references or not runtime:
+        raise Skipped("there is no SDK of .NET")
+    version = os.path.basename(runtime)
+    if int(version.split(".")[0]) < 8:
+        raise Skipped(f"this .NET is version {version}")
+    if not os.path.exists(built):
+        with open(file("DotnetPeer.rsp"), "w") as response:
+            response.writelines(f'-reference:"{name}"\n' for name in glob.glob(os.path.join(references, "*.dll")))
+        with open(file("usings.cs"), "w") as usings:
+            usings.writelines(f"global using {name};\n" for name in (
+                "System", "System.Collections.Generic", "System.IO", "System.Linq", "System.Threading.Tasks"))
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tls", "DotnetPeer.cs")
+        command = ["dotnet", "exec", compiler, "-noconfig", "-nologo", "-nullable:enable", "-optimize",
+                   "-langversion:latest", f"-out:{built}", "@" + file("DotnetPeer.rsp"), file("usings.cs"), source]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+        assert done.returncode == 0, done.stdout
+        with open(file("DotnetPeer.runtimeconfig.json"), "w") as configuration:
+            json.dump({"runtimeOptions": {"framework": {"name": "Microsoft.NETCore.App", "version": version}}},
+                      configuration)
+    return ["dotnet", "exec", built]
+
+
+def dotnet_client(port, *options):
+    command = [*dotnet_peer(), "client", port, "localhost", *TRUST, *options]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=TIMEOUT_S)
+    return done.returncode, done.stdout.splitlines(), done.stderr[-500:]
+
+
+def test_dotnet_as_a_client_gets_back_what_it_sends_by_each_version_and_kind_of_key():
+    dotnet_peer()
+    for kind in ("ec", "rsa"):
+        with our_server(*own(kind), *TRUST, "-m", "-p", "h2") as (port, lines):
+            for number, version in enumerate(versions()):
+                size = BYTES if kind == "ec" else 100000
+                done = dotnet_client(port, "-v", version, "-w", size, "-r", size, "-p", "http/1.1", "-p", "h2",
+                                     *own("client"))
+                assert done[0] == 0 and f"version={version}" in done[1][0] and "mutual=1" in done[1][0], done
+                said = lines.wait("^ok", number + 1)
+                assert "alpn=h2" in said and "host=localhost" in said and "peer=CN=client one" in said, said
+            status, printed, _ = dotnet_client(port, "-r", 1)  # it has no certificate to show
+            assert status == 1 and printed[-1].startswith("error"), printed
+
+
+def test_dotnet_as_a_client_resumes_its_session():
+    dotnet_peer()
+    for version in versions():
+        with our_server(*own("ec")) as (port, lines):
+            done = dotnet_client(port, "-v", version, "-n", 3, "-w", 4, "-r", 4)
+            assert done[0] == 0, done
+            lines.wait("^ok", 3)
+            resumed = ["resumed=1" in line for line in lines.lines if line.startswith("ok")]
+            assert resumed == [False, True, True], lines.lines
+
+
+def test_dotnet_as_a_server_gives_back_what_we_send_by_each_version_and_kind_of_key():
+    for kind in ("ec", "rsa"):
+        command = [*dotnet_peer(), "server", *own(kind), *TRUST, "-p", "h2"]
+        with running(*command, stdout=subprocess.PIPE) as process:
+            lines = Lines(process)
+            port = int(lines.wait(r"^Listening on port \d+").split()[-1])
+            for version in versions():
+                size = BYTES if kind == "ec" else 100000
+                said = succeeds(port, *TRUST, "-v", version, "-p", "h2", "-w", size, "-r", size, "-n", 2)
+                assert f"version={version}" in said[0] and "alpn=h2" in said[0], said
+                assert "resumed=1" in said[2] or version == "12", said
+
+
+def test_dotnet_as_a_server_asks_for_a_certificate():
+    command = [*dotnet_peer(), "server", *own("ec"), *TRUST, "-m"]
+    with running(*command, stdout=subprocess.PIPE) as process:
+        lines = Lines(process)
+        port = int(lines.wait(r"^Listening on port \d+").split()[-1])
+        for version in versions():
+            said = succeeds(port, *TRUST, *own("client"), "-v", version, "-w", 1000, "-r", 1000)
+            assert "mutual=1" in said[0], said
+            assert "mutual=1" in lines.wait("^ok.*peer=CN=client one"), lines.lines
+            status, printed = our_client(port, *TRUST, "-v", version, "-r", 1)
+            assert status == 1, printed
 
 
 # -- All of them -----------------------------------------------------------------------------------------------------

@@ -77,6 +77,27 @@ static uint32_t status_of(const mbedtls_x509_crt *certificate, uint32_t flags)
     return status;
 }
 
+/*
+ * What is wrong with the use of the peer's own certificate: one of a server has to be for servers. mbedTLS looks at
+ * that itself, but behind the verdict; and of clients, who are optional to it, it lets all pass.
+ */
+static uint32_t wrong_usage(const struct apm__tls_engine *engine, const mbedtls_x509_crt *certificate)
+{
+    uint32_t flags = 0;
+#if defined(APM__MBEDTLS_3) || defined(MBEDTLS_X509_CHECK_EXTENDED_KEY_USAGE)
+    const char *use = engine->is_server ? MBEDTLS_OID_CLIENT_AUTH : MBEDTLS_OID_SERVER_AUTH;
+    if (mbedtls_x509_crt_check_extended_key_usage(certificate, use, MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH)) != 0)
+        flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
+#endif
+#if defined(APM__MBEDTLS_3) || defined(MBEDTLS_X509_CHECK_KEY_USAGE)
+    if (engine->is_server && mbedtls_x509_crt_check_key_usage(certificate, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) != 0)
+        flags |= MBEDTLS_X509_BADCERT_KEY_USAGE;
+#endif
+    (void)engine;
+    (void)certificate;
+    return flags;
+}
+
 /* Whether there is no list in which the certificate could be. */
 static bool revocation_is_unknown(const struct apm__tls_config *config, const mbedtls_x509_crt *certificate)
 {
@@ -170,6 +191,8 @@ int apm__mbedtls_verify(void *context, mbedtls_x509_crt *certificate, int depth,
         engine->errors = APM_SSL_POLICY_ERRORS_REMOTE_CERTIFICATE_NOT_AVAILABLE;
         return apm__mbedtls_ask(engine) ? 0 : MBEDTLS_ERR_X509_FATAL_ERROR;
     }
+    if (depth == 0)
+        *flags |= wrong_usage(engine, certificate);
     uint32_t status = (uint32_t)engine->chain_status | status_of(certificate, *flags);
     if (revocation_is_unknown(engine->config, certificate))
         status |= (uint32_t)APM_X509_CHAIN_STATUS_FLAGS_REVOCATION_STATUS_UNKNOWN |

@@ -9,7 +9,7 @@
  *     -c FILE   one's own certificate                      -p NAME   a protocol for ALPN; may be repeated
  *     -k FILE   its key                                    -m        a server: clients have to show a certificate
  *     -n COUNT  a client: that many connections, one after another, with one context
- *     -h PATH   a client: asks for it by HTTP first, and does not count the head of the answer
+ *     -h PATH   a client: asks for it by HTTP first, or with -w puts it there; does not count the head of the answer
  *     -w BYTES  a client: writes so many of the pattern    -r BYTES  a client: and at the same time reads as many
  *     -e BYTES  a server: ends a connection in order after so many
  *
@@ -214,7 +214,8 @@ static apm_error exchange(apm_stream stream)
     apm_error error = APM_ERROR_SUCCESS;
 
     if (wanted.path) {
-        int size = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n", wanted.path);
+        int size = snprintf(request, sizeof request, "%s %s HTTP/1.0\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n",
+                            wanted.to_write > 0 ? "PUT" : "GET", wanted.path, wanted.to_write);
 
         error = apm_stream_write(stream, request, (size_t)size);
     }
