@@ -44,6 +44,21 @@ def ratios(values, base_values):
             if value is not None and base is not None and base > 0]
 
 
+def interval(values):
+    """Holds the median of what the values are drawn from with at least 95 %, by the ranks of the sign test."""
+    ordered = sorted(values)
+    count = len(ordered)
+    outside, cumulated, term = 0, 0.0, 0.5**count
+    while outside < count // 2:
+        cumulated += term
+        if 2 * cumulated > 0.05:
+            break
+        term = term * (count - outside) / (outside + 1)
+        outside += 1
+    rank = max(outside - 1, 0)
+    return ordered[rank], ordered[count - 1 - rank]
+
+
 def print_table(title, rows):
     """Prints rows of texts, the first of which is the header, with their columns aligned."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -58,17 +73,26 @@ class Noise:
     def __init__(self):
         self.start = time.monotonic()
         self.busy, self.steal = machine_seconds()
+        self.own = own_seconds()
 
-    def print(self):
+    def shares(self):
+        """What others and the hypervisor took of the machine, in percent, and the time. Children must have ended."""
         elapsed = time.monotonic() - self.start
         busy, steal = machine_seconds()
-        own = sum(usage.ru_utime + usage.ru_stime for usage in
-                  (resource.getrusage(resource.RUSAGE_CHILDREN), resource.getrusage(resource.RUSAGE_SELF)))
         capacity = elapsed * os.cpu_count()
-        others = max(0.0, 100 * (busy - self.busy - own) / capacity)
-        stolen = 100 * (steal - self.steal) / capacity
+        others = max(0.0, 100 * (busy - self.busy - (own_seconds() - self.own)) / capacity)
+        return others, 100 * (steal - self.steal) / capacity, elapsed
+
+    def print(self):
+        others, stolen, elapsed = self.shares()
         print(f"\nOther processes used {others:.1f} % of the machine, and the hypervisor took {stolen:.1f} %; "
               f"{elapsed:.0f} s in all.")
+
+
+def own_seconds():
+    """Seconds of processor time that this process and its ended children have used."""
+    return sum(usage.ru_utime + usage.ru_stime for usage in
+               (resource.getrusage(resource.RUSAGE_CHILDREN), resource.getrusage(resource.RUSAGE_SELF)))
 
 
 def machine_seconds():
