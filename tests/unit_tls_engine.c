@@ -18,6 +18,7 @@ struct judge {
     apm_ssl_policy_errors errors;
     apm_x509_chain_status_flags status;
     bool had_certificate;
+    void (*meanwhile)(void); /* done while it is asked; or NULL */
 };
 
 struct end {
@@ -61,6 +62,9 @@ static bool judge(void *context, const struct apm__tls_verdict *verdict)
     of->errors = verdict->errors;
     of->status = verdict->chain_status;
     of->had_certificate = verdict->certificate != NULL;
+    if (of->meanwhile) {
+        of->meanwhile();
+    }
     return of->accepts_errors || verdict->errors == APM_SSL_POLICY_ERRORS_NONE;
 }
 
@@ -299,6 +303,24 @@ TEST(what_was_agreed_on_is_strong_and_names_the_peer)
     CHECK_EQ(world.pair->ends[0].judge.errors, APM_SSL_POLICY_ERRORS_NONE);
     CHECK(world.pair->ends[0].judge.had_certificate);
     CHECK_EQ(world.pair->ends[1].judge.asked, 0);
+    world_destroy(&world);
+}
+
+static void shake_other_hands(void)
+{
+    struct world other = world_create(20000);
+
+    shake_hands_well(other.pair);
+    world_destroy(&other);
+}
+
+TEST(others_work_while_an_engine_asks_about_its_peer)
+{
+    struct world world = world_create(20000);
+
+    world.pair->ends[0].judge.meanwhile = shake_other_hands;
+    shake_hands_well(world.pair);
+    CHECK_EQ(world.pair->ends[0].judge.asked, 1);
     world_destroy(&world);
 }
 

@@ -226,7 +226,7 @@ static int step(struct apm__tls_engine *engine)
 static bool finish(struct apm__tls_engine *engine)
 {
     if (engine->full && engine->offered && !engine->asked) { /* no certificate has come, and there was no session */
-        apm__tls_certificate_destroy(engine->peer);
+        apm__tls_certificate_destroy_locked(engine->peer);
         engine->peer = NULL;
     }
     bool asks = !engine->is_server || engine->config->asks_for_certificate;
