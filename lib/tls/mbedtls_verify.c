@@ -42,6 +42,11 @@ static bool is_for(const mbedtls_x509_crt *certificate, const char *host)
     return !has_names && !by_address && has_common_name(certificate, host);
 }
 
+bool apm__tls_certificate_is_for(const struct apm__tls_certificate *certificate, const char *host)
+{
+    return is_for(&certificate->chain, host);
+}
+
 /* -- Flags --------------------------------------------------------------------------------------------------------- */
 
 static bool is_self_issued(const mbedtls_x509_crt *certificate)
