@@ -6,7 +6,7 @@
 
 #include <sys/resource.h>
 
-#define WANTED_DESCRIPTORS 65536u
+#define WANTED_DESCRIPTORS 131072u
 
 uint64_t descriptors_raise_limit(void)
 {

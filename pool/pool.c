@@ -6,6 +6,8 @@
  */
 #include "pool.h"
 
+#include <string.h>
+
 #include "check.h"
 #include "process.h"
 
@@ -119,6 +121,13 @@ bool apm__pool_clear_deadline(struct apm__pool *pool, struct apm__deadline *dead
 
 /* -- Life -- */
 
+static bool shall_never_spin(void)
+{
+    const char *spin = apm__os_environment("APM_SPIN");
+
+    return spin != NULL && strcmp(spin, "0") == 0;
+}
+
 apm_error apm__pool_start(struct apm__pool *pool)
 {
     if (apm__process_is_forked_child())
@@ -141,6 +150,7 @@ apm_error apm__pool_start(struct apm__pool *pool)
         goto unlock;
     apm__deadline_heap_initialise(&pool->deadlines);
     pool->processors = apm__os_processor_count();
+    pool->never_spins = shall_never_spin();
     apm__atomic_store(&pool->item_ns, 1000, APM__RELAXED);
     apm__atomic_store(&pool->polled_ns, apm__os_monotonic_ns(), APM__RELAXED);
     apm__atomic_store(&pool->monitor_word, APM__MONITOR_AWAKE, APM__SEQ_CST);

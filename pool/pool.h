@@ -247,6 +247,7 @@ struct apm__pool {
     /* immutable while the pool runs */
     struct apm__poller *poller;
     int processors;
+    bool never_spins;        /* APM_SPIN=0 in the environment: a worker that finds nothing sleeps at once */
     int64_t idle_timeout_ns; /* APM__IDLE_TIMEOUT_NS; tests are less patient */
 
     /* written under lock, read by anybody */

@@ -98,7 +98,8 @@ bool apm__worker_poll_now(struct apm__worker *worker)
  */
 static bool shall_spin(struct apm__worker *worker)
 {
-    if (apm__atomic_load(&worker->pool->batch_sixteenths, APM__RELAXED) > SPIN_BATCH_SIXTEENTHS)
+    if (worker->pool->never_spins ||
+        apm__atomic_load(&worker->pool->batch_sixteenths, APM__RELAXED) > SPIN_BATCH_SIXTEENTHS)
         return false;
     uint32_t score = apm__atomic_load(&worker->pool->spin_score, APM__RELAXED);
     if (score >= SPIN_PROBE) /* below that it counts sleeps since the last try */

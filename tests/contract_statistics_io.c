@@ -112,6 +112,27 @@ TEST(polling_on_before_a_sleep_is_counted_whether_it_pays_off_or_not)
     peered_socket_close(pair);
 }
 
+TEST(with_APM_SPIN_0_a_worker_never_polls_on_before_it_sleeps)
+{
+    setenv("APM_SPIN", "0", 1);
+    peered_socket pair = peered_socket_create();
+    statistics_t now;
+
+    /* Many times as many sleeps as one of which would be put off otherwise. */
+    for (size_t i = 0; i < 2000; i++) {
+        apm_async_result receive;
+        uint8_t buffer[1];
+
+        CHECK_SUCCESS(apm_socket_begin_receive(pair.socket, buffer, 1, APM_SOCKET_FLAGS_NONE, NULL, NULL, &receive));
+        raw_write(pair.peer, "x", 1);
+        CHECK_SUCCESS(apm_socket_end_receive(pair.socket, receive, NULL));
+    }
+    now = statistics_now();
+    CHECK(now.polls > 0);
+    CHECK_EQ(now.spins_paid_off + now.spins_in_vain, 0);
+    peered_socket_close(pair);
+}
+
 TEST(deadlines_are_counted_while_they_are_armed_and_with_their_lateness_when_they_expire)
 {
     peered_socket pair = peered_socket_create();

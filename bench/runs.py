@@ -1,0 +1,158 @@
+"""Running the servers of bench/compare: a fresh one for each run, alone on its core, and the load on another.
+
+Not a program. `options` is what it runs with: build, seconds, warmup, cores (of the server and of the load), servers (a
+list of names, or None), raw (a file's name, or None).
+"""
+
+import json
+import os
+import select
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+
+from cells import DOTNET_SERVERS, SERVERS, STUCK_SERVERS
+from rounds import in_turn, show_progress
+
+START_LIMIT_S = 20
+STOP_LIMIT_S = 5
+RUN_LIMIT_S = 120  # beyond the measured time
+DOTNET_WARMUP_S = 1.2  # the least: it compiles twice while it runs
+
+
+@dataclass
+class Server:
+    """How a server is started."""
+
+    command: list
+    environment: dict = field(default_factory=dict)
+    is_dotnet: bool = False
+
+
+def find_server(build, program):
+    """Returns a server, or None and why there is none."""
+    dotnet = DOTNET_SERVERS.get(program)
+    path = os.path.join(build, "bench", program)
+    if dotnet:
+        path = os.path.join(build, "bench", "dotnet", dotnet.folder, f"{dotnet.program}.dll")
+    if not os.path.exists(path):
+        return None, f"{path} is not there" + (" (bench/build_dotnet builds it)" if dotnet else "")
+    if not dotnet:
+        return Server([path]), ""
+    if not shutil.which("dotnet"):
+        return None, "dotnet is not on the PATH"
+    return Server(["dotnet", path], dict(dotnet.environment), True), ""
+
+
+def names_of(cell, asked):
+    """The servers that take part in a cell; those that were asked for and are not known take part in all."""
+    names = cell.servers or (STUCK_SERVERS if cell.kind == "stuck" else SERVERS[cell.protocol])
+    if not asked:
+        return list(names)
+    return [name for name in asked if name in names or name not in SERVERS[cell.protocol]]
+
+
+def find_servers(options, cells):
+    """Returns servers[cell name][server name] of those that are there, and a text for each that is not."""
+    found, missing, by_cell = {}, [], {}
+    for cell in cells:
+        names = names_of(cell, options.servers)
+        for program, name in [(f"{cell.protocol}_{name}", name) for name in names]:
+            if program not in found:
+                found[program], why = find_server(options.build, program)
+                if why:
+                    missing.append(f"{name}: skipped, {why}")
+        by_cell[cell.name] = {name: found[f"{cell.protocol}_{name}"] for name in names
+                              if found[f"{cell.protocol}_{name}"]}
+    return by_cell, missing
+
+
+def start(server, cell, core):
+    """Starts a server on a port of the kernel's choice. Returns its process and port, or the process and None."""
+    environment = dict(os.environ, **server.environment, **({"ECHO_STUCK": "1"} if cell.kind == "stuck" else {}))
+    process = subprocess.Popen(
+        ["taskset", "-c", core, *server.command, "0", str(cell.workers), str(cell.buffer_bytes)],
+        stdout=subprocess.PIPE, text=True, env=environment)
+    ready, _, _ = select.select([process.stdout], [], [], START_LIMIT_S)
+    line = process.stdout.readline().strip() if ready else ""
+    if not line.startswith("listening on 127.0.0.1:"):
+        return process, None
+    return process, line.rpartition(":")[2]
+
+
+def stop(process):
+    """Ends the server. Returns an error text if it had ended by itself."""
+    ended = process.poll()
+    if ended is None:
+        process.terminate()
+        try:
+            process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    process.stdout.close()
+    return "" if ended is None else f"the server ended by itself with status {ended}"
+
+
+def load_command(options, cell, pid, port, seconds, warmup):
+    bench = os.path.join(options.build, "bench")
+    if cell.kind == "udp":
+        return [os.path.join(bench, "udp_load"), port, str(pid), *cell.load[:3], str(seconds), str(warmup),
+                *cell.load[3:]]
+    return [os.path.join(bench, "load"), "--json", "--port", port, "--pid", str(pid), "--duration", str(seconds),
+            "--warmup", str(warmup), *cell.load]
+
+
+def run_load(options, cell, server, pid, port):
+    """Returns the figures and an error text, which is empty when all is right."""
+    seconds = max(options.seconds, 3) if cell.kind == "idle" and not options.quick else options.seconds
+    warmup = max(options.warmup, 0 if options.quick or not server.is_dotnet else DOTNET_WARMUP_S)
+    command = ["taskset", "-c", options.cores[1], *load_command(options, cell, pid, port, seconds, warmup)]
+    try:
+        load = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + RUN_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        return {}, "the load generator did not end"
+    figures = json.loads(load.stdout) if load.stdout else {}
+    if cell.kind == "idle" and figures:
+        figures["idle_cpu_us_per_s"] = figures["idle_cpu_ms"] * 1000 / figures["idle_seconds"]
+    if load.returncode == 0:
+        return figures, ""
+    errors = [f"{key} {value}" for key, value in figures.items() if key.startswith("error_")]
+    return figures, "; ".join(errors + load.stderr.strip().splitlines()) or f"load: status {load.returncode}"
+
+
+def run_once(options, cell, server):
+    """One server, one load. Returns the figures and an error text."""
+    process, port = start(server, cell, options.cores[0])
+    figures, error = {}, "the server did not say where it listens"
+    try:
+        if port is not None:
+            figures, error = run_load(options, cell, server, process.pid, port)
+    finally:
+        ended = stop(process)
+    return figures, error or ended
+
+
+class Results:
+    """results.by_cell[cell name][server name] is the list of figures by round, None for a run that failed."""
+
+    def __init__(self, cells, servers):
+        self.cells = cells
+        self.servers = servers
+        self.by_cell = {cell.name: {name: [] for name in servers[cell.name]} for cell in cells}
+        self.errors = []
+
+    def run_round(self, options, number, cells):
+        """Runs all servers of these cells once."""
+        for cell_number, cell in enumerate(cells):
+            for name in in_turn(list(self.servers[cell.name]), number + cell_number):
+                show_progress(f"round {number + 1}/{options.rounds} {cell.name} {name}")
+                figures, error = run_once(options, cell, self.servers[cell.name][name])
+                self.by_cell[cell.name][name].append(None if error else figures)
+                if error:
+                    self.errors.append(f"{cell.name} {name} round {number + 1}: {error}")
+                if options.raw:
+                    with open(options.raw, "a", encoding="utf-8") as raw:
+                        raw.write(json.dumps({"cell": cell.name, "server": name, "round": number + 1, "error": error,
+                                              **figures}) + "\n")
+        show_progress("")
