@@ -146,6 +146,9 @@ size_t arguments_certificate_size(void);
 const apm_ssl_client_authentication_options *arguments_client_options(void);
 const apm_ssl_server_authentication_options *arguments_server_options(void);
 
+/* A stream of TLS that has shaken hands, as the client. */
+apm_stream arguments_ssl_stream(void);
+
 /* Starts a listener, and has a connection wait to be accepted. */
 void arguments_start_listener(apm_tcp_listener listener);
 

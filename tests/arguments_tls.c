@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "support_certificates.h"
+#include "support_tls.h"
 
 static void close_certificate(uint64_t bits)
 {
@@ -51,4 +52,22 @@ const apm_ssl_server_authentication_options *arguments_server_options(void)
 
     options.server_certificate = identity();
     return &options;
+}
+
+static void close_stream(uint64_t bits)
+{
+    (void)apm_stream_close((apm_stream){bits});
+}
+
+apm_stream arguments_ssl_stream(void)
+{
+    (void)identity(); /* or the test is skipped */
+    struct tls_pair pair = tls_pair_open(TLS_IN_MEMORY);
+
+    for (int i = 0; i < 2; i++) {
+        arguments_keep(pair.inner[i].bits, close_stream);
+    }
+    arguments_keep(pair.client.bits, close_stream);
+    arguments_keep(pair.server.bits, close_stream);
+    return pair.client;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support_certificates.h"
 #include "support_tls.h"
 
 static const enum tls_medium media[] = {TLS_OVER_TCP, TLS_IN_MEMORY};
@@ -377,6 +378,63 @@ TEST(cleanup_closes_what_is_left_of_streams_contexts_and_certificates)
     apm_stream stream;
     CHECK_ERROR(apm_ssl_stream_create(pair.inner[0], false, &stream), APM_ERROR_OBJECT_DISPOSED);
     CHECK_SUCCESS(apm_ssl_context_close(context));
+}
+
+CONTRACT_TEST(a_server_of_several_names_shows_the_certificate_that_is_for_the_one_that_is_asked_for)
+{
+    static const struct {
+        const char *host;
+        const char *subject;
+    } cases[] = {{"test.local", "CN=test.local"},
+                 {"OTHER.local", "CN=other.local"},
+                 {"a.wild.local", "CN=test.local"},
+                 {"127.0.0.1", "CN=test.local"},
+                 {"unknown.local", "CN=test.local"}};
+    apm_x509_certificate own = tls_certificate(server_certificate, server_key);
+    apm_x509_certificate further = tls_certificate(other_certificate, other_key);
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bool is_known = strcmp(cases[i].host, "unknown.local") != 0;
+        apm_ssl_server_authentication_options server = {
+            .server_certificate = own, .further_certificates = &further, .further_certificates_count = 1};
+        apm_x509_certificate shown;
+        apm_error errors[2];
+        struct tls_pair pair = tls_pair_create(TLS_IN_MEMORY);
+
+        tls_pair_shake_hands(pair, tls_client((apm_ssl_client_authentication_options){0}), cases[i].host,
+                             tls_server(server), errors);
+        CHECK_ERROR(errors[0], is_known ? APM_ERROR_SUCCESS : APM_ERROR_AUTHENTICATION);
+        if (is_known) {
+            CHECK_SUCCESS(apm_ssl_stream_remote_certificate(pair.client, &shown));
+            CHECK_STR(tls_subject(shown), cases[i].subject);
+            CHECK_SUCCESS(apm_ssl_stream_local_certificate(pair.server, &shown));
+            CHECK_STR(tls_subject(shown), cases[i].subject);
+        }
+        tls_pair_close(pair);
+    }
+    CHECK_SUCCESS(apm_x509_certificate_close(own));
+    CHECK_SUCCESS(apm_x509_certificate_close(further));
+}
+
+CONTRACT_TEST(further_certificates_of_a_server_are_checked)
+{
+    apm_ssl_context context;
+    apm_x509_certificate list[2] = {tls_certificate(other_certificate, other_key), APM_NULL_HANDLE};
+    apm_ssl_server_authentication_options server = {
+        .server_certificate = tls_certificate(server_certificate, server_key), .further_certificates_count = 2};
+
+    CHECK_ERROR(apm_ssl_context_create_server(&server, &context), APM_ERROR_ARGUMENT_NULL);
+    server.further_certificates = list;
+    CHECK_ERROR(apm_ssl_context_create_server(&server, &context), APM_ERROR_ARGUMENT_NULL);
+    list[1] = tls_certificate(client_certificate, NULL);
+    CHECK_ERROR(apm_ssl_context_create_server(&server, &context), APM_ERROR_AUTHENTICATION);
+    CHECK(apm_ssl_context_is_null(context));
+    CHECK_SUCCESS(apm_x509_certificate_close(list[1]));
+    CHECK_ERROR(apm_ssl_context_create_server(&server, &context), APM_ERROR_OBJECT_DISPOSED);
+    server.further_certificates_count = SIZE_MAX;
+    CHECK_ERROR(apm_ssl_context_create_server(&server, &context), APM_ERROR_OUT_OF_MEMORY);
+    CHECK_SUCCESS(apm_x509_certificate_close(list[0]));
+    CHECK_SUCCESS(apm_x509_certificate_close(server.server_certificate));
 }
 
 LIBRARY_TEST_MAIN()

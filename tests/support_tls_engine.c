@@ -34,6 +34,9 @@ static bool judge(void *context, const struct apm__tls_verdict *verdict)
     of->errors = verdict->errors;
     of->status = verdict->chain_status;
     of->had_certificate = verdict->certificate != NULL;
+    if (of->meanwhile) {
+        of->meanwhile();
+    }
     return of->accepts_errors || verdict->errors == APM_SSL_POLICY_ERRORS_NONE;
 }
 

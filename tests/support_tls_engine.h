@@ -17,6 +17,7 @@ struct judge {
     apm_ssl_policy_errors errors;
     apm_x509_chain_status_flags status;
     bool had_certificate;
+    void (*meanwhile)(void); /* done while it is asked; or NULL */
 };
 
 struct end {

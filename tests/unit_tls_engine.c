@@ -64,6 +64,24 @@ TEST(what_was_agreed_on_is_strong_and_names_the_peer)
     world_destroy(&world);
 }
 
+static void shake_other_hands(void)
+{
+    struct world other = world_create(20000);
+
+    shake_hands_well(other.pair);
+    world_destroy(&other);
+}
+
+TEST(others_work_while_an_engine_asks_about_its_peer)
+{
+    struct world world = world_create(20000);
+
+    world.pair->ends[0].judge.meanwhile = shake_other_hands;
+    shake_hands_well(world.pair);
+    CHECK_EQ(world.pair->ends[0].judge.asked, 1);
+    world_destroy(&world);
+}
+
 TEST(close_notify_ends_the_stream_and_its_absence_cuts_it_off)
 {
     for (int orderly = 0; orderly < 2; orderly++) {

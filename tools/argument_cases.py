@@ -38,7 +38,7 @@ GOOD = {
     ("apm_x509_certificate_create", "password"): "NULL",
     ("apm_x509_certificate_create_file", "certificate_file"): '"/etc/passwd"',
     ("apm_x509_certificate_create_file", "key_file"): "NULL",
-    ("apm_ssl_stream_", "stream"): "good_apm_stream(1)",
+    ("apm_ssl_stream_", "stream"): "arguments_ssl_stream()",
     ("apm_ssl_stream_authenticate_as_server", "context"): "good_apm_ssl_context(1)",
     ("apm_ssl_stream_begin_authenticate_as_server", "context"): "good_apm_ssl_context(1)",
     "index": "0",

@@ -113,6 +113,14 @@ typedef struct apm_ssl_server_authentication_options {
     bool forbid_tls_resume;
     apm_remote_certificate_validation_callback *remote_certificate_validation_callback;
     void *remote_certificate_validation_state;
+
+    /*
+     * More certificates, for servers of several names: a client that asks for a name is shown the first one that is for
+     * it, `server_certificate` before these, and `server_certificate` if none is. Not looked at where there is a
+     * callback that selects. .NET has only that.
+     */
+    const apm_x509_certificate *further_certificates;
+    size_t further_certificates_count;
 } apm_ssl_server_authentication_options;
 
 /*
@@ -137,8 +145,8 @@ APM_API APM_MUST_CHECK apm_error apm_ssl_context_create_client(const apm_ssl_cli
  * are its own.
  *
  * Errors   those of apm_ssl_context_create_client; APM_ERROR_NOT_SUPPORTED there is neither a certificate nor a
- *          callback that selects one; APM_ERROR_AUTHENTICATION `server_certificate` has no private key;
- *          APM_ERROR_ARGUMENT_NULL `options` is NULL.
+ *          callback that selects one; APM_ERROR_AUTHENTICATION `server_certificate` or a further one has no private
+ *          key; APM_ERROR_ARGUMENT_NULL `options` is NULL, or a further certificate null, or their list NULL.
  * .NET     new SslServerAuthenticationOptions(), SslStreamCertificateContext.Create
  */
 APM_API APM_MUST_CHECK apm_error apm_ssl_context_create_server(const apm_ssl_server_authentication_options *options,

@@ -2,7 +2,8 @@
  * Certificates and keys, and what mbedTLS needs once for the process. See tls_engine.h. Any thread.
  *
  * Lock: `start_lock`, a leaf, guards `started` and the preparation of the source of random numbers; without
- * MBEDTLS_THREADING_C also `library_lock`, see mbedtls_common.h.
+ * MBEDTLS_THREADING_C also `library_lock`, see mbedtls_common.h. It is not recursive, so what is called with it held is
+ * named so, or says so.
  */
 #include <string.h>
 
@@ -19,8 +20,9 @@ static bool started;
 static mbedtls_entropy_context entropy;
 static mbedtls_ctr_drbg_context generator;
 
-#ifndef MBEDTLS_THREADING_C
-static apm__os_mutex library_lock = APM__OS_MUTEX_INITIALIZER;
+#ifndef APM__MBEDTLS_GUARDS_ITSELF
+/* Above leaves, for the sessions of a configuration are put away under it. */
+static apm__os_mutex library_lock = APM__OS_MUTEX_OF_RANK(APM__RANK_OBJECT);
 
 void apm__mbedtls_enter(void)
 {
@@ -196,7 +198,7 @@ apm_error apm__tls_certificate_copy(const mbedtls_x509_crt *chain, struct apm__t
     certificate->count = length_of(&certificate->chain);
     if (code == 0)
         return APM_ERROR_SUCCESS;
-    apm__tls_certificate_destroy(certificate);
+    apm__tls_certificate_destroy_locked(certificate);
     *created = NULL;
     return apm__mbedtls_error(code, APM_ERROR_CRYPTOGRAPHIC);
 }
@@ -209,16 +211,21 @@ struct apm__tls_certificate *apm__tls_certificate_retain(const struct apm__tls_c
     return held;
 }
 
-void apm__tls_certificate_destroy(struct apm__tls_certificate *certificate)
+void apm__tls_certificate_destroy_locked(struct apm__tls_certificate *certificate)
 {
     /* Acquire and release: what each holder did is done before the last one frees it. */
     if (!certificate || apm__atomic_add(&certificate->references, (uint32_t)-1, APM__ACQ_REL) != 1)
         return;
-    apm__mbedtls_enter();
     mbedtls_x509_crt_free(&certificate->chain);
     mbedtls_pk_free(&certificate->key); /* wipes it */
-    apm__mbedtls_leave();
     apm__os_free(certificate);
+}
+
+void apm__tls_certificate_destroy(struct apm__tls_certificate *certificate)
+{
+    apm__mbedtls_enter();
+    apm__tls_certificate_destroy_locked(certificate);
+    apm__mbedtls_leave();
 }
 
 bool apm__tls_certificate_has_key(const struct apm__tls_certificate *certificate)

@@ -5,7 +5,7 @@
  * Threads. mbedTLS guards what connections share (the source of random numbers, caches, keys of tickets, RSA keys, and
  * in 3.6 the keys of PSA) if it was built with MBEDTLS_THREADING_C, as Debian's is. Where it was not, one lock is held
  * around each call into it, and given back while `accept` runs: correct, and one handshake at a time. The headers tell,
- * because the layout of its structures depends on it.
+ * because the layout of its structures depends on it. APM__MBEDTLS_UNGUARDED has this done for any: for a test.
  */
 #ifndef APM__MBEDTLS_COMMON_H
 #define APM__MBEDTLS_COMMON_H
@@ -36,6 +36,10 @@
 #define APM__FIELD(name) name
 #endif
 
+#if defined(MBEDTLS_THREADING_C) && !defined(APM__MBEDTLS_UNGUARDED)
+#define APM__MBEDTLS_GUARDS_ITSELF
+#endif
+
 struct apm__tls_certificate {
     mbedtls_x509_crt chain;
     mbedtls_pk_context key; /* of type NONE if there is none */
@@ -43,8 +47,9 @@ struct apm__tls_certificate {
     _Atomic uint32_t references; /* configurations, engines and sessions share it */
 };
 
-/* A copy of what a peer has sent. */
+/* A copy of what a peer has sent. The lock below is held, as it is for the other one. */
 apm_error apm__tls_certificate_copy(const mbedtls_x509_crt *chain, struct apm__tls_certificate **created);
+void apm__tls_certificate_destroy_locked(struct apm__tls_certificate *certificate); /* or NULL */
 
 /* A session of a client, for the next connection to the same host. */
 struct apm__tls_session {
@@ -82,7 +87,7 @@ struct apm__tls_config {
     size_t next_session; /* the next one that is replaced */
 };
 
-/* Gives an engine the session that there is for its host, and keeps the one that it has now. */
+/* Gives an engine the session that there is for its host, and keeps the one that it has now. The lock below is held. */
 struct apm__tls_engine;
 void apm__tls_session_offer(struct apm__tls_engine *engine);
 void apm__tls_session_keep(struct apm__tls_engine *engine);
@@ -146,7 +151,7 @@ int apm__mbedtls_random(void *unused, unsigned char *bytes, size_t size);
 /* OUT_OF_MEMORY, or the other error. */
 apm_error apm__mbedtls_error(int code, apm_error otherwise);
 
-#ifdef MBEDTLS_THREADING_C
+#ifdef APM__MBEDTLS_GUARDS_ITSELF
 static inline void apm__mbedtls_enter(void)
 {
 }

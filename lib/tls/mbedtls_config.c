@@ -247,9 +247,9 @@ void apm__tls_config_destroy(struct apm__tls_config *config)
 {
     if (!config)
         return;
+    apm__mbedtls_enter();
     for (size_t i = 0; i < APM__TLS_SESSIONS; i++)
         apm__tls_session_free(&config->sessions[i]);
-    apm__mbedtls_enter();
     mbedtls_ssl_config_free(&config->config);
     mbedtls_x509_crt_free(&config->system);
     mbedtls_x509_crl_free(&config->revocations);

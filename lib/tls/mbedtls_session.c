@@ -14,7 +14,7 @@ void apm__tls_session_free(struct apm__tls_session *session)
     if (session->bytes)
         mbedtls_platform_zeroize(session->bytes, session->size);
     apm__os_free(session->bytes);
-    apm__tls_certificate_destroy(session->certificate);
+    apm__tls_certificate_destroy_locked(session->certificate);
     *session = (struct apm__tls_session){0};
 }
 

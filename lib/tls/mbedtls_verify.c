@@ -42,6 +42,11 @@ static bool is_for(const mbedtls_x509_crt *certificate, const char *host)
     return !has_names && !by_address && has_common_name(certificate, host);
 }
 
+bool apm__tls_certificate_is_for(const struct apm__tls_certificate *certificate, const char *host)
+{
+    return is_for(&certificate->chain, host);
+}
+
 /* -- Flags --------------------------------------------------------------------------------------------------------- */
 
 static bool is_self_issued(const mbedtls_x509_crt *certificate)
@@ -161,7 +166,7 @@ static void describe(struct apm__tls_engine *engine)
 
 void apm__mbedtls_forget_session(struct apm__tls_engine *engine)
 {
-    apm__tls_certificate_destroy(engine->peer);
+    apm__tls_certificate_destroy_locked(engine->peer);
     engine->peer = NULL;
     engine->errors = APM_SSL_POLICY_ERRORS_NONE;
     engine->chain_status = APM_X509_CHAIN_STATUS_FLAGS_NO_ERROR;

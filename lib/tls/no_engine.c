@@ -30,6 +30,13 @@ bool apm__tls_certificate_has_key(const struct apm__tls_certificate *certificate
     return false;
 }
 
+bool apm__tls_certificate_is_for(const struct apm__tls_certificate *certificate, const char *host)
+{
+    (void)certificate;
+    (void)host;
+    return false;
+}
+
 size_t apm__tls_certificate_count(const struct apm__tls_certificate *certificate)
 {
     (void)certificate;

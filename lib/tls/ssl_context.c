@@ -36,8 +36,13 @@ void apm__ssl_context_release(struct apm__ssl_context *context)
         return;
     apm__tls_config_destroy(context->config);
     apm__tls_certificate_destroy(context->own);
+    for (size_t i = 0; i < context->further_count; i++)
+        apm__tls_certificate_destroy(context->further[i]);
+    apm__os_free(context->further);
     context->config = NULL;
     context->own = NULL;
+    context->further = NULL;
+    context->further_count = 0;
     apm__slot_free(&contexts, &context->slot);
 }
 
@@ -175,6 +180,36 @@ static apm_error configure(struct apm__ssl_context *context, struct apm__tls_pol
     return error;
 }
 
+/* Takes a server's certificates. What has been taken is given back with the context. */
+static apm_error take_certificates(struct apm__ssl_context *context,
+                                   const apm_ssl_server_authentication_options *options)
+{
+    size_t count = options->further_certificates_count;
+    apm_error error = apm__x509_certificate_take(options->server_certificate, &context->own);
+    if (error == APM_ERROR_SUCCESS && !context->own)
+        error = APM_ERROR_NOT_SUPPORTED;
+    if (error != APM_ERROR_SUCCESS || count == 0)
+        return error;
+    if (!options->further_certificates)
+        return APM_ERROR_ARGUMENT_NULL;
+    if (count > SIZE_MAX / sizeof(struct apm__tls_certificate *))
+        return APM_ERROR_OUT_OF_MEMORY;
+    context->further = apm__os_allocate(count * sizeof *context->further);
+    if (!context->further)
+        return APM_ERROR_OUT_OF_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        if (apm_x509_certificate_is_null(options->further_certificates[i]))
+            return APM_ERROR_ARGUMENT_NULL;
+        error = apm__x509_certificate_take(options->further_certificates[i], &context->further[i]);
+        if (error != APM_ERROR_SUCCESS)
+            return error;
+        context->further_count++;
+        if (!apm__tls_certificate_has_key(context->further[i]))
+            return APM_ERROR_AUTHENTICATION;
+    }
+    return APM_ERROR_SUCCESS;
+}
+
 /* A context that no handle names yet; the caller fills it in. */
 static apm_error allocate(struct apm__ssl_context **context)
 {
@@ -255,9 +290,7 @@ apm_error apm_ssl_context_create_server(const apm_ssl_server_authentication_opti
                                                              options->client_certificate_requested};
     /* Where certificates are selected, what that gives is all that there is. */
     if (!context->select)
-        error = apm__x509_certificate_take(options->server_certificate, &context->own);
-    if (error == APM_ERROR_SUCCESS && !context->select && !context->own)
-        error = APM_ERROR_NOT_SUPPORTED;
+        error = take_certificates(context, options);
     if (error == APM_ERROR_SUCCESS)
         error = configure(context, &policy, &options->certificate_chain_policy);
     return publish(context, error, handle);

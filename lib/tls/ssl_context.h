@@ -15,7 +15,9 @@ struct apm__ssl_context {
     bool is_server;
     bool tolerates_none; /* a server: of clients that give no certificate */
     struct apm__tls_config *config;
-    struct apm__tls_certificate *own; /* or NULL */
+    struct apm__tls_certificate *own;      /* or NULL */
+    struct apm__tls_certificate **further; /* of a server, for other names; or NULL */
+    size_t further_count;
     apm_remote_certificate_validation_callback *validate;
     void *validate_state;
     apm_server_certificate_selection_callback *select;

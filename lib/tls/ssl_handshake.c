@@ -55,6 +55,18 @@ static bool select_certificate(struct apm__ssl *ssl)
     return apm__tls_certificate_has_key(ssl->local);
 }
 
+/* The certificate of a list that is for the name that the client asks for, or NULL for the context's own. */
+static struct apm__tls_certificate *further_certificate(const struct apm__ssl *ssl)
+{
+    const struct apm__ssl_context *policy = ssl->context;
+    if (ssl->host[0] == '\0' || policy->further_count == 0 || apm__tls_certificate_is_for(policy->own, ssl->host))
+        return NULL;
+    for (size_t i = 0; i < policy->further_count; i++)
+        if (apm__tls_certificate_is_for(policy->further[i], ssl->host))
+            return apm__tls_certificate_retain(policy->further[i]);
+    return NULL;
+}
+
 /* -- The beginning ------------------------------------------------------------------------------------------------- */
 
 /* Waits for the client's first message, and reads the name in it. True: it has, or there will be none. */
@@ -90,6 +102,8 @@ static bool prepare(struct apm__ssl *ssl, struct apm__ssl_turn *turn)
         fail(ssl, turn, APM_ERROR_AUTHENTICATION, "A server needs a certificate with its private key");
         return false;
     }
+    if (ssl->is_server && !ssl->context->select)
+        ssl->local = further_certificate(ssl);
     struct apm__tls_engine_origin origin = {.config = ssl->context->config,
                                             .target_host = ssl->host,
                                             .own = ssl->local,

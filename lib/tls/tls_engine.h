@@ -43,6 +43,9 @@ struct apm__tls_certificate *apm__tls_certificate_retain(const struct apm__tls_c
 void apm__tls_certificate_destroy(struct apm__tls_certificate *certificate); /* or NULL */
 
 bool apm__tls_certificate_has_key(const struct apm__tls_certificate *certificate);
+/* Whether it is for that name or address. */
+bool apm__tls_certificate_is_for(const struct apm__tls_certificate *certificate, const char *host);
+
 size_t apm__tls_certificate_count(const struct apm__tls_certificate *certificate);
 
 /* One of them in DER; NULL if there is none of that index. The bytes are the certificate's. */
