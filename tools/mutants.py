@@ -37,6 +37,7 @@ class Mutant:
         self.path = fields["in"]
         self.programs = fields["by"].split()
         self.build = fields.get("build", "debug")
+        self.environment = dict([fields["with"].split("=", 1)] if "with" in fields else [])
         self.old, rest = text.split("====\n", 1)
         self.new = rest.split(">>>>", 1)[0]
 
@@ -125,10 +126,10 @@ def environment_of(engine):
     }
 
 
-def run_program(copy, kind, program):
+def run_program(copy, mutant, program):
     """The test that has failed, or None."""
     name, _, engine = program.partition("@")
-    path = os.path.join(copy.folder(kind), target_of(name))
+    path = os.path.join(copy.folder(mutant.build), target_of(name))
     if not os.path.exists(path):
         raise SystemExit(f"there is no program {path}")
     tests = run([path, "--list"], copy.tree, check=False).stdout.split("\n") if "model" not in name else [""]
@@ -136,7 +137,8 @@ def run_program(copy, kind, program):
     for test in filter(None, tests) if tests != [""] else [""]:
         arguments = ["--exact", test] if test else []
         command = ["setarch", os.uname().machine, "--addr-no-randomize", path, *arguments]
-        outcome = run(command, copy.tree, check=False, environment=environment_of(engine))
+        environment = {**environment_of(engine), **mutant.environment}
+        outcome = run(command, copy.tree, check=False, environment=environment)
         if outcome.returncode != 0:
             found = re.search(r"(?m)^FAIL (?:step: )?([\w\[\],]+)", outcome.stdout)
             return f"{name}: {found.group(1) if found else test or outcome.returncode}"
@@ -174,7 +176,7 @@ def find(copy, mutant):
         if wrong:
             raise SystemExit(f"{mutant.name} does not build:\n{wrong[-2000:]}")
         for program in mutant.programs:
-            test = run_program(copy, mutant.build, program)
+            test = run_program(copy, mutant, program)
             if test:
                 return test, time.monotonic() - started
         return run_suites(copy, mutant.build), time.monotonic() - started

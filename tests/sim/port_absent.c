@@ -1,6 +1,6 @@
 /*
- * What the simulated machine does not have: files of streams, multicast, urgent data, options by number, descriptors that are
- * passed on. Calls for these fail as on a system without them. What is simulated one day leaves this file.
+ * What the simulated machine does not have: streams of files, multicast, urgent data, options by number, descriptors
+ * that are passed on. Calls for these fail as on a system without them. What is simulated one day leaves this file.
  */
 #include <errno.h>
 
