@@ -4,35 +4,12 @@
  */
 #include "support.h"
 
-static apm_error connect_to(apm_socket socket, apm_endpoint remote)
-{
-    struct operation connect;
-
-    CHECK_SUCCESS(apm_socket_begin_connect(socket, remote, ON_CALLBACK(&connect)));
-    return finish_connect(socket, &connect);
-}
-
 static apm_error connect_to_addresses(apm_socket socket, const apm_ip_address *addresses, size_t count, int port)
 {
     struct operation connect;
 
     CHECK_SUCCESS(apm_socket_begin_connect_addresses(socket, addresses, count, port, ON_CALLBACK(&connect)));
     return finish_connect(socket, &connect);
-}
-
-static apm_socket ipv6_create(void)
-{
-    apm_socket socket;
-
-    CHECK_SUCCESS(
-        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket));
-    return socket;
-}
-
-static void check_unconnected_and_close(apm_socket socket)
-{
-    CHECK(!apm_socket_connected(socket));
-    CHECK_SUCCESS(apm_socket_close(socket));
 }
 
 /* -- Refusal and retry ------------------------------------------------------------------------------------------- */
@@ -42,10 +19,10 @@ TEST(a_closed_port_refuses_con_001_con_003)
     apm_endpoint closed = closed_endpoint();
     apm_endpoint six = {.address = apm_ip_address_ipv6_loopback(), .port = closed.port};
     apm_socket four_socket = tcp_create();
-    apm_socket six_socket = ipv6_create();
+    apm_socket six_socket = tcp_create_ipv6();
 
-    CHECK_ERROR(connect_to(four_socket, closed), APM_ERROR_CONNECTION_REFUSED);
-    CHECK_ERROR(connect_to(six_socket, six), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_ERROR(tcp_connect(four_socket, closed), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_ERROR(tcp_connect(six_socket, six), APM_ERROR_CONNECTION_REFUSED);
     check_unconnected_and_close(four_socket);
     check_unconnected_and_close(six_socket);
 }
@@ -57,8 +34,8 @@ TEST(after_a_refusal_the_socket_connects_elsewhere_and_then_is_connected_con_004
     apm_socket socket = tcp_create();
     struct operation third;
 
-    CHECK_ERROR(connect_to(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
-    CHECK_SUCCESS(connect_to(socket, local));
+    CHECK_ERROR(tcp_connect(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_SUCCESS(tcp_connect(socket, local));
     CHECK_ERROR(apm_socket_begin_connect(socket, local, ON_CALLBACK(&third)), APM_ERROR_IS_CONNECTED);
     CHECK(apm_async_result_is_null(third.result));
     CHECK_SUCCESS(apm_socket_close(socket));
@@ -83,7 +60,7 @@ TEST(after_a_refusal_the_socket_looks_new_con_043)
     apm_socket socket = tcp_create();
     apm_endpoint endpoint;
 
-    CHECK_ERROR(connect_to(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_ERROR(tcp_connect(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
     CHECK(!apm_socket_connected(socket));
     CHECK(!apm_socket_is_bound(socket));
     CHECK_SUCCESS(apm_socket_local_endpoint(socket, &endpoint));
@@ -110,8 +87,8 @@ TEST(a_full_backlog_keeps_a_connect_pending_until_it_times_out_con_007)
     first = tcp_create();
     second = tcp_create();
     third = tcp_create();
-    CHECK_SUCCESS(connect_to(first, local));
-    CHECK_SUCCESS(connect_to(second, local));
+    CHECK_SUCCESS(tcp_connect(first, local));
+    CHECK_SUCCESS(tcp_connect(second, local));
     CHECK_SUCCESS(apm_socket_begin_connect(third, local, ON_CALLBACK(&connect)));
     CHECK_PENDING(&connect);
     CHECK_ERROR(finish_connect(third, &connect), APM_ERROR_TIMED_OUT);
@@ -137,7 +114,7 @@ TEST(unreachable_networks_fail_at_end_con_008_con_009_con_011)
     for (size_t i = 0; i < sizeof unreachable / sizeof unreachable[0]; i++) {
         apm_socket socket = tcp_create();
 
-        CHECK_ERROR(connect_to(socket, endpoint_of(unreachable[i].endpoint)), unreachable[i].error);
+        CHECK_ERROR(tcp_connect(socket, endpoint_of(unreachable[i].endpoint)), unreachable[i].error);
         check_unconnected_and_close(socket);
     }
 }
@@ -158,9 +135,9 @@ TEST(unreachable_ipv6_networks_fail_at_end_con_013)
     apm_socket socket;
 
     enter_private_network();
-    socket = ipv6_create();
-    CHECK_ERROR(connect_to(socket, endpoint_of("[2001:db8:1::1]:80")), APM_ERROR_HOST_UNREACHABLE);
-    CHECK_ERROR(connect_to(socket, endpoint_of("[2001:db8:2::1]:80")), APM_ERROR_NETWORK_UNREACHABLE);
+    socket = tcp_create_ipv6();
+    CHECK_ERROR(tcp_connect(socket, endpoint_of("[2001:db8:1::1]:80")), APM_ERROR_HOST_UNREACHABLE);
+    CHECK_ERROR(tcp_connect(socket, endpoint_of("[2001:db8:2::1]:80")), APM_ERROR_NETWORK_UNREACHABLE);
     check_unconnected_and_close(socket);
 }
 
@@ -173,11 +150,11 @@ TEST(special_addresses_behave_as_the_system_has_it_con_029)
     enter_private_network();
     listener = raw_listen(4, &local);
     socket = tcp_create();
-    CHECK_SUCCESS(connect_to(socket, (apm_endpoint){.address = apm_ip_address_any(), .port = local.port}));
+    CHECK_SUCCESS(tcp_connect(socket, (apm_endpoint){.address = apm_ip_address_any(), .port = local.port}));
     CHECK_SUCCESS(apm_socket_close(socket));
     socket = tcp_create();
-    CHECK_ERROR(connect_to(socket, loopback_endpoint(0)), APM_ERROR_CONNECTION_REFUSED);
-    CHECK_ERROR(connect_to(socket, (apm_endpoint){.address = apm_ip_address_broadcast(), .port = 80}),
+    CHECK_ERROR(tcp_connect(socket, loopback_endpoint(0)), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_ERROR(tcp_connect(socket, (apm_endpoint){.address = apm_ip_address_broadcast(), .port = 80}),
                 APM_ERROR_NETWORK_UNREACHABLE);
     check_unconnected_and_close(socket);
     raw_close(listener);
@@ -256,8 +233,8 @@ TEST(a_socket_whose_handle_has_been_read_may_try_again_after_a_failure_con_038_c
 
     /* .NET refuses all of these attempts but the first. */
     CHECK_SUCCESS(apm_socket_handle(socket, &before));
-    CHECK_ERROR(connect_to(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
-    CHECK_ERROR(connect_to(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_ERROR(tcp_connect(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_ERROR(tcp_connect(socket, closed_endpoint()), APM_ERROR_CONNECTION_REFUSED);
     CHECK_SUCCESS(connect_to_addresses(socket, addresses, 2, local.port));
     CHECK_SUCCESS(apm_socket_handle(socket, &after));
     CHECK_EQ(after, before);

@@ -5,29 +5,6 @@
 
 #include "support.h"
 
-static apm_error connect_to(apm_socket socket, apm_endpoint remote)
-{
-    struct operation connect;
-
-    CHECK_SUCCESS(apm_socket_begin_connect(socket, remote, ON_CALLBACK(&connect)));
-    return finish_connect(socket, &connect);
-}
-
-static apm_socket ipv6_create(void)
-{
-    apm_socket socket;
-
-    CHECK_SUCCESS(
-        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket));
-    return socket;
-}
-
-static void check_unconnected_and_close(apm_socket socket)
-{
-    CHECK(!apm_socket_connected(socket));
-    CHECK_SUCCESS(apm_socket_close(socket));
-}
-
 /* -- Wrong states and arguments ---------------------------------------------------------------------------------- */
 
 TEST(a_connected_socket_refuses_to_connect_and_stays_usable_con_021_con_022)
@@ -112,12 +89,12 @@ TEST(an_endpoint_of_another_family_is_not_supported_con_026)
 
     enter_private_network();
     four = tcp_create();
-    six = ipv6_create();
+    six = tcp_create_ipv6();
     CHECK_ERROR(apm_socket_begin_connect(four, endpoint_of("[::1]:80"), ON_CALLBACK(&connect)),
                 APM_ERROR_NOT_SUPPORTED);
     CHECK_ERROR(apm_socket_begin_connect(six, endpoint_of("127.0.0.1:80"), ON_CALLBACK(&connect)),
                 APM_ERROR_NOT_SUPPORTED);
-    CHECK_ERROR(connect_to(six, endpoint_of("[::ffff:127.0.0.1]:80")), APM_ERROR_NETWORK_UNREACHABLE);
+    CHECK_ERROR(tcp_connect(six, endpoint_of("[::ffff:127.0.0.1]:80")), APM_ERROR_NETWORK_UNREACHABLE);
     CHECK_ERROR(apm_socket_connect(four, endpoint_of("[::1]:80")), APM_ERROR_ADDRESS_FAMILY_NOT_SUPPORTED);
     check_unconnected_and_close(four);
     check_unconnected_and_close(six);
@@ -136,7 +113,7 @@ TEST(a_dual_mode_socket_connects_to_an_ipv4_listener_con_027)
     CHECK_SUCCESS(apm_socket_create_dual_mode(APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket));
     CHECK_SUCCESS(apm_socket_address_family(socket, &family));
     CHECK_EQ(family, APM_ADDRESS_FAMILY_INTER_NETWORK_V6);
-    CHECK_SUCCESS(connect_to(socket, local));
+    CHECK_SUCCESS(tcp_connect(socket, local));
     CHECK_SUCCESS(apm_socket_remote_endpoint(socket, &endpoint));
     CHECK(apm_ip_address_equals(endpoint.address, mapped));
     CHECK_SUCCESS(apm_socket_local_endpoint(socket, &endpoint));
@@ -159,7 +136,7 @@ TEST(a_socket_bound_first_keeps_its_local_endpoint_con_030)
     CHECK_SUCCESS(apm_socket_bind(socket, loopback_endpoint(0)));
     port = local_port(socket);
     CHECK(port != 0);
-    CHECK_SUCCESS(connect_to(socket, local));
+    CHECK_SUCCESS(tcp_connect(socket, local));
     CHECK_EQ(local_port(socket), port);
     CHECK_SUCCESS(apm_socket_close(socket));
     raw_close(listener);
@@ -219,7 +196,7 @@ TEST(a_bound_socket_connects_to_itself_con_039)
 
     CHECK_SUCCESS(apm_socket_bind(socket, loopback_endpoint(0)));
     CHECK_SUCCESS(apm_socket_local_endpoint(socket, &local));
-    CHECK_SUCCESS(connect_to(socket, local));
+    CHECK_SUCCESS(tcp_connect(socket, local));
     send_all(socket, "\t", 1);
     receive_exactly(socket, &byte, 1);
     CHECK_EQ(byte, 9);

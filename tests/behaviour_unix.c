@@ -9,14 +9,6 @@
 
 #include "support.h"
 
-static apm_error connect_to(apm_socket socket, apm_endpoint remote)
-{
-    struct operation connect;
-
-    CHECK_SUCCESS(apm_socket_begin_connect(socket, remote, ON_CALLBACK(&connect)));
-    return finish_connect(socket, &connect);
-}
-
 static void path_of(apm_endpoint endpoint, char path[APM_ENDPOINT_TEXT_SIZE])
 {
     CHECK_SUCCESS(apm_endpoint_format(endpoint, path, APM_ENDPOINT_TEXT_SIZE));
@@ -56,7 +48,7 @@ static void check_echo_at(apm_endpoint local)
 
     path_of(local, path);
     CHECK_SUCCESS(apm_socket_begin_accept(listener, ON_CALLBACK(&accept)));
-    CHECK_SUCCESS(connect_to(client, local));
+    CHECK_SUCCESS(tcp_connect(client, local));
     CHECK_SUCCESS(finish_accept(listener, &accept, &server));
     CHECK_SUCCESS(apm_socket_begin_receive(server, buffer, sizeof buffer, 0, ON_CALLBACK(&receive)));
     send_all(client, "hello", 5);
@@ -177,9 +169,9 @@ TEST(a_connect_without_a_listener_says_what_is_at_the_path_uds_003)
 
     make_plain_file(plain);
     CHECK_SUCCESS(apm_socket_bind(socket, bound));
-    CHECK_ERROR(connect_to(client, unix_endpoint("missing")), APM_ERROR_ADDRESS_NOT_AVAILABLE);
-    CHECK_ERROR(connect_to(client, plain), APM_ERROR_CONNECTION_REFUSED);
-    CHECK_ERROR(connect_to(client, bound), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_ERROR(tcp_connect(client, unix_endpoint("missing")), APM_ERROR_ADDRESS_NOT_AVAILABLE);
+    CHECK_ERROR(tcp_connect(client, plain), APM_ERROR_CONNECTION_REFUSED);
+    CHECK_ERROR(tcp_connect(client, bound), APM_ERROR_CONNECTION_REFUSED);
     CHECK(!apm_socket_connected(client));
     CHECK_SUCCESS(apm_socket_close(socket));
     CHECK_SUCCESS(apm_socket_close(client));
@@ -209,10 +201,10 @@ TEST(a_full_backlog_ends_the_connect_with_would_block_and_a_later_one_succeeds_u
     apm_socket second = unix_create();
     apm_socket accepted;
 
-    CHECK_SUCCESS(connect_to(first, local));
-    CHECK_ERROR(connect_to(second, local), APM_ERROR_WOULD_BLOCK);
+    CHECK_SUCCESS(tcp_connect(first, local));
+    CHECK_ERROR(tcp_connect(second, local), APM_ERROR_WOULD_BLOCK);
     CHECK_SUCCESS(apm_socket_accept(listener, &accepted));
-    CHECK_SUCCESS(connect_to(second, local));
+    CHECK_SUCCESS(tcp_connect(second, local));
     CHECK_SUCCESS(apm_socket_close(accepted));
     CHECK_SUCCESS(apm_socket_close(first));
     CHECK_SUCCESS(apm_socket_close(second));

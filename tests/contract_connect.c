@@ -196,19 +196,10 @@ CONTRACT_TEST(connect_to_a_list_of_endpoints_uses_the_port_of_each)
 
 /* -- IPv6 -------------------------------------------------------------------------------------------------------- */
 
-static apm_socket ipv6_create(void)
-{
-    apm_socket socket;
-
-    CHECK_SUCCESS(
-        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket));
-    return socket;
-}
-
 CONTRACT_TEST(ipv6_connects_and_carries_data)
 {
-    apm_socket listener = ipv6_create();
-    apm_socket client = ipv6_create();
+    apm_socket listener = tcp_create_ipv6();
+    apm_socket client = tcp_create_ipv6();
     apm_socket server;
     apm_endpoint local;
     struct operation accept;
@@ -256,7 +247,7 @@ CONTRACT_TEST(a_dual_mode_socket_speaks_ipv4_and_shows_mapped_addresses)
 CONTRACT_TEST(a_dual_mode_listener_accepts_both_families)
 {
     apm_socket listener;
-    apm_socket six = ipv6_create();
+    apm_socket six = tcp_create_ipv6();
     apm_socket accepted;
     apm_endpoint remote;
     struct operation accept;

@@ -7,27 +7,6 @@
 
 enum { DELAY_MS = 250, NEVER_MS = 100000 };
 
-/* A dual-mode socket in a network in which dual.example is ::1 and 127.0.0.1, in this order. */
-struct scene {
-    apm_socket socket;
-    size_t descriptors; /* with the socket, before anything is connected */
-    struct operation connect;
-};
-
-static apm_socket dual_create(void)
-{
-    apm_socket socket;
-
-    CHECK_SUCCESS(apm_socket_create_dual_mode(APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket));
-    return socket;
-}
-
-static void begin(struct scene *scene, const char *host, uint16_t port)
-{
-    scene->descriptors = harness_open_descriptors();
-    CHECK_SUCCESS(apm_socket_begin_connect_host(scene->socket, host, port, ON_COMPLETION(&scene->connect)));
-}
-
 static void check_remote(apm_socket socket, const char *expected)
 {
     apm_endpoint remote;
@@ -36,18 +15,11 @@ static void check_remote(apm_socket socket, const char *expected)
     CHECK(apm_ip_address_equals(remote.address, address_of(expected)));
 }
 
-/* Checks that no attempt is left: neither a descriptor, nor a connect in the system. */
-static void check_no_attempt_left(const struct scene *scene)
-{
-    CHECK_EQ(connects_in_progress(), 0);
-    CHECK_EQ(harness_open_descriptors(), scene->descriptors);
-}
-
 /* -- The pace and the winner ------------------------------------------------------------------------------------- */
 
 CONTRACT_TEST(an_ipv6_address_without_an_answer_lets_ipv4_be_tried_250_ms_later)
 {
-    struct scene scene;
+    struct connect_scene scene;
     struct black_hole six;
     uint16_t port = 0;
     int64_t start_ms;
@@ -57,15 +29,15 @@ CONTRACT_TEST(an_ipv6_address_without_an_answer_lets_ipv4_be_tried_250_ms_later)
     enter_private_network_with_names();
     four = raw_listen_at("127.0.0.1", &port, 4);
     six = black_hole_create("::1", &port);
-    scene.socket = dual_create();
+    scene.socket = tcp_create_dual_mode();
     start_ms = harness_now_ms();
-    begin(&scene, "dual.example", port);
+    connect_scene_begin(&scene, "dual.example", port);
     CHECK_SUCCESS(finish_connect(scene.socket, &scene.connect));
     elapsed_ms = harness_now_ms() - start_ms;
     CHECK(elapsed_ms >= DELAY_MS);
     CHECK(elapsed_ms < 10 * DELAY_MS); /* IPv6 gives up after 3 s */
     check_remote(scene.socket, "::ffff:127.0.0.1");
-    check_no_attempt_left(&scene);
+    connect_scene_check_no_attempt_left(&scene);
     CHECK_SUCCESS(apm_socket_close(scene.socket));
     black_hole_close(&six);
     raw_close(four);
@@ -73,25 +45,25 @@ CONTRACT_TEST(an_ipv6_address_without_an_answer_lets_ipv4_be_tried_250_ms_later)
 
 CONTRACT_TEST(an_ipv6_address_that_refuses_lets_ipv4_be_tried_at_once)
 {
-    struct scene scene;
+    struct connect_scene scene;
     uint16_t port = 0;
     int four;
 
     enter_private_network_with_names();
     four = raw_listen_at("127.0.0.1", &port, 4);
-    scene.socket = dual_create();
+    scene.socket = tcp_create_dual_mode();
     CHECK_SUCCESS(apm_socket_set_connect_attempt_delay(scene.socket, NEVER_MS));
-    begin(&scene, "dual.example", port);
+    connect_scene_begin(&scene, "dual.example", port);
     CHECK_SUCCESS(finish_connect(scene.socket, &scene.connect));
     check_remote(scene.socket, "::ffff:127.0.0.1");
-    check_no_attempt_left(&scene);
+    connect_scene_check_no_attempt_left(&scene);
     CHECK_SUCCESS(apm_socket_close(scene.socket));
     raw_close(four);
 }
 
 TEST(an_address_that_answers_is_the_only_one_tried)
 {
-    struct scene scene;
+    struct connect_scene scene;
     uint16_t port = 0;
     int four;
     int six;
@@ -99,13 +71,13 @@ TEST(an_address_that_answers_is_the_only_one_tried)
     enter_private_network_with_names();
     four = raw_listen_at("127.0.0.1", &port, 4);
     six = raw_listen_at("::1", &port, 4);
-    scene.socket = dual_create();
-    begin(&scene, "dual.example", port);
+    scene.socket = tcp_create_dual_mode();
+    connect_scene_begin(&scene, "dual.example", port);
     CHECK_SUCCESS(finish_connect(scene.socket, &scene.connect));
     check_remote(scene.socket, "::1");
     CHECK(raw_readable(six, PATIENCE_MS));
     CHECK(!raw_readable(four, DELAY_MS + SHORT_WHILE_MS));
-    check_no_attempt_left(&scene);
+    connect_scene_check_no_attempt_left(&scene);
     CHECK_SUCCESS(apm_socket_close(scene.socket));
     raw_close(four);
     raw_close(six);
@@ -113,7 +85,7 @@ TEST(an_address_that_answers_is_the_only_one_tried)
 
 TEST(an_earlier_attempt_may_win_while_a_later_one_is_pending)
 {
-    struct scene scene;
+    struct connect_scene scene;
     struct black_hole six;
     struct black_hole four;
     uint16_t port = 0;
@@ -121,14 +93,14 @@ TEST(an_earlier_attempt_may_win_while_a_later_one_is_pending)
     enter_private_network_with_names();
     four = black_hole_create("127.0.0.1", &port);
     six = black_hole_create("::1", &port);
-    scene.socket = dual_create();
+    scene.socket = tcp_create_dual_mode();
     CHECK_SUCCESS(apm_socket_set_connect_attempt_delay(scene.socket, 10));
-    begin(&scene, "dual.example", port);
+    connect_scene_begin(&scene, "dual.example", port);
     await_connects_in_progress(2);
     black_hole_open(&six);
     CHECK_SUCCESS(finish_connect(scene.socket, &scene.connect));
     check_remote(scene.socket, "::1");
-    CHECK_EQ(connects_in_progress(), 0);
+    await_connects_in_progress(0);
     CHECK_SUCCESS(apm_socket_close(scene.socket));
     black_hole_close(&four);
     black_hole_close(&six);
@@ -136,7 +108,7 @@ TEST(an_earlier_attempt_may_win_while_a_later_one_is_pending)
 
 TEST(the_addresses_of_one_family_race_too)
 {
-    struct scene scene;
+    struct connect_scene scene;
     struct black_hole first;
     uint16_t port = 0;
     int second;
@@ -146,10 +118,10 @@ TEST(the_addresses_of_one_family_race_too)
     first = black_hole_create("127.0.0.1", &port);
     scene.socket = tcp_create();
     CHECK_SUCCESS(apm_socket_set_connect_attempt_delay(scene.socket, 10));
-    begin(&scene, "multi.example", port);
+    connect_scene_begin(&scene, "multi.example", port);
     CHECK_SUCCESS(finish_connect(scene.socket, &scene.connect));
     check_remote(scene.socket, "127.0.0.2");
-    check_no_attempt_left(&scene);
+    connect_scene_check_no_attempt_left(&scene);
     CHECK_SUCCESS(apm_socket_close(scene.socket));
     black_hole_close(&first);
     raw_close(second);
@@ -165,7 +137,7 @@ TEST(the_synchronous_connect_races_too)
     enter_private_network_with_names();
     four = raw_listen_at("127.0.0.1", &port, 4);
     six = black_hole_create("::1", &port);
-    socket = dual_create();
+    socket = tcp_create_dual_mode();
     CHECK_SUCCESS(apm_socket_connect_host(socket, "dual.example", port));
     check_remote(socket, "::ffff:127.0.0.1");
     CHECK_SUCCESS(apm_socket_close(socket));
@@ -177,52 +149,52 @@ TEST(the_synchronous_connect_races_too)
 
 CONTRACT_TEST(when_all_addresses_fail_the_error_is_that_of_the_last_in_the_list)
 {
-    struct scene scene;
+    struct connect_scene scene;
 
     enter_private_network_with_names();
-    scene.socket = dual_create();
-    begin(&scene, "dual.example", 1);
+    scene.socket = tcp_create_dual_mode();
+    connect_scene_begin(&scene, "dual.example", 1);
     CHECK_ERROR(finish_connect(scene.socket, &scene.connect), APM_ERROR_CONNECTION_REFUSED);
-    check_no_attempt_left(&scene);
+    connect_scene_check_no_attempt_left(&scene);
 
     /* 127.0.0.1, which refuses, and 198.51.100.1, which is unreachable. */
-    begin(&scene, "mixed.example", 1);
+    connect_scene_begin(&scene, "mixed.example", 1);
     CHECK_ERROR(finish_connect(scene.socket, &scene.connect), APM_ERROR_HOST_UNREACHABLE);
     CHECK_EQ(apm_native_error_code(), 113);
-    check_no_attempt_left(&scene);
+    connect_scene_check_no_attempt_left(&scene);
     CHECK_SUCCESS(apm_socket_close(scene.socket));
 }
 
 TEST(the_error_is_that_of_the_last_in_the_list_also_if_another_one_fails_later)
 {
-    struct scene scene;
+    struct connect_scene scene;
     struct black_hole six;
     uint16_t port = 0;
 
     enter_private_network_with_names();
     six = black_hole_create("::1", &port);
-    scene.socket = dual_create();
-    begin(&scene, "dual.example", port);
+    scene.socket = tcp_create_dual_mode();
+    connect_scene_begin(&scene, "dual.example", port);
     CHECK_ERROR(finish_connect(scene.socket, &scene.connect), APM_ERROR_CONNECTION_REFUSED);
-    check_no_attempt_left(&scene);
+    connect_scene_check_no_attempt_left(&scene);
     CHECK_SUCCESS(apm_socket_close(scene.socket));
     black_hole_close(&six);
 }
 
 TEST(after_a_failed_race_the_socket_may_try_again)
 {
-    struct scene scene;
+    struct connect_scene scene;
     uint16_t port = 0;
     int four;
 
     enter_private_network_with_names();
     four = raw_listen_at("127.0.0.1", &port, 4);
-    scene.socket = dual_create();
-    begin(&scene, "dual.example", 1);
+    scene.socket = tcp_create_dual_mode();
+    connect_scene_begin(&scene, "dual.example", 1);
     CHECK_ERROR(finish_connect(scene.socket, &scene.connect), APM_ERROR_CONNECTION_REFUSED);
-    begin(&scene, "dual.example", port);
+    connect_scene_begin(&scene, "dual.example", port);
     CHECK_SUCCESS(finish_connect(scene.socket, &scene.connect));
-    check_no_attempt_left(&scene);
+    connect_scene_check_no_attempt_left(&scene);
     CHECK_SUCCESS(apm_socket_close(scene.socket));
     raw_close(four);
 }
@@ -231,7 +203,7 @@ TEST(after_a_failed_race_the_socket_may_try_again)
 
 TEST(without_an_attempt_delay_the_addresses_are_tried_one_after_another)
 {
-    struct scene scene;
+    struct connect_scene scene;
     struct black_hole six;
     uint16_t port = 0;
     int four;
@@ -239,9 +211,9 @@ TEST(without_an_attempt_delay_the_addresses_are_tried_one_after_another)
     enter_private_network_with_names();
     four = raw_listen_at("127.0.0.1", &port, 4);
     six = black_hole_create("::1", &port);
-    scene.socket = dual_create();
+    scene.socket = tcp_create_dual_mode();
     CHECK_SUCCESS(apm_socket_set_connect_attempt_delay(scene.socket, -1));
-    begin(&scene, "dual.example", port);
+    connect_scene_begin(&scene, "dual.example", port);
     CHECK(!operation_wait(&scene.connect, 2 * DELAY_MS));
     CHECK_EQ(connects_in_progress(), 1);
     CHECK_SUCCESS(apm_socket_close(scene.socket));
@@ -252,7 +224,7 @@ TEST(without_an_attempt_delay_the_addresses_are_tried_one_after_another)
 
 TEST(a_bound_socket_keeps_its_port_and_tries_one_after_another)
 {
-    struct scene scene;
+    struct connect_scene scene;
     apm_endpoint bound = endpoint_of("127.0.0.1:0");
     apm_endpoint local;
     uint16_t port = 0;
@@ -263,7 +235,7 @@ TEST(a_bound_socket_keeps_its_port_and_tries_one_after_another)
     scene.socket = tcp_create();
     bound.port = port == 5001 ? 5002 : 5001; /* one that the system has chosen it takes back when the first one fails */
     CHECK_SUCCESS(apm_socket_bind(scene.socket, bound));
-    begin(&scene, "multi.example", port);
+    connect_scene_begin(&scene, "multi.example", port);
     CHECK_SUCCESS(finish_connect(scene.socket, &scene.connect));
     CHECK_SUCCESS(apm_socket_local_endpoint(scene.socket, &local));
     CHECK_EQ(local.port, bound.port);
@@ -274,7 +246,7 @@ TEST(a_bound_socket_keeps_its_port_and_tries_one_after_another)
 
 TEST(a_further_attempt_for_which_no_descriptor_is_left_is_begun_when_there_is_one)
 {
-    struct scene scene;
+    struct connect_scene scene;
     struct black_hole six;
     struct rlimit limit;
     uint16_t port = 0;
@@ -286,10 +258,10 @@ TEST(a_further_attempt_for_which_no_descriptor_is_left_is_begun_when_there_is_on
     enter_private_network_with_names();
     four = raw_listen_at("127.0.0.1", &port, 4);
     six = black_hole_create("::1", &port);
-    scene.socket = dual_create();
+    scene.socket = tcp_create_dual_mode();
     CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
     start_ms = harness_now_ms();
-    begin(&scene, "dual.example", port);
+    connect_scene_begin(&scene, "dual.example", port);
     await_connects_in_progress(1);
     limit.rlim_cur = 3;
     CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);

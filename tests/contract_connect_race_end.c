@@ -5,39 +5,11 @@
 
 #include "support.h"
 
-/* A dual-mode socket in a network in which dual.example is ::1 and 127.0.0.1, in this order. */
-struct scene {
-    apm_socket socket;
-    size_t descriptors; /* with the socket, before anything is connected */
-    struct operation connect;
-};
-
-static apm_socket dual_create(void)
-{
-    apm_socket socket;
-
-    CHECK_SUCCESS(apm_socket_create_dual_mode(APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket));
-    return socket;
-}
-
-static void begin(struct scene *scene, const char *host, uint16_t port)
-{
-    scene->descriptors = harness_open_descriptors();
-    CHECK_SUCCESS(apm_socket_begin_connect_host(scene->socket, host, port, ON_COMPLETION(&scene->connect)));
-}
-
-/* Checks that no attempt is left: neither a descriptor, nor a connect in the system. */
-static void check_no_attempt_left(const struct scene *scene)
-{
-    CHECK_EQ(connects_in_progress(), 0);
-    CHECK_EQ(harness_open_descriptors(), scene->descriptors);
-}
-
 /* -- Ends in the middle ------------------------------------------------------------------------------------------ */
 
 /* Two attempts under way that get no answer. */
 struct stuck_scene {
-    struct scene scene;
+    struct connect_scene scene;
     struct black_hole six;
     struct black_hole four;
 };
@@ -49,9 +21,9 @@ static void stuck_create(struct stuck_scene *stuck)
     enter_private_network_with_names();
     stuck->four = black_hole_create("127.0.0.1", &port);
     stuck->six = black_hole_create("::1", &port);
-    stuck->scene.socket = dual_create();
+    stuck->scene.socket = tcp_create_dual_mode();
     CHECK_SUCCESS(apm_socket_set_connect_attempt_delay(stuck->scene.socket, 10));
-    begin(&stuck->scene, "dual.example", port);
+    connect_scene_begin(&stuck->scene, "dual.example", port);
     await_connects_in_progress(2);
 }
 
@@ -62,7 +34,7 @@ static void stuck_connect_elsewhere(struct stuck_scene *stuck)
     int elsewhere = raw_listen_at("127.0.0.3", &port, 4);
     apm_endpoint remote = {.address = address_of("127.0.0.3"), .port = port};
 
-    CHECK_EQ(connects_in_progress(), 0);
+    await_connects_in_progress(0);
     CHECK_SUCCESS(apm_socket_connect(stuck->scene.socket, remote));
     CHECK_SUCCESS(apm_socket_close(stuck->scene.socket));
     raw_close(elsewhere);
@@ -77,7 +49,7 @@ CONTRACT_TEST(cancel_ends_all_attempts_of_a_race)
     stuck_create(&stuck);
     CHECK_SUCCESS(apm_async_result_cancel(stuck.scene.connect.result));
     CHECK_ERROR(finish_connect(stuck.scene.socket, &stuck.scene.connect), APM_ERROR_OPERATION_ABORTED);
-    check_no_attempt_left(&stuck.scene);
+    connect_scene_check_no_attempt_left(&stuck.scene);
     stuck_connect_elsewhere(&stuck);
 }
 
@@ -89,7 +61,7 @@ CONTRACT_TEST(close_ends_all_attempts_of_a_race)
     CHECK_SUCCESS(apm_socket_close(stuck.scene.socket));
     CHECK_ERROR(finish_connect(stuck.scene.socket, &stuck.scene.connect), APM_ERROR_OPERATION_ABORTED);
     stuck.scene.descriptors--;
-    check_no_attempt_left(&stuck.scene);
+    connect_scene_check_no_attempt_left(&stuck.scene);
     black_hole_close(&stuck.four);
     black_hole_close(&stuck.six);
 }
@@ -101,27 +73,27 @@ TEST(a_deadline_ends_all_attempts_of_a_race)
     stuck_create(&stuck);
     CHECK_SUCCESS(apm_async_result_cancel_after(stuck.scene.connect.result, 1));
     CHECK_ERROR(finish_connect(stuck.scene.socket, &stuck.scene.connect), APM_ERROR_TIMED_OUT);
-    check_no_attempt_left(&stuck.scene);
+    connect_scene_check_no_attempt_left(&stuck.scene);
     stuck_connect_elsewhere(&stuck);
 }
 
 TEST(cancel_before_the_second_attempt_leaves_no_alarm_that_fires)
 {
-    struct scene scene;
+    struct connect_scene scene;
     struct black_hole six;
     uint16_t port = 0;
 
     enter_private_network_with_names();
     six = black_hole_create("::1", &port);
-    scene.socket = dual_create();
-    begin(&scene, "dual.example", port);
+    scene.socket = tcp_create_dual_mode();
+    connect_scene_begin(&scene, "dual.example", port);
     await_connects_in_progress(1);
     CHECK_SUCCESS(apm_async_result_cancel(scene.connect.result));
     CHECK_ERROR(finish_connect(scene.socket, &scene.connect), APM_ERROR_OPERATION_ABORTED);
-    check_no_attempt_left(&scene);
+    connect_scene_check_no_attempt_left(&scene);
 
     /* Its time comes while the socket is at something else, which it must not touch. */
-    begin(&scene, "dual.example", port);
+    connect_scene_begin(&scene, "dual.example", port);
     await_connects_in_progress(1);
     CHECK_SUCCESS(apm_socket_close(scene.socket));
     CHECK_ERROR(finish_connect(scene.socket, &scene.connect), APM_ERROR_OPERATION_ABORTED);
@@ -132,7 +104,7 @@ TEST(cancel_before_the_second_attempt_leaves_no_alarm_that_fires)
 
 TEST(the_winner_has_the_options_of_the_socket_also_those_set_during_the_race)
 {
-    struct scene scene;
+    struct connect_scene scene;
     struct black_hole six;
     uint16_t port = 0;
     apm_linger_option linger = {.enabled = true, .linger_time = 7};
@@ -144,10 +116,10 @@ TEST(the_winner_has_the_options_of_the_socket_also_those_set_during_the_race)
     enter_private_network_with_names();
     four = raw_listen_at("127.0.0.1", &port, 4);
     six = black_hole_create("::1", &port);
-    scene.socket = dual_create();
+    scene.socket = tcp_create_dual_mode();
     CHECK_SUCCESS(apm_socket_set_receive_buffer_size(scene.socket, 20000));
     CHECK_SUCCESS(apm_socket_receive_buffer_size(scene.socket, &before));
-    begin(&scene, "dual.example", port);
+    connect_scene_begin(&scene, "dual.example", port);
     await_connects_in_progress(1);
     CHECK_SUCCESS(apm_socket_set_no_delay(scene.socket, true));
     CHECK_SUCCESS(apm_socket_set_linger_state(scene.socket, linger));
@@ -168,7 +140,7 @@ TEST(the_winner_has_the_options_of_the_socket_also_those_set_during_the_race)
 
 CONTRACT_TEST(what_was_begun_during_a_race_goes_to_the_winner)
 {
-    struct scene scene;
+    struct connect_scene scene;
     struct black_hole six;
     struct operation receive;
     struct operation send;
@@ -183,9 +155,9 @@ CONTRACT_TEST(what_was_begun_during_a_race_goes_to_the_winner)
     enter_private_network_with_names();
     four = raw_listen_at("127.0.0.1", &port, 4);
     six = black_hole_create("::1", &port);
-    scene.socket = dual_create();
+    scene.socket = tcp_create_dual_mode();
     CHECK_SUCCESS(apm_socket_set_connect_attempt_delay(scene.socket, SHORT_WHILE_MS));
-    begin(&scene, "dual.example", port);
+    connect_scene_begin(&scene, "dual.example", port);
     CHECK_SUCCESS(apm_socket_begin_receive(scene.socket, buffer, 4, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&receive)));
     CHECK_SUCCESS(apm_socket_begin_send(scene.socket, "ping", 4, APM_SOCKET_FLAGS_NONE, ON_COMPLETION(&send)));
     CHECK_SUCCESS(finish_connect(scene.socket, &scene.connect));

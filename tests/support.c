@@ -214,6 +214,23 @@ apm_endpoint closed_endpoint(void)
     return local;
 }
 
+apm_socket tcp_create_ipv6(void)
+{
+    apm_socket socket;
+
+    CHECK_SUCCESS(
+        apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK_V6, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket));
+    return socket;
+}
+
+apm_socket tcp_create_dual_mode(void)
+{
+    apm_socket socket;
+
+    CHECK_SUCCESS(apm_socket_create_dual_mode(APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, &socket));
+    return socket;
+}
+
 apm_socket tcp_create(void)
 {
     apm_socket socket;

@@ -156,8 +156,14 @@ apm_ip_address address_of(const char *text);
 apm_endpoint closed_endpoint(void);
 
 apm_socket tcp_create(void);
+apm_socket tcp_create_ipv6(void);
+apm_socket tcp_create_dual_mode(void);
 apm_socket tcp_listen(apm_endpoint *local);
 uint16_t local_port(apm_socket socket);
+
+/* Connects by Begin and End. */
+apm_error tcp_connect(apm_socket socket, apm_endpoint remote);
+void check_unconnected_and_close(apm_socket socket);
 
 /* Two sockets of the library, connected. */
 typedef struct socket_pair {
@@ -289,6 +295,21 @@ void black_hole_close(struct black_hole *hole);
 /* How many sockets of this network the system is connecting, and waiting until it is so many. */
 size_t connects_in_progress(void);
 void await_connects_in_progress(size_t count);
+
+/* A socket that connects by name, in a network in which the name has several addresses. */
+struct connect_scene {
+    apm_socket socket;
+    size_t descriptors; /* with the socket, before anything is connected */
+    struct operation connect;
+};
+
+void connect_scene_begin(struct connect_scene *scene, const char *host, uint16_t port);
+
+/*
+ * Checks that no attempt is left: neither a descriptor, nor a connect in the system. A thread in poll() holds the
+ * sockets it was given until it returns, which it was told to do when they were closed.
+ */
+void connect_scene_check_no_attempt_left(const struct connect_scene *scene);
 
 /* The server's part, which the former starts: answers one query of `size` bytes, returns the answer's size or 0. */
 size_t names_answer(const uint8_t *query, size_t size, uint8_t *answer, size_t capacity, int *delay_ms);

@@ -108,3 +108,29 @@ void await_connects_in_progress(size_t count)
         poll(NULL, 0, 1); /* nothing reports it */
     }
 }
+
+apm_error tcp_connect(apm_socket socket, apm_endpoint remote)
+{
+    struct operation connect;
+
+    CHECK_SUCCESS(apm_socket_begin_connect(socket, remote, ON_CALLBACK(&connect)));
+    return finish_connect(socket, &connect);
+}
+
+void check_unconnected_and_close(apm_socket socket)
+{
+    CHECK(!apm_socket_connected(socket));
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
+void connect_scene_begin(struct connect_scene *scene, const char *host, uint16_t port)
+{
+    scene->descriptors = harness_open_descriptors();
+    CHECK_SUCCESS(apm_socket_begin_connect_host(scene->socket, host, port, ON_COMPLETION(&scene->connect)));
+}
+
+void connect_scene_check_no_attempt_left(const struct connect_scene *scene)
+{
+    CHECK_EQ(harness_open_descriptors(), scene->descriptors);
+    await_connects_in_progress(0);
+}

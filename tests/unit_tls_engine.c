@@ -457,6 +457,31 @@ TEST(a_session_is_resumed_with_the_verdict_on_the_first_certificate)
     world_destroy(&world);
 }
 
+TEST(what_was_found_of_a_session_that_is_not_resumed_does_not_count)
+{
+    struct apm__tls_policy resumes = {.resumes = true};
+    struct world world =
+        world_create_of(self_signed_certificate, self_signed_key, resumes, resumes, "test.local", 20000);
+    struct world good = world_create_of(server_certificate, server_key, resumes, resumes, "test.local", 20000);
+    uint8_t buffer[4];
+
+    world.pair->ends[0].judge.accepts_errors = true;
+    shake_hands_well(world.pair);
+    CHECK_EQ(world.pair->ends[0].judge.status, APM_X509_CHAIN_STATUS_FLAGS_UNTRUSTED_ROOT);
+    write_all(world.pair, 1, (const uint8_t *)"abc", 3);
+    read_all(world.pair, 0, buffer, 3);
+    pair_destroy(world.pair);
+
+    /* The session is offered to a server that does not know it, and has another certificate. */
+    world.pair = pair_create(world.client, good.server, "test.local", 20000);
+    shake_hands_well(world.pair);
+    CHECK_EQ(world.pair->ends[0].judge.asked, 1);
+    CHECK_EQ(world.pair->ends[0].judge.status, APM_X509_CHAIN_STATUS_FLAGS_NO_ERROR);
+    CHECK_EQ(world.pair->ends[0].judge.errors, APM_SSL_POLICY_ERRORS_NONE);
+    world_destroy(&good);
+    world_destroy(&world);
+}
+
 TEST(an_application_protocol_is_chosen_or_the_handshake_fails)
 {
     static const char *const both[] = {"h2", "http/1.1"};

@@ -127,23 +127,16 @@ static apm_error adopt(struct apm__operation *operation)
     apm_error error = replace_descriptor_locked(into, operation);
     if (error != APM_ERROR_SUCCESS) {
         apm__channel_unlock(into);
-        apm__group_leave(request->group);
+        apm__group_leave(request->inheritance.group);
         return error;
     }
     APM__ASSERT(!into->group); /* what has been accepted is bound */
-    into->group = request->group;
+    apm__channel_inherit_locked(into, &request->inheritance);
     operation->accepted = into->key;
-    into->bound = true;
-    into->connected = true;
-    into->has_peer = true;
     into->listening = false;
-    into->lingers = request->lingers;
-    into->dual_mode = request->dual_mode;
-    into->non_blocking = request->non_blocking;
     into->cut_short = false;
     into->send_ended = false;
     into->receive_ended = false;
-    into->reuse_address = request->reuse_address;
     into->receive_buffer_set = false;
     into->send_buffer_set = false;
     into->receive_timeout_ms = 0;
@@ -191,12 +184,7 @@ void apm__accept_receive_settle_locked(struct apm__channel *channel, struct apm_
         return;
     }
     if (operation->error == APM_ERROR_SUCCESS) {
-        request->lingers = channel->lingers; /* the kernel hands the option on */
-        request->dual_mode = channel->dual_mode;
-        request->reuse_address = channel->reuse_address;
-        request->non_blocking = channel->non_blocking; /* as .NET does, though not the kernel */
-        request->group = channel->serving->group;
-        apm__group_join_locked(request->group);
+        request->inheritance = apm__channel_bequeath_locked(channel);
         request->waits = request->size > 0 && !channel->closed && operation->wish == APM_ERROR_SUCCESS;
     }
     if (request->waits) {
@@ -217,14 +205,7 @@ static apm_error open_connection(struct apm__operation *operation)
         return adopt(operation);
     }
     operation->reserved = NULL;
-    reserved->lingers = request->lingers; /* nobody has been shown it yet */
-    reserved->dual_mode = request->dual_mode;
-    reserved->reuse_address = request->reuse_address;
-    reserved->non_blocking = request->non_blocking;
-    reserved->connected = true;
-    reserved->has_peer = true;
-    reserved->bound = true;
-    reserved->group = request->group;
+    apm__channel_inherit_locked(reserved, &request->inheritance); /* nobody has been shown it yet */
     request->connection = reserved;
     apm__os_mutex_lock(&reserved->lock);
     apm__channel_open_locked(reserved, operation->descriptor);

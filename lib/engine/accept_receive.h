@@ -37,12 +37,8 @@ struct apm__accept_request {
 
     /* owned by whoever owns the operation */
     struct apm__channel *connection; /* once there is one; with a reference to its slot in the second phase */
-    struct apm__group *group;        /* which the connection has joined; the connection's, once that is open */
-    bool waits;                      /* for data, once the connection is taken */
-    bool lingers;                    /* what the connection has from its listener */
-    bool dual_mode;
-    bool non_blocking;
-    bool reuse_address;
+    struct apm__inheritance inheritance; /* the connection's, once that is open */
+    bool waits;                          /* for data, once the connection is taken */
 
     /* guarded by the listener's lock */
     bool receiving; /* in the second phase */

@@ -94,6 +94,30 @@ void apm__channel_open(struct apm__channel *channel, apm__os_socket descriptor)
     apm__os_mutex_unlock(&channel->lock);
 }
 
+struct apm__inheritance apm__channel_bequeath_locked(struct apm__channel *listener)
+{
+    struct apm__inheritance inheritance = {.group = listener->serving ? listener->serving->group : NULL,
+                                           .lingers = listener->lingers,
+                                           .dual_mode = listener->dual_mode,
+                                           .reuse_address = listener->reuse_address,
+                                           .non_blocking = listener->non_blocking};
+    if (inheritance.group)
+        apm__group_join_locked(inheritance.group);
+    return inheritance;
+}
+
+void apm__channel_inherit_locked(struct apm__channel *connection, const struct apm__inheritance *inheritance)
+{
+    connection->connected = true;
+    connection->has_peer = true;
+    connection->bound = true;
+    connection->group = inheritance->group;
+    connection->lingers = inheritance->lingers;
+    connection->dual_mode = inheritance->dual_mode;
+    connection->reuse_address = inheritance->reuse_address;
+    connection->non_blocking = inheritance->non_blocking;
+}
+
 apm_error apm__channel_lock(uint64_t bits, struct apm__channel **channel)
 {
     *channel = NULL;

@@ -29,6 +29,15 @@
 struct apm__group;
 struct apm__serving;
 
+/* What a connection has from the socket that accepted it. */
+struct apm__inheritance {
+    struct apm__group *group; /* which the connection has joined; NULL for none */
+    bool lingers;             /* the kernel hands the option on */
+    bool dual_mode;
+    bool reuse_address;
+    bool non_blocking; /* as .NET does, though not the kernel */
+};
+
 struct apm__direction {
     /* guarded by the channel's lock */
     struct apm__operation *head;
@@ -110,6 +119,12 @@ void apm__channel_discard(struct apm__channel *channel);
 /* Makes the channel a socket: gives it its descriptor, which it owns from then on, and its handle, channel->key. */
 void apm__channel_open(struct apm__channel *channel, apm__os_socket descriptor);
 void apm__channel_open_locked(struct apm__channel *channel, apm__os_socket descriptor);
+
+/* What a connection that the listener has just accepted has from it; the connection joins the listener's group. */
+struct apm__inheritance apm__channel_bequeath_locked(struct apm__channel *listener);
+
+/* Makes the channel a connection that was accepted. Its lock is held, or nobody has been shown it yet. */
+void apm__channel_inherit_locked(struct apm__channel *connection, const struct apm__inheritance *inheritance);
 
 /*
  * Finds the channel of a handle and locks it. ARGUMENT_NULL, ARGUMENT, OBJECT_DISPOSED, and INVALID_OPERATION after

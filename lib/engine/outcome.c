@@ -215,17 +215,8 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
     switch (apm__kind_of(operation)) {
     case APM__OPERATION_ACCEPT:
         if (error == APM_ERROR_SUCCESS) {
-            struct apm__channel *accepted = operation->reserved; /* nobody has been shown it yet */
-            accepted->lingers = channel->lingers;                /* the kernel hands the option on */
-            accepted->dual_mode = channel->dual_mode;
-            accepted->reuse_address = channel->reuse_address;
-            accepted->connected = true;
-            accepted->has_peer = true;
-            accepted->bound = true;
-            accepted->non_blocking = channel->non_blocking; /* as .NET does, though not the kernel */
-            accepted->group = channel->serving ? channel->serving->group : NULL;
-            if (accepted->group)
-                apm__group_join_locked(accepted->group);
+            struct apm__inheritance inheritance = apm__channel_bequeath_locked(channel);
+            apm__channel_inherit_locked(operation->reserved, &inheritance);
         }
         break;
     case APM__OPERATION_DRAIN: apm__serving_drain_settled_locked(channel, operation); return;

@@ -112,7 +112,7 @@ struct apm__tls_engine {
     bool asked;    /* `accept` has been called */
     bool rejected; /* and has said no */
     bool full;     /* the handshake is not one that resumes a session */
-    bool offered;  /* a session has been offered to the server */
+    bool offered;  /* a session has been offered to the server; `peer` and the verdict are those of its handshake */
     bool used_own; /* a client's certificate has been sent */
     bool ended;    /* the peer has sent close_notify */
     bool failed;
@@ -127,6 +127,9 @@ struct apm__tls_engine {
 
 /* The callback of mbedTLS for each certificate of the peer's chain; `context` is the engine. */
 int apm__mbedtls_verify(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags);
+
+/* The server does not resume the session that it was offered: what is known of that one's peer does not count. */
+void apm__mbedtls_forget_session(struct apm__tls_engine *engine);
 
 /* Asks `accept`, with the lock below given back; remembers what it says. */
 bool apm__mbedtls_ask(struct apm__tls_engine *engine);

@@ -225,10 +225,8 @@ static int step(struct apm__tls_engine *engine)
 /* What is left to be decided when mbedTLS is content: peers without certificate, and sessions that are resumed. */
 static bool finish(struct apm__tls_engine *engine)
 {
-    if (engine->full && engine->offered && !engine->asked) { /* no certificate has come, and there was no session */
-        apm__tls_certificate_destroy(engine->peer);
-        engine->peer = NULL;
-    }
+    if (engine->full && engine->offered) /* and no certificate has come */
+        apm__mbedtls_forget_session(engine);
     bool asks = !engine->is_server || engine->config->asks_for_certificate;
     if (asks && !engine->asked) {
         if (!engine->peer)

@@ -138,6 +138,15 @@ static void describe(struct apm__tls_engine *engine)
 
 /* -- The decision -------------------------------------------------------------------------------------------------- */
 
+void apm__mbedtls_forget_session(struct apm__tls_engine *engine)
+{
+    apm__tls_certificate_destroy(engine->peer);
+    engine->peer = NULL;
+    engine->errors = APM_SSL_POLICY_ERRORS_NONE;
+    engine->chain_status = APM_X509_CHAIN_STATUS_FLAGS_NO_ERROR;
+    engine->offered = false;
+}
+
 bool apm__mbedtls_ask(struct apm__tls_engine *engine)
 {
     struct apm__tls_verdict verdict = {engine->peer, engine->errors, engine->chain_status};
@@ -155,6 +164,12 @@ bool apm__mbedtls_ask(struct apm__tls_engine *engine)
 int apm__mbedtls_verify(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
 {
     struct apm__tls_engine *engine = context;
+    if (engine->offered)
+        apm__mbedtls_forget_session(engine);
+    if (!certificate->raw.p) { /* the peer's list of certificates is empty */
+        engine->errors = APM_SSL_POLICY_ERRORS_REMOTE_CERTIFICATE_NOT_AVAILABLE;
+        return apm__mbedtls_ask(engine) ? 0 : MBEDTLS_ERR_X509_FATAL_ERROR;
+    }
     uint32_t status = (uint32_t)engine->chain_status | status_of(certificate, *flags);
     if (revocation_is_unknown(engine->config, certificate))
         status |= (uint32_t)APM_X509_CHAIN_STATUS_FLAGS_REVOCATION_STATUS_UNKNOWN |
