@@ -1,6 +1,6 @@
 /*
- * Options of sockets by level and name, and those of the system's numbers, as in .NET: opt-018, opt-033, and what it was
- * recorded to give for each name.
+ * Options of sockets by level and name, and those of the system's numbers, as in .NET: opt-018, opt-033, and what it
+ * was recorded to give for each name.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>

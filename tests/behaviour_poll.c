@@ -1,6 +1,6 @@
 /*
- * Poll and Select, as in .NET: the cases pol-* of its recorded behaviour, but for those about sockets that do not block,
- * which are in behaviour_blocking.c.
+ * Poll and Select, as in .NET: the cases pol-* of its recorded behaviour, but for those about sockets that do not
+ * block, which are in behaviour_blocking.c.
  */
 #include <fcntl.h>
 #include <stdlib.h>

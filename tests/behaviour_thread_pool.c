@@ -1,7 +1,7 @@
 /*
  * The thread pool as in .NET: the cases tp-* of its recorded behaviour, but for those about the number of threads,
- * which are in behaviour_thread_pool_growth.c, those about order, in behaviour_thread_pool_order.c, and tp-030, which is
- * in unit_pool.c.
+ * which are in behaviour_thread_pool_growth.c, those about order, which are in behaviour_thread_pool_order.c, and
+ * tp-030, which is in unit_pool.c.
  */
 #include <dirent.h>
 #include <limits.h>
