@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Seeded bugs, and the tests that find them: mutants.py --check | [--quick] [--folder F] [--jobs N] [name...]
+"""Seeded bugs, and the tests that find them: mutants.py --check | [--quick] [--named] [--folder F] [name...]
 
 The bugs are in tests/mutants/mutants.txt, whose head says how they are written. Each is put into a copy of the tree,
 which is built, and the test programs that should find it are run until one fails; if none does, so do the suites. A
 table is printed: the bug, the test that has found it, and the seconds from the start of the build. The exit status is
 0 only if each has been found. `--check` only looks whether each still fits: its text is in its file exactly once.
-`--quick` leaves out those that need a build of their own. The copy stays in the folder, so that the next run builds
-less of it.
+`--quick` leaves out those that need a build of their own, `--named` the suites that follow the programs that a bug
+names. The copy stays in the folder, so that the next run builds less of it.
 """
 
 import argparse
@@ -166,7 +166,7 @@ def run_suites(copy, kind):
     return None
 
 
-def find(copy, mutant):
+def find(copy, mutant, with_suites):
     """(the test that has found the mutant or None, seconds)"""
     copy.restore(mutant.path)
     mutant.apply(copy.tree)
@@ -179,7 +179,7 @@ def find(copy, mutant):
             test = run_program(copy, mutant, program)
             if test:
                 return test, time.monotonic() - started
-        return run_suites(copy, mutant.build), time.monotonic() - started
+        return (run_suites(copy, mutant.build) if with_suites else None), time.monotonic() - started
     finally:
         copy.restore(mutant.path)
 
@@ -188,6 +188,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--named", action="store_true")
     parser.add_argument("--folder")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("names", nargs="*")
@@ -205,7 +206,7 @@ def main():
     copy = Copy(root, folder, arguments.jobs)
     survivors = []
     for mutant in chosen:
-        test, seconds = find(copy, mutant)
+        test, seconds = find(copy, mutant, not arguments.named)
         print(f"| `{mutant.name}` | {test or '**nobody**'} | {seconds:.0f} |", flush=True)
         if not test:
             survivors.append(mutant.name)
