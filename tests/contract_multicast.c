@@ -198,15 +198,20 @@ TEST(a_link_local_address_is_connected_to_with_its_scope_id_and_not_without)
 
 struct meeting_point {
     const char *group;
+    const char *asker; /* this side's own address */
     int from_child[2];
     int to_child[2];
 };
 
-/* Sends to the group each time that the other side asks for it, from another port each time. */
+/*
+ * Sends to the group each time that the other side asks for it, from another port each time, and behind that a full
+ * stop to the other side itself: once that has come, so has what comes of the former.
+ */
 static int send_to_group(void *argument)
 {
     struct meeting_point *point = argument;
     apm_endpoint group = {.address = address_of(point->group), .port = PORT};
+    apm_endpoint other_side = {.address = address_of(point->asker), .port = PORT};
     char byte;
     int time_to_live;
 
@@ -219,6 +224,7 @@ static int send_to_group(void *argument)
         CHECK_SUCCESS(apm_socket_multicast_time_to_live(socket, &time_to_live));
         CHECK_EQ(time_to_live, 3);
         CHECK_SUCCESS(apm_socket_send_to(socket, &byte, 1, APM_SOCKET_FLAGS_NONE, group, NULL));
+        CHECK_SUCCESS(apm_socket_send_to(socket, ".", 1, APM_SOCKET_FLAGS_NONE, other_side, NULL));
         CHECK_SUCCESS(apm_socket_close(socket));
     }
     CHECK_SUCCESS(apm_cleanup(PATIENCE_MS));
@@ -253,9 +259,9 @@ static void part(struct meeting_point *point, pid_t child)
 }
 
 /* Joined, what the other network sends comes; left, it does not. By source, only that of the right one. */
-static void check_group(const char *group, const char *source, const char *stranger)
+static void check_group(const char *group, const char *asker, const char *source, const char *stranger)
 {
-    struct meeting_point point = {.group = group};
+    struct meeting_point point = {.group = group, .asker = asker};
     pid_t child = meet(&point);
     apm_multicast_option option = {.group = address_of(group), .interface_index = cable()};
     apm_socket socket = bind_any(option.group.family);
@@ -265,7 +271,7 @@ static void check_group(const char *group, const char *source, const char *stran
     char byte;
 
     ask(&point, 'a');
-    expect_nothing(socket);
+    expect_text(socket, ".");
     CHECK_SUCCESS(apm_socket_add_membership(socket, option));
     CHECK_SUCCESS(apm_socket_begin_receive_message_from(socket, &byte, 1, 0, ON_CALLBACK(&receive)));
     ask(&point, 'b');
@@ -273,19 +279,21 @@ static void check_group(const char *group, const char *source, const char *stran
     CHECK_EQ(byte, 'b');
     CHECK(apm_ip_address_equals(packet.address, option.group));
     CHECK_EQ(packet.interface_index, cable());
+    expect_text(socket, ".");
     CHECK_SUCCESS(apm_socket_drop_membership(socket, option));
     ask(&point, 'c');
-    expect_nothing(socket);
+    expect_text(socket, ".");
 
     CHECK_SUCCESS(apm_socket_add_source_membership(socket, option, address_of(stranger)));
     ask(&point, 'd');
-    expect_nothing(socket);
+    expect_text(socket, ".");
     CHECK_SUCCESS(apm_socket_add_source_membership(socket, option, address_of(source)));
     ask(&point, 'e');
     expect_text(socket, "e");
+    expect_text(socket, ".");
     CHECK_SUCCESS(apm_socket_drop_source_membership(socket, option, address_of(source)));
     ask(&point, 'f');
-    expect_nothing(socket);
+    expect_text(socket, ".");
     CHECK_SUCCESS(apm_socket_drop_source_membership(socket, option, address_of(stranger)));
     CHECK_ERROR(apm_socket_drop_source_membership(socket, option, address_of(stranger)), APM_ERROR_INVALID_ARGUMENT);
     CHECK_SUCCESS(apm_socket_close(socket));
@@ -294,17 +302,17 @@ static void check_group(const char *group, const char *source, const char *stran
 
 TEST(a_group_of_ipv4_is_joined_by_interface_and_by_source)
 {
-    check_group("239.7.7.7", "10.77.0.2", "10.77.0.9");
+    check_group("239.7.7.7", "10.77.0.1", "10.77.0.2", "10.77.0.9");
 }
 
 TEST(a_group_of_ipv6_is_joined_by_interface_and_by_source)
 {
-    check_group("ff15::7:7", "fd77::2", "fd77::9");
+    check_group("ff15::7:7", "fd77::1", "fd77::2", "fd77::9");
 }
 
 TEST(a_group_is_joined_by_the_local_address)
 {
-    struct meeting_point point = {.group = "239.7.7.8"};
+    struct meeting_point point = {.group = "239.7.7.8", .asker = "10.77.0.1"};
     pid_t child = meet(&point);
     apm_multicast_option option = {.group = address_of(point.group), .local_address = address_of("10.77.0.1")};
     apm_socket socket = bind_any(APM_ADDRESS_FAMILY_INTER_NETWORK);
@@ -312,10 +320,12 @@ TEST(a_group_is_joined_by_the_local_address)
     CHECK_SUCCESS(apm_socket_add_source_membership(socket, option, address_of("10.77.0.2")));
     ask(&point, 'a');
     expect_text(socket, "a");
+    expect_text(socket, ".");
     CHECK_SUCCESS(apm_socket_drop_source_membership(socket, option, address_of("10.77.0.2")));
     CHECK_SUCCESS(apm_socket_add_membership(socket, option));
     ask(&point, 'b');
     expect_text(socket, "b");
+    expect_text(socket, ".");
     CHECK_SUCCESS(apm_socket_close(socket));
     part(&point, child);
 }

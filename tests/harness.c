@@ -346,6 +346,9 @@ int harness_main(int argc, char **argv, harness_cleanup *cleanup)
             return 2;
         }
     }
+    if (!selected.list) {
+        harness_process_isolate();
+    }
     run_selected(&selected, &counts);
     if (selected.list) {
         return 0;

@@ -8,7 +8,8 @@
  *     TEST_MAIN()
  *
  * A test program without arguments runs all its tests; `--list` names them, `--exact name` runs one, `--filter text`
- * those whose name contains the text, and `--run name` runs one inside this process, for a debugger.
+ * those whose name contains the text, and `--run name` runs one inside this process, for a debugger. A program that may
+ * make network namespaces runs its tests in one of its own.
  *
  * Environment
  *   APM_TEST_SEED      seed of random tests; each prints the one it used

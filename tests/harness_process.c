@@ -4,13 +4,17 @@
 #include "harness_process.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,4 +108,24 @@ bool harness_process_run(const char *const *arguments, int timeout_ms, int *stat
         return false;
     }
     return true;
+}
+
+void harness_process_isolate(void)
+{
+    struct ifreq loopback = {.ifr_name = "lo"};
+    int descriptor;
+    bool works;
+
+    if (unshare(CLONE_NEWNET) != 0) {
+        return;
+    }
+    descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    works = descriptor >= 0 && ioctl(descriptor, SIOCGIFFLAGS, &loopback) == 0;
+    loopback.ifr_flags = (short)(loopback.ifr_flags | IFF_UP);
+    works = works && ioctl(descriptor, SIOCSIFFLAGS, &loopback) == 0;
+    if (!works) {
+        perror("the loopback device cannot be set up");
+        exit(2);
+    }
+    close(descriptor);
 }

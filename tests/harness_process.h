@@ -13,6 +13,12 @@
  */
 bool harness_process_run(const char *const *arguments, int timeout_ms, int *status);
 
+/*
+ * Gives this process, and those that it starts, a network with nothing but a loopback device, if it may: then no other
+ * program can take a port that a test has just let go of.
+ */
+void harness_process_isolate(void);
+
 /* Lets the debugger, if there is one, print the stacks of a process that is stuck. */
 void harness_process_print_stacks(pid_t stuck);
 
