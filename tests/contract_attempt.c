@@ -1,6 +1,7 @@
 /*
- * What happens while a thread attempts a receive, between its system call, which has found nothing, and its return to
- * the library. This program is linked so that its own function stands in for the system call, and holds the thread.
+ * What happens while a thread attempts a receive, between its system call, which has found nothing, or too little, and
+ * its return to the library. This program is linked so that its own function stands in for the system call, and holds
+ * the thread.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -8,11 +9,11 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 
-#include "support.h"
+#include "support_datagram.h"
 
 /* -- The attempt that is held -- */
 
-static _Atomic int held_descriptor = -1; /* whose next receive that finds nothing is held; -1: none */
+static _Atomic int held_descriptor = -1; /* whose next receive that finds nothing, or of several, is held */
 static struct latch held = LATCH_INITIALIZER;
 static struct latch released = LATCH_INITIALIZER;
 
@@ -40,7 +41,7 @@ long __wrap_syscall(long number, ...)
         given[i] = va_arg(arguments, long);
     va_end(arguments);
     outcome = __real_syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
-    if (number == SYS_recvfrom && outcome < 0 && errno == EAGAIN)
+    if ((number == SYS_recvfrom && outcome < 0 && errno == EAGAIN) || (number == SYS_recvmmsg && outcome >= 0))
         hold_if_it_is_the_one((int)given[0]);
     return outcome;
 }
@@ -53,6 +54,17 @@ ssize_t __wrap_recv(int socket, void *buffer, size_t size, int flags)
     ssize_t outcome = __real_recv(socket, buffer, size, flags);
 
     if (outcome < 0 && errno == EAGAIN)
+        hold_if_it_is_the_one(socket);
+    return outcome;
+}
+
+int __real_recvmmsg(int socket, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout);
+int __wrap_recvmmsg(int socket, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout);
+int __wrap_recvmmsg(int socket, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+{
+    int outcome = __real_recvmmsg(socket, messages, count, flags, timeout);
+
+    if (outcome >= 0)
         hold_if_it_is_the_one(socket);
     return outcome;
 }
@@ -100,6 +112,30 @@ TEST(a_cancel_during_an_attempt_that_finds_nothing_completes_the_receive)
     let_go(&attempt);
     CHECK_ERROR(finish_receive(attempt.pair.socket, &attempt.receive, NULL), APM_ERROR_OPERATION_ABORTED);
     peered_socket_close(attempt.pair);
+}
+
+/* One datagram for two receives, which are attempted together; the second is cancelled meanwhile. */
+TEST(a_cancel_during_an_attempt_at_several_datagrams_completes_the_receive_that_gets_none)
+{
+    apm_endpoint local;
+    apm_socket socket = udp_bind(&local);
+    struct operation receives[2];
+    char bytes[2];
+    intptr_t descriptor;
+
+    CHECK_SUCCESS(apm_socket_handle(socket, &descriptor));
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_SUCCESS(
+            apm_socket_begin_receive_from(socket, &bytes[i], 1, APM_SOCKET_FLAGS_NONE, ON_CALLBACK(&receives[i])));
+    }
+    atomic_store(&held_descriptor, (int)descriptor);
+    send_text_to(local, "x");
+    LATCH_AWAIT(&held, 1);
+    CHECK_SUCCESS(apm_async_result_cancel(receives[1].result));
+    latch_add(&released, 1);
+    CHECK_SUCCESS(finish_receive_from(socket, &receives[0], NULL, NULL));
+    CHECK_ERROR(finish_receive_from(socket, &receives[1], NULL, NULL), APM_ERROR_OPERATION_ABORTED);
+    CHECK_SUCCESS(apm_socket_close(socket));
 }
 
 TEST(a_close_during_an_attempt_that_finds_nothing_completes_the_receive)

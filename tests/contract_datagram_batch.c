@@ -374,4 +374,25 @@ TEST(a_send_that_is_cancelled_leaves_those_behind_it_as_they_are)
     end_server();
 }
 
+/* The second receive is a part of the attempt that serves the first, and gets nothing. */
+TEST(a_receive_that_a_batch_has_left_pending_can_be_cancelled)
+{
+    apm_endpoint local;
+    apm_socket socket = udp_bind(&local);
+    struct operation receives[2];
+    char bytes[2];
+    size_t received;
+
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_SUCCESS(apm_socket_begin_receive_from(socket, &bytes[i], 1, APM_SOCKET_FLAGS_NONE,
+                                                    ON_COMPLETION(&receives[i])));
+    }
+    send_text_to(local, "x");
+    CHECK_SUCCESS(finish_receive_from(socket, &receives[0], NULL, &received));
+    CHECK_EQ(received, 1);
+    CHECK_SUCCESS(apm_async_result_cancel(receives[1].result));
+    CHECK_ERROR(finish_receive_from(socket, &receives[1], NULL, NULL), APM_ERROR_OPERATION_ABORTED);
+    CHECK_SUCCESS(apm_socket_close(socket));
+}
+
 LIBRARY_TEST_MAIN()

@@ -247,8 +247,9 @@ TEST(an_end_within_the_handshake_fails_it_wherever_that_is)
 TEST(records_that_are_changed_on_their_way_fail_and_change_nothing_else)
 {
     uint64_t random = harness_seed();
+    size_t rounds = harness_scaled(50);
 
-    for (int round = 0; round < 50; round++) {
+    for (size_t round = 0; round < rounds; round++) {
         struct world world = world_create(20000);
         struct end *client = &world.pair->ends[0];
         uint8_t buffer[64];
@@ -274,8 +275,9 @@ TEST(records_that_are_changed_on_their_way_fail_and_change_nothing_else)
 TEST(a_handshake_of_garbage_fails)
 {
     uint64_t random = harness_seed();
+    size_t rounds = harness_scaled(200);
 
-    for (int round = 0; round < 200; round++) {
+    for (size_t round = 0; round < rounds; round++) {
         struct world world = world_create(20000);
         enum apm__tls_progress progress[2];
         struct end *server = &world.pair->ends[1];

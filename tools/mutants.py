@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Seeded bugs, and the tests that find them: mutants.py --check | [--quick] [--folder F] [--jobs N] [name...]
+"""Seeded bugs, and the tests that find them: mutants.py --check | [--quick] [--named] [--folder F] [name...]
 
 The bugs are in tests/mutants/mutants.txt, whose head says how they are written. Each is put into a copy of the tree,
 which is built, and the test programs that should find it are run until one fails; if none does, so do the suites. A
 table is printed: the bug, the test that has found it, and the seconds from the start of the build. The exit status is
 0 only if each has been found. `--check` only looks whether each still fits: its text is in its file exactly once.
-`--quick` leaves out those that need a build of their own. The copy stays in the folder, so that the next run builds
-less of it.
+`--quick` leaves out those that need a build of their own, `--named` the suites that follow the programs that a bug
+names. The copy stays in the folder, so that the next run builds less of it.
 """
 
 import argparse
@@ -37,6 +37,7 @@ class Mutant:
         self.path = fields["in"]
         self.programs = fields["by"].split()
         self.build = fields.get("build", "debug")
+        self.environment = dict([fields["with"].split("=", 1)] if "with" in fields else [])
         self.old, rest = text.split("====\n", 1)
         self.new = rest.split(">>>>", 1)[0]
 
@@ -125,10 +126,10 @@ def environment_of(engine):
     }
 
 
-def run_program(copy, kind, program):
+def run_program(copy, mutant, program):
     """The test that has failed, or None."""
     name, _, engine = program.partition("@")
-    path = os.path.join(copy.folder(kind), target_of(name))
+    path = os.path.join(copy.folder(mutant.build), target_of(name))
     if not os.path.exists(path):
         raise SystemExit(f"there is no program {path}")
     tests = run([path, "--list"], copy.tree, check=False).stdout.split("\n") if "model" not in name else [""]
@@ -136,7 +137,8 @@ def run_program(copy, kind, program):
     for test in filter(None, tests) if tests != [""] else [""]:
         arguments = ["--exact", test] if test else []
         command = ["setarch", os.uname().machine, "--addr-no-randomize", path, *arguments]
-        outcome = run(command, copy.tree, check=False, environment=environment_of(engine))
+        environment = {**environment_of(engine), **mutant.environment}
+        outcome = run(command, copy.tree, check=False, environment=environment)
         if outcome.returncode != 0:
             found = re.search(r"(?m)^FAIL (?:step: )?([\w\[\],]+)", outcome.stdout)
             return f"{name}: {found.group(1) if found else test or outcome.returncode}"
@@ -164,7 +166,7 @@ def run_suites(copy, kind):
     return None
 
 
-def find(copy, mutant):
+def find(copy, mutant, with_suites):
     """(the test that has found the mutant or None, seconds)"""
     copy.restore(mutant.path)
     mutant.apply(copy.tree)
@@ -174,10 +176,10 @@ def find(copy, mutant):
         if wrong:
             raise SystemExit(f"{mutant.name} does not build:\n{wrong[-2000:]}")
         for program in mutant.programs:
-            test = run_program(copy, mutant.build, program)
+            test = run_program(copy, mutant, program)
             if test:
                 return test, time.monotonic() - started
-        return run_suites(copy, mutant.build), time.monotonic() - started
+        return (run_suites(copy, mutant.build) if with_suites else None), time.monotonic() - started
     finally:
         copy.restore(mutant.path)
 
@@ -186,6 +188,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--named", action="store_true")
     parser.add_argument("--folder")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("names", nargs="*")
@@ -203,7 +206,7 @@ def main():
     copy = Copy(root, folder, arguments.jobs)
     survivors = []
     for mutant in chosen:
-        test, seconds = find(copy, mutant)
+        test, seconds = find(copy, mutant, not arguments.named)
         print(f"| `{mutant.name}` | {test or '**nobody**'} | {seconds:.0f} |", flush=True)
         if not test:
             survivors.append(mutant.name)

@@ -4,6 +4,7 @@
  */
 #include "workload.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST_PENDING = 6, MOST_DATAGRAMS = 60, HEAD = 8 };
@@ -14,11 +15,14 @@ struct post {
     apm_endpoint from;
     apm_endpoint to;
     bool hostile;
+    bool by_path;      /* unix domain sockets: none is lost or doubled, but a send may find no room */
+    bool is_connected; /* the sender is, and so its sends wait for room */
     bool closed;
     bool has_sent_all;
     uint32_t sent;
     uint32_t sizes[MOST_DATAGRAMS];
     uint32_t received[MOST_DATAGRAMS];
+    bool is_sent[MOST_DATAGRAMS]; /* its send says so */
     int busy;
 };
 
@@ -49,6 +53,22 @@ static void fill(struct post *post, struct actor_operation *operation)
     memcpy(operation->buffer, &number, sizeof number);
 }
 
+/* What the outcome of a send may be. */
+static void check_sent(struct post *post, const struct actor_operation *operation)
+{
+    apm_error error = operation->error;
+    uint32_t number;
+    memcpy(&number, operation->buffer, sizeof number);
+    post->is_sent[number] = error == APM_ERROR_SUCCESS;
+    SIM_CHECK(operation->transferred == (error == APM_ERROR_SUCCESS ? operation->size : 0));
+    if (error == APM_ERROR_SUCCESS || may_fail(post, operation))
+        return;
+    bool has_no_room = error == APM_ERROR_WOULD_BLOCK && !post->is_connected;
+    bool has_no_receiver = (error == APM_ERROR_CONNECTION_REFUSED || error == APM_ERROR_ADDRESS_NOT_AVAILABLE) &&
+                           post->closed;
+    SIM_CHECK(post->by_path && (has_no_room || has_no_receiver));
+}
+
 static void send_all(void *argument)
 {
     struct post *post = argument;
@@ -69,8 +89,7 @@ static void send_all(void *argument)
         }
         for (uint32_t i = 0; i < begun; i++) {
             actor_finish(pending[i]);
-            SIM_CHECK(pending[i]->error == APM_ERROR_SUCCESS || may_fail(post, pending[i]));
-            SIM_CHECK(pending[i]->transferred == (pending[i]->error == APM_ERROR_SUCCESS ? pending[i]->size : 0));
+            check_sent(post, pending[i]);
         }
         if (sim_one_in(2))
             actor_pause(3000);
@@ -92,9 +111,10 @@ static void check_datagram(struct post *post, const struct actor_operation *oper
     SIM_CHECK(number < post->sent && post->sizes[number] == operation->transferred);
     for (size_t i = sizeof number; i < operation->transferred; i++)
         SIM_CHECK(operation->buffer[i] == (unsigned char)(number + i));
-    SIM_CHECK(operation->remote.port == post->from.port);
-    SIM_CHECK(apm_ip_address_is_loopback(operation->remote.address));
-    SIM_CHECK(++post->received[number] <= 2); /* the network doubles, once */
+    SIM_CHECK(post->by_path
+                  ? apm_endpoint_equals(operation->remote, post->from)
+                  : operation->remote.port == post->from.port && apm_ip_address_is_loopback(operation->remote.address));
+    SIM_CHECK(++post->received[number] <= (post->by_path ? 1 : 2)); /* the network doubles, once */
 }
 
 static void receive_all(void *argument)
@@ -135,30 +155,53 @@ static void receive_all(void *argument)
 
 /* -- Both ---------------------------------------------------------------------------------------------------------- */
 
-static void create_socket(apm_socket *socket, apm_endpoint *local)
+static void create_socket(bool by_path, apm_socket *socket, apm_endpoint *local)
 {
-    apm_error error = apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_DGRAM, APM_PROTOCOL_TYPE_UDP,
-                                        socket);
+    static int number;
+    char path[32];
+    apm_error error;
+    *local = (apm_endpoint){.address = apm_ip_address_loopback()};
+    if (by_path) {
+        snprintf(path, sizeof path, "/run/post.%d", number++);
+        error = apm_unix_domain_socket_endpoint_create(path, local);
+        SIM_CHECK(error == APM_ERROR_SUCCESS);
+    }
+    error = apm_socket_create(local->address.family, APM_SOCKET_TYPE_DGRAM,
+                              by_path ? APM_PROTOCOL_TYPE_UNSPECIFIED : APM_PROTOCOL_TYPE_UDP, socket);
     SIM_CHECK(error == APM_ERROR_SUCCESS);
-    error = apm_socket_bind(*socket, (apm_endpoint){.address = apm_ip_address_loopback()});
+    error = apm_socket_bind(*socket, *local);
     SIM_CHECK(error == APM_ERROR_SUCCESS);
     error = apm_socket_local_endpoint(*socket, local);
     SIM_CHECK(error == APM_ERROR_SUCCESS);
 }
 
+/* By a path everything arrives that its send has told of. */
+static void check_all_arrived(const struct post *post)
+{
+    for (uint32_t i = 0; i < post->sent && post->by_path; i++)
+        SIM_CHECK(post->received[i] == post->is_sent[i]);
+}
+
 void actor_datagrams(void *unused)
 {
+    bool was_closed = false;
     struct post *post = actor_allocate(sizeof *post);
     (void)unused;
     post->hostile = sim_one_in(2);
-    create_socket(&post->sender, &post->from);
-    create_socket(&post->receiver, &post->to);
+    post->by_path = sim_one_in(3);
+    create_socket(post->by_path, &post->sender, &post->from);
+    create_socket(post->by_path, &post->receiver, &post->to);
+    if (post->by_path && sim_one_in(2)) {
+        apm_error error = apm_socket_connect(post->sender, post->to);
+        SIM_CHECK(error == APM_ERROR_SUCCESS);
+        post->is_connected = true;
+    }
     post->busy = 2;
     actor_start("poster", send_all, post);
     actor_start("receiver", receive_all, post);
     if (post->hostile && sim_one_in(3)) {
         actor_pause(30000);
-        post->closed = true;
+        post->closed = was_closed = true;
         apm_socket_close(post->receiver);
     }
     while (!post->has_sent_all)
@@ -177,4 +220,6 @@ void actor_datagrams(void *unused)
     while (post->busy > 0)
         actor_await(post, "the receives");
     apm_socket_close(post->sender);
+    if (!was_closed)
+        check_all_arrived(post);
 }

@@ -7,7 +7,10 @@
  */
 #include "workload.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "actor_transfers.h"
 
 enum { MOST_PENDING = 5, WIRE = 1 << 14 };
 
@@ -38,7 +41,8 @@ static bool is_breakdown(apm_error error)
 {
     return actor_is_disturbance(error) || error == APM_ERROR_CONNECTION_RESET ||
            error == APM_ERROR_CONNECTION_ABORTED || error == APM_ERROR_SHUTDOWN || error == APM_ERROR_OBJECT_DISPOSED ||
-           error == APM_ERROR_NOT_CONNECTED || error == APM_ERROR_INTERRUPTED;
+           error == APM_ERROR_NOT_CONNECTED || error == APM_ERROR_INTERRUPTED ||
+           error == APM_ERROR_NOT_SUPPORTED; /* what the send of a file says of a socket that is not connected */
 }
 
 /* Whether the flow may go on after that outcome; what must not be fails the run. */
@@ -57,23 +61,7 @@ static bool check_outcome(const struct flow *flow, int side, apm_error error, bo
     return disturbed && actor_is_disturbance(error);
 }
 
-static apm_error end_send(struct actor_operation *operation)
-{
-    return apm_socket_end_send(operation->socket, operation->result, &operation->transferred);
-}
-
-static apm_error end_receive(struct actor_operation *operation)
-{
-    return apm_socket_end_receive(operation->socket, operation->result, &operation->transferred);
-}
-
 /* -- Sending ------------------------------------------------------------------------------------------------------- */
-
-static void fill(struct flow *flow, unsigned char *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++, flow->number++)
-        bytes[i] = (unsigned char)((flow->number * 2654435761u) >> 24);
-}
 
 static void note_sent(struct flow *flow, const unsigned char *bytes, size_t size, size_t sent, apm_error error)
 {
@@ -91,8 +79,8 @@ static bool send_synchronously(struct flow *flow)
     unsigned char bytes[300];
     size_t size = 1 + sim_random(sizeof bytes);
     size_t sent;
-    fill(flow, bytes, size);
-    apm_error error = apm_socket_send(flow->from, bytes, size, APM_SOCKET_FLAGS_NONE, &sent);
+    apm_error error = transfer_send(flow->from, bytes, size, flow->number, &sent);
+    flow->number += (uint32_t)size;
     note_sent(flow, bytes, size, sent, error);
     return check_outcome(flow, flow->sender, error, false);
 }
@@ -104,12 +92,9 @@ static bool send_some(struct flow *flow)
     bool goes_on = true;
     uint32_t begun = 0;
     while (begun < count && goes_on) {
-        struct actor_operation *operation = actor_operation(end_send, flow->from, 1 + sim_random(900));
-        apm_async_callback *callback = actor_callback(operation);
-        fill(flow, operation->buffer, operation->size);
-        operation->sum = 0;
-        apm_error error = apm_socket_begin_send(flow->from, operation->buffer, operation->size, APM_SOCKET_FLAGS_NONE,
-                                                callback, operation, &operation->result);
+        struct actor_operation *operation = transfer_send_operation(flow->from, 1 + sim_random(900));
+        apm_error error = transfer_begin_send(operation, flow->number);
+        flow->number += (uint32_t)operation->size;
         goes_on = check_outcome(flow, flow->sender, error, false);
         if (!goes_on) {
             SIM_CHECK(apm_async_result_is_null(operation->result));
@@ -169,8 +154,7 @@ static bool receive_synchronously(struct flow *flow)
 {
     unsigned char bytes[300];
     size_t received;
-    apm_error error = apm_socket_receive(flow->to, bytes, 1 + sim_random(sizeof bytes), APM_SOCKET_FLAGS_NONE,
-                                         &received);
+    apm_error error = transfer_receive(flow->to, bytes, 1 + sim_random(sizeof bytes), &received);
     return note_received(flow, bytes, received, error, false);
 }
 
@@ -181,10 +165,8 @@ static bool receive_some(struct flow *flow)
     bool goes_on = true;
     uint32_t begun = 0;
     while (begun < count && goes_on) {
-        struct actor_operation *operation = actor_operation(end_receive, flow->to, 1 + sim_random(900));
-        apm_async_callback *callback = actor_callback(operation);
-        apm_error error = apm_socket_begin_receive(flow->to, operation->buffer, operation->size, APM_SOCKET_FLAGS_NONE,
-                                                   callback, operation, &operation->result);
+        struct actor_operation *operation = transfer_receive_operation(flow->to, 1 + sim_random(900));
+        apm_error error = transfer_begin_receive(operation);
         goes_on = check_outcome(flow, !flow->sender, error, false);
         if (!goes_on)
             break;
@@ -232,20 +214,34 @@ static apm_error end_connect(struct actor_operation *operation)
     return apm_socket_end_connect(operation->socket, operation->result);
 }
 
+/* An endpoint to bind to: a port of this machine, or a path that nobody else has. */
+static apm_endpoint free_endpoint(bool by_path)
+{
+    static int number;
+    char path[32];
+    apm_endpoint endpoint = {.address = apm_ip_address_loopback()};
+    if (by_path) {
+        snprintf(path, sizeof path, "/run/%d", number++);
+        apm_error error = apm_unix_domain_socket_endpoint_create(path, &endpoint);
+        SIM_CHECK(error == APM_ERROR_SUCCESS);
+    }
+    return endpoint;
+}
+
 static void connect_both(apm_socket *client, apm_socket *server)
 {
     apm_socket listener;
-    apm_endpoint local;
-    apm_error error = apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP,
-                                        &listener);
+    apm_endpoint local = free_endpoint(sim_one_in(4));
+    apm_address_family family = local.address.family;
+    apm_error error = apm_socket_create(family, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_UNSPECIFIED, &listener);
     SIM_CHECK(error == APM_ERROR_SUCCESS);
-    error = apm_socket_bind(listener, (apm_endpoint){.address = apm_ip_address_loopback()});
+    error = apm_socket_bind(listener, local);
     SIM_CHECK(error == APM_ERROR_SUCCESS);
     error = apm_socket_listen(listener, (int)sim_random(4));
     SIM_CHECK(error == APM_ERROR_SUCCESS);
     error = apm_socket_local_endpoint(listener, &local);
     SIM_CHECK(error == APM_ERROR_SUCCESS);
-    error = apm_socket_create(APM_ADDRESS_FAMILY_INTER_NETWORK, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_TCP, client);
+    error = apm_socket_create(family, APM_SOCKET_TYPE_STREAM, APM_PROTOCOL_TYPE_UNSPECIFIED, client);
     SIM_CHECK(error == APM_ERROR_SUCCESS);
 
     struct actor_operation *accept = actor_operation(end_accept, listener, 0);
@@ -272,7 +268,7 @@ static struct flow *start_flow(struct connection *connection, int sender)
                           .sender = sender,
                           .from = connection->sides[sender],
                           .to = connection->sides[!sender],
-                          .limit = sim_random(sim_one_in(8) ? 12000 : 2500)};
+                          .limit = sim_random(sim_one_in(8) ? 11500 : 2500)};
     flow->wire = actor_allocate(WIRE);
     flow->got = actor_allocate(WIRE);
     flow->busy = 2;

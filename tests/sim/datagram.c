@@ -32,7 +32,7 @@ uint32_t sim_datagram_ready(struct sim_file *socket)
         ready |= APM__OS_READY_IN;
     if (socket->receive_ended && socket->send_ended)
         ready |= APM__OS_READY_HANG_UP;
-    if (sim_now_ns() >= socket->stuffed_until_ns)
+    if (sim_now_ns() >= socket->stuffed_until_ns && sim_path_is_writable(socket))
         ready |= APM__OS_READY_OUT;
     return ready;
 }
@@ -110,6 +110,8 @@ static apm_endpoint source(const struct sim_file *socket, apm_endpoint to)
 
 int sim_datagram_connect(struct sim_file *socket, apm_endpoint remote)
 {
+    if (sim_is_of_paths(socket))
+        return sim_path_connect_datagrams(socket, remote);
     address_of_sender(socket, remote);
     socket->remote = remote;
     socket->state = SIM_CONNECTED;
@@ -130,6 +132,8 @@ static void send_copy(struct sim_file *socket, const void *buffer, size_t size, 
 int sim_datagram_send(struct sim_file *socket, const void *buffer, size_t size, apm_endpoint to)
 {
     draw();
+    if (sim_is_of_paths(socket))
+        return sim_path_send(socket, buffer, size, to);
     if (socket->error) {
         int error = socket->error;
         socket->error = 0;
@@ -185,6 +189,7 @@ int sim_datagram_receive(struct sim_file *socket, void *buffer, size_t size, boo
         socket->first = datagram->next;
         if (!socket->first)
             socket->last = &socket->first;
+        sim_path_has_room(socket);
     }
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "machine.h"
 #include "memory.h"
+#include "shortage.h"
 
 enum { MAX_DESCRIPTORS = 256, MAX_REGISTRATIONS = 512, MAX_SOCKETS = 512, FIRST_DESCRIPTOR = 3 };
 
@@ -119,6 +120,8 @@ static void let_go(struct sim_file *file)
             registrations[i].epoll = NULL;
     if (file->kind == SIM_STREAM)
         sim_stream_close(file);
+    else if (file->kind == SIM_DATAGRAM)
+        sim_path_has_room(file); /* or rather none any more: who waits for it hears so */
 }
 
 void sim_descriptor_close(int descriptor)
@@ -179,6 +182,8 @@ bool sim_is_at(const struct sim_file *file, apm_endpoint endpoint)
 
 int sim_bind(struct sim_file *file, apm_endpoint local)
 {
+    if (sim_is_of_paths(file))
+        return sim_path_bind(file, local);
     if (file->local.port != 0)
         return EINVAL;
     if (local.address.family != file->family)
@@ -244,7 +249,7 @@ static struct registration *find(const struct sim_file *epoll, int descriptor)
 apm_error apm__os_epoll_create(int *epoll)
 {
     SIM_POINT();
-    *epoll = sim_descriptor_open(sim_file_create(SIM_EPOLL));
+    *epoll = sim_runs_out(SIM_DESCRIPTORS) ? -1 : sim_descriptor_open(sim_file_create(SIM_EPOLL));
     return *epoll < 0 ? APM_ERROR_TOO_MANY_OPEN_SOCKETS : APM_ERROR_SUCCESS;
 }
 
@@ -267,6 +272,8 @@ apm_error apm__os_epoll_add(int epoll, apm__os_socket socket, uint32_t interest,
     SIM_POINT();
     struct sim_file *file = sim_file_of(epoll);
     SIM_CHECK(!find(file, socket));
+    if (sim_runs_out(SIM_REGISTRATIONS))
+        return APM_ERROR_NO_BUFFER_SPACE_AVAILABLE;
     int place = 0;
     while (place < MAX_REGISTRATIONS && registrations[place].epoll)
         place++;
@@ -365,7 +372,7 @@ size_t apm__os_poll(apm__os_poll_entry *entries, size_t count, int64_t timeout_n
 apm_error apm__os_bell_create(int *bell)
 {
     SIM_POINT();
-    *bell = sim_descriptor_open(sim_file_create(SIM_BELL));
+    *bell = sim_runs_out(SIM_DESCRIPTORS) ? -1 : sim_descriptor_open(sim_file_create(SIM_BELL));
     return *bell < 0 ? APM_ERROR_TOO_MANY_OPEN_SOCKETS : APM_ERROR_SUCCESS;
 }
 

@@ -1,5 +1,6 @@
 /*
- * The simulated system's sockets: descriptors, readiness, TCP, UDP. What they do is modelled on Linux.
+ * The simulated system's sockets: descriptors, readiness, TCP, UDP, unix domain sockets. What they do is modelled on
+ * Linux.
  *
  * A connection is two pipes. What is written to one arrives some time later, in pieces; what is read gives room to the
  * writer some time later. The end of a stream comes behind its bytes, a reset overtakes what has not arrived. A
@@ -22,7 +23,7 @@
 #include "apm/ip_address.h"
 #include "os.h"
 
-enum sim_kind { SIM_STREAM, SIM_DATAGRAM, SIM_EPOLL, SIM_BELL };
+enum sim_kind { SIM_STREAM, SIM_DATAGRAM, SIM_EPOLL, SIM_BELL, SIM_FILE };
 
 enum sim_state {
     SIM_UNCONNECTED,
@@ -35,7 +36,7 @@ enum sim_state {
 /* Beside APM__OS_READY_: the peer has ended its stream. epoll says so, as HANG_UP; poll does not. */
 enum { SIM_READY_PEER_ENDED = 1 << 8 };
 
-enum { SIM_MAX_BACKLOG = 16, SIM_DATAGRAM_SIZE = 2048 };
+enum { SIM_MAX_BACKLOG = 16, SIM_DATAGRAM_SIZE = 2048, SIM_FILE_SIZE = 1 << 14 };
 
 /* One direction of a connection; places count from its beginning. */
 struct sim_pipe {
@@ -84,7 +85,7 @@ struct sim_file {
     struct sim_file *backlog[SIM_MAX_BACKLOG];
     int backlog_count;
     int backlog_limit;
-    /* datagrams */
+    /* datagrams; those of paths also have a peer */
     struct sim_datagram *first;
     struct sim_datagram **last;
     int count;
@@ -133,6 +134,8 @@ int sim_stream_receive(struct sim_file *socket, void *buffer, size_t size, bool 
 int sim_stream_send(struct sim_file *socket, const void *buffer, size_t size, size_t *sent);
 int sim_stream_shutdown(struct sim_file *socket, bool receive, bool send);
 void sim_stream_close(struct sim_file *socket);
+/* Makes the pair of connected sockets, of which the other one is in the listener's queue. */
+struct sim_file *sim_stream_come(struct sim_file *socket, struct sim_file *listener);
 
 /* -- Datagrams (datagram.c) ---------------------------------------------------------------------------------------- */
 
@@ -141,5 +144,20 @@ int sim_datagram_connect(struct sim_file *socket, apm_endpoint remote);
 int sim_datagram_send(struct sim_file *socket, const void *buffer, size_t size, apm_endpoint to);
 int sim_datagram_receive(struct sim_file *socket, void *buffer, size_t size, bool peek, size_t *received,
                          apm_endpoint *from, apm_endpoint *to, bool *truncated);
+
+/* -- Files (port_file.c) ------------------------------------------------------------------------------------------- */
+
+unsigned char sim_file_byte(uint64_t place); /* of "book.test", which has SIM_FILE_SIZE bytes */
+
+/* -- Unix domain sockets (path.c); errno, or 0 --------------------------------------------------------------------- */
+
+bool sim_is_of_paths(const struct sim_file *file);
+int sim_path_bind(struct sim_file *file, apm_endpoint local);
+int sim_path_connect(struct sim_file *socket, apm_endpoint remote);
+int sim_path_connect_datagrams(struct sim_file *socket, apm_endpoint remote);
+int sim_path_send(struct sim_file *socket, const void *buffer, size_t size, apm_endpoint to); /* null: to its peer */
+bool sim_path_is_writable(const struct sim_file *socket);
+void sim_path_has_room(struct sim_file *receiver); /* now, so that its senders may go on */
+int sim_paths_left(void);                          /* files that nobody has removed */
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What the simulated machine does not have: files, multicast, urgent data, options by number, descriptors that are
- * passed on. Calls for these fail as on a system without them. What is simulated one day leaves this file.
+ * What the simulated machine does not have: streams of files, multicast, urgent data, options by number, descriptors
+ * that are passed on. Calls for these fail as on a system without them. What is simulated one day leaves this file.
  */
 #include <errno.h>
 
@@ -32,28 +32,6 @@ bool apm__os_option_of(int level, int name, int *system_level, int *system_name)
     (void)system_name;
     apm__os_set_native_error(EOPNOTSUPP);
     return false;
-}
-
-apm_error apm__os_socket_receive_from_path(apm__os_socket socket, apm__os_datagram *datagram, int flags,
-                                           apm_endpoint *sender)
-{
-    (void)socket;
-    (void)datagram;
-    (void)flags;
-    (void)sender;
-    return apm__os_translate(EOPNOTSUPP);
-}
-
-apm_error apm__os_socket_send_to_path(apm__os_socket socket, const void *buffer, size_t size, int flags,
-                                      const apm_endpoint *remote, size_t *sent)
-{
-    (void)socket;
-    (void)buffer;
-    (void)size;
-    (void)flags;
-    (void)remote;
-    (void)sent;
-    return apm__os_translate(EOPNOTSUPP);
 }
 
 apm_error apm__os_socket_raw_option(apm__os_socket socket, int level, int name, void *value, size_t *size)
@@ -142,11 +120,6 @@ apm_error apm__os_file_open(const char *path, int mode, int access, apm__os_file
     return apm__os_translate(EOPNOTSUPP);
 }
 
-void apm__os_file_close(apm__os_file file)
-{
-    (void)file;
-}
-
 apm_error apm__os_file_read(apm__os_file file, bool seekable, int64_t offset, void *buffer, size_t size, size_t *read)
 {
     (void)file;
@@ -168,52 +141,9 @@ apm_error apm__os_file_write(apm__os_file file, bool seekable, int64_t offset, c
     return apm__os_translate(EOPNOTSUPP);
 }
 
-apm_error apm__os_file_length(apm__os_file file, int64_t *length)
-{
-    (void)file;
-    (void)length;
-    return apm__os_translate(EOPNOTSUPP);
-}
-
 apm_error apm__os_file_set_length(apm__os_file file, int64_t length)
 {
     (void)file;
     (void)length;
-    return apm__os_translate(EOPNOTSUPP);
-}
-
-apm_error apm__os_file_open_to_send(const char *name, apm__os_file *file)
-{
-    (void)name;
-    (void)file;
-    return apm__os_translate(EOPNOTSUPP);
-}
-
-apm_error apm__os_file_duplicate_to_send(int descriptor, apm__os_file *file)
-{
-    (void)descriptor;
-    (void)file;
-    return apm__os_translate(EOPNOTSUPP);
-}
-
-apm_error apm__os_socket_send_file(apm__os_socket socket, apm__os_file file, uint64_t offset, size_t count,
-                                   size_t *sent)
-{
-    (void)socket;
-    (void)file;
-    (void)offset;
-    (void)count;
-    (void)sent;
-    return apm__os_translate(EOPNOTSUPP);
-}
-
-apm_error apm__os_socket_send_file_copy(apm__os_socket socket, apm__os_file file, uint64_t offset, size_t count,
-                                        size_t *sent)
-{
-    (void)socket;
-    (void)file;
-    (void)offset;
-    (void)count;
-    (void)sent;
     return apm__os_translate(EOPNOTSUPP);
 }

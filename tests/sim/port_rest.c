@@ -8,6 +8,7 @@
 #include "network.h"
 #include "os.h"
 #include "os_posix_error.h"
+#include "shortage.h"
 
 /* -- Endpoints and options -- */
 
@@ -16,7 +17,8 @@ apm_error apm__os_socket_local_endpoint(apm__os_socket socket, apm_endpoint *end
     SIM_POINT();
     const struct sim_file *file = sim_socket_of(socket);
     *endpoint = file->local;
-    if (file->local.port == 0) /* of its family's any address */
+    endpoint->address.family = file->family;
+    if (file->local.port == 0 && !sim_is_of_paths(file)) /* of its family's any address */
         endpoint->address = file->family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6 ? apm_ip_address_ipv6_any()
                                                                                 : apm_ip_address_any();
     return APM_ERROR_SUCCESS;
@@ -74,7 +76,7 @@ apm_error apm__os_socket_describe(apm__os_socket socket, apm__os_description *de
     *description = (apm__os_description){.family = file->family,
                                          .type = file->kind == SIM_STREAM ? 1 : 2,
                                          .protocol = file->protocol,
-                                         .bound = file->local.port != 0,
+                                         .bound = file->local.port != 0 || file->local.path_size > 0,
                                          .connected = file->state == SIM_CONNECTED,
                                          .listening = file->state == SIM_LISTENING};
     return APM_ERROR_SUCCESS;
@@ -89,7 +91,7 @@ apm_error apm__os_socket_prepare(apm__os_socket socket)
 apm_error apm__os_socket_duplicate(apm__os_socket socket, apm__os_socket *duplicate)
 {
     SIM_POINT();
-    *duplicate = sim_descriptor_open(sim_socket_of(socket));
+    *duplicate = sim_runs_out(SIM_DESCRIPTORS) ? -1 : sim_descriptor_open(sim_socket_of(socket));
     return *duplicate < 0 ? apm__os_translate(EMFILE) : APM_ERROR_SUCCESS;
 }
 
@@ -131,6 +133,8 @@ apm_error apm__os_resolve(const char *name, apm_address_family family, char *can
     if (names[found].error != APM_ERROR_SUCCESS)
         return names[found].error;
     *addresses = apm__os_allocate(3 * sizeof **addresses);
+    if (!*addresses)
+        return APM_ERROR_OUT_OF_MEMORY;
     for (size_t i = 0; i < 3 && names[found].addresses[i]; i++) {
         apm_ip_address address;
         bool parsed = apm_ip_address_try_parse(names[found].addresses[i], &address);

@@ -10,6 +10,7 @@
 #include "os.h"
 #include "os_posix_address.h"
 #include "os_posix_error.h"
+#include "shortage.h"
 
 /* -- Life -- */
 
@@ -17,13 +18,16 @@ apm_error apm__os_socket_create(apm_address_family family, int type, int protoco
 {
     SIM_POINT();
     *created = APM__OS_NO_SOCKET;
-    if (family != APM_ADDRESS_FAMILY_INTER_NETWORK && family != APM_ADDRESS_FAMILY_INTER_NETWORK_V6)
+    bool is_of_paths = family == APM_ADDRESS_FAMILY_UNIX;
+    if (family != APM_ADDRESS_FAMILY_INTER_NETWORK && family != APM_ADDRESS_FAMILY_INTER_NETWORK_V6 && !is_of_paths)
         return apm__os_translate(EAFNOSUPPORT);
     if (type != APM_SOCKET_TYPE_STREAM && type != APM_SOCKET_TYPE_DGRAM)
         return apm__os_translate(ESOCKTNOSUPPORT);
-    int expected = type == APM_SOCKET_TYPE_STREAM ? APM_PROTOCOL_TYPE_TCP : APM_PROTOCOL_TYPE_UDP;
+    int expected = is_of_paths ? 0 : type == APM_SOCKET_TYPE_STREAM ? APM_PROTOCOL_TYPE_TCP : APM_PROTOCOL_TYPE_UDP;
     if (protocol != 0 && protocol != expected)
         return apm__os_translate(EPROTONOSUPPORT);
+    if (sim_runs_out(SIM_DESCRIPTORS))
+        return apm__os_translate(EMFILE);
     struct sim_file *file = sim_file_create(type == APM_SOCKET_TYPE_STREAM ? SIM_STREAM : SIM_DATAGRAM);
     file->family = family;
     file->protocol = expected;
@@ -55,17 +59,6 @@ apm_error apm__os_socket_bind(apm__os_socket socket, apm_endpoint local)
     return apm__os_translate(sim_bind(sim_socket_of(socket), local));
 }
 
-apm_error apm__os_socket_bind_file(apm__os_socket socket, apm_endpoint local, struct apm__os_socket_file **file)
-{
-    *file = NULL;
-    return apm__os_socket_bind(socket, local);
-}
-
-void apm__os_socket_file_remove(struct apm__os_socket_file *file)
-{
-    SIM_CHECK(!file);
-}
-
 apm_error apm__os_socket_listen(apm__os_socket socket, int backlog)
 {
     SIM_POINT();
@@ -79,6 +72,9 @@ apm_error apm__os_socket_accept(apm__os_socket socket, apm__os_socket *accepted)
     SIM_POINT();
     *accepted = APM__OS_NO_SOCKET;
     struct sim_file *listener = sim_socket_of(socket);
+    bool has_come = listener->kind == SIM_STREAM && listener->backlog_count > 0;
+    if (has_come && sim_runs_out(SIM_DESCRIPTORS)) /* the connection stays where it is */
+        return apm__os_translate(EMFILE);
     int error = listener->kind == SIM_STREAM ? sim_stream_accept(listener, &file) : EOPNOTSUPP;
     if (error)
         return apm__os_translate(error);
@@ -112,6 +108,8 @@ apm_error apm__os_socket_connect(apm__os_socket socket, apm_endpoint remote, boo
         return apm__os_translate(EAFNOSUPPORT);
     int error = file->kind == SIM_STREAM ? sim_stream_connect(file, remote) : sim_datagram_connect(file, remote);
     sim_trace("connects descriptor %d: %d", socket, error);
+    if (error == EAGAIN) /* a path's listener has no room */
+        return APM_ERROR_TRY_AGAIN;
     if (error == EINPROGRESS || error == EALREADY)
         return APM_ERROR_WOULD_BLOCK;
     apm_error translated = apm__os_translate(error);
@@ -340,7 +338,9 @@ apm_error apm__os_socket_dissolve(apm__os_socket socket)
 {
     SIM_POINT();
     struct sim_file *file = sim_socket_of(socket);
-    if (file->kind == SIM_DATAGRAM)
+    if (file->kind == SIM_DATAGRAM) {
         file->state = SIM_UNCONNECTED;
+        file->peer = NULL;
+    }
     return APM_ERROR_SUCCESS;
 }

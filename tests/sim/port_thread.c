@@ -9,6 +9,7 @@
 #include "memory.h"
 #include "network.h"
 #include "os.h"
+#include "shortage.h"
 #include "workload.h"
 
 static APM__THREAD_LOCAL int32_t native_error;
@@ -58,18 +59,18 @@ void apm__os_set_native_error(int32_t code)
 
 void *apm__os_allocate(size_t size)
 {
-    return sim_memory_allocate(sizeof(uint64_t), size);
+    return sim_runs_out(SIM_MEMORY) ? NULL : sim_memory_allocate(sizeof(uint64_t), size);
 }
 
 void *apm__os_allocate_aligned(size_t alignment, size_t size)
 {
-    return sim_memory_allocate(alignment, size);
+    return sim_runs_out(SIM_MEMORY) ? NULL : sim_memory_allocate(alignment, size);
 }
 
 void *apm__os_resize(void *memory, size_t size)
 {
     void *resized = apm__os_allocate(size);
-    if (memory) {
+    if (resized && memory) {
         size_t before = sim_memory_size(memory);
         memcpy(resized, memory, before < size ? before : size);
         sim_memory_free(memory);
@@ -137,7 +138,7 @@ apm_error apm__os_thread_create(apm__os_thread *thread, const char *name, void (
 {
     (void)exited; /* simulated threads do not call pthread_exit */
     SIM_POINT();
-    int number = sim_thread_start(name, body, argument);
+    int number = sim_runs_out(SIM_THREADS) ? SIM_NO_THREAD : sim_thread_start(name, body, argument);
     thread->thread = (pthread_t)number;
     if (number == SIM_NO_THREAD)
         return APM_ERROR_OUT_OF_MEMORY;

@@ -170,6 +170,26 @@ static void give_up(void *object, uint64_t attempt)
     sim_changed(socket, anything);
 }
 
+struct sim_file *sim_stream_come(struct sim_file *socket, struct sim_file *listener)
+{
+    struct sim_file *other = sim_file_create(SIM_STREAM);
+    other->family = listener->family;
+    other->protocol = listener->protocol;
+    other->state = SIM_CONNECTED;
+    other->local = sim_in_family(listener, sim_plain(socket->remote));
+    other->remote = sim_in_family(listener, sim_plain(socket->local));
+    other->remote.address.family = listener->family; /* that of a unix domain socket may have no name */
+    other->in = socket->out = create_pipe();
+    other->out = socket->in = create_pipe();
+    other->peer = socket;
+    socket->peer = other;
+    memcpy(other->options, listener->options, sizeof other->options);
+    listener->backlog[listener->backlog_count++] = other;
+    sim_trace("socket %u comes to listener %u, as %u", socket->serial, listener->serial, other->serial);
+    sim_changed(listener, APM__OS_READY_IN);
+    return other;
+}
+
 /* The socket asks for a connection, and the other side hears it. */
 static void ask(void *object, uint64_t unused)
 {
@@ -186,25 +206,14 @@ static void ask(void *object, uint64_t unused)
         sim_at(sim_now_ns() + CONNECT_RETRY_NS, ask, socket, 0);
         return;
     }
-    struct sim_file *other = sim_file_create(SIM_STREAM);
-    other->family = listener->family;
-    other->protocol = listener->protocol;
-    other->state = SIM_CONNECTED;
-    other->local = sim_in_family(listener, sim_plain(socket->remote));
-    other->remote = sim_in_family(listener, sim_plain(socket->local));
-    other->in = socket->out = create_pipe();
-    other->out = socket->in = create_pipe();
-    other->peer = socket;
-    socket->peer = other;
-    memcpy(other->options, listener->options, sizeof other->options);
-    listener->backlog[listener->backlog_count++] = other;
-    sim_trace("socket %u comes to listener %u, as %u", socket->serial, listener->serial, other->serial);
-    sim_changed(listener, APM__OS_READY_IN);
+    sim_stream_come(socket, listener);
     sim_at(sim_arrival_ns(), be_established, socket, 0);
 }
 
 int sim_stream_connect(struct sim_file *socket, apm_endpoint remote)
 {
+    if (sim_is_of_paths(socket))
+        return sim_path_connect(socket, remote);
     if (socket->state == SIM_CONNECTING)
         return EALREADY;
     if (socket->connect_ended) { /* its outcome, once */
@@ -246,7 +255,7 @@ int sim_stream_listen(struct sim_file *socket, int backlog)
 {
     if (socket->state != SIM_UNCONNECTED && socket->state != SIM_LISTENING)
         return EINVAL;
-    if (socket->local.port == 0)
+    if (socket->local.port == 0 && socket->local.path_size == 0)
         return EINVAL; /* the system would choose a port; the library binds before */
     socket->state = SIM_LISTENING;
     socket->backlog_limit = backlog < 1 ? 1 : backlog > SIM_MAX_BACKLOG ? SIM_MAX_BACKLOG : backlog;

@@ -7,6 +7,7 @@
 
 #include "memory.h"
 #include "network.h"
+#include "shortage.h"
 
 enum { MAX_ACTORS = 40, DRAWER = 48, PATTERN = 0xa5, CLEANUP_MS = 60000 };
 
@@ -21,6 +22,7 @@ static bool is_over; /* the disturbers shall end */
 static int processors;
 static bool uses_poll;
 static bool monitor_sleeps;
+static bool is_short; /* of what calls need, in this round */
 
 /* -- For the port -------------------------------------------------------------------------------------------------- */
 
@@ -231,7 +233,7 @@ static void disturb(struct actor_operation *operation)
     case 3:
         operation->disturbed = true;
         error = apm_async_result_cancel_after(result, (int)sim_random(6));
-        SIM_CHECK(error == APM_ERROR_SUCCESS || error == APM_ERROR_INVALID_OPERATION);
+        SIM_CHECK(error == APM_ERROR_SUCCESS || error == APM_ERROR_INVALID_OPERATION || actor_is_shortage(error));
         break;
     case 4:
         error = apm_wait_handle_wait_one(apm_async_result_async_wait_handle(result), (int)sim_random(4));
@@ -285,13 +287,16 @@ static void run_actors(void)
     int disturber_threads[2];
     is_over = false;
     actor_count = 0;
-    if (sim_one_in(3)) {
+    if (!is_short && sim_one_in(3)) {
         apm_error error = apm_thread_pool_set_max_threads((apm_thread_pool){0}, 6 + (int)sim_random(10));
         SIM_CHECK(error == APM_ERROR_SUCCESS || error == APM_ERROR_ARGUMENT_OUT_OF_RANGE);
     }
     for (int i = 0; i < count; i++) {
         uint32_t kind = sim_random(KINDS);
-        actor_start(kinds[kind].name, kinds[kind].body, NULL);
+        if (is_short)
+            actor_start("shortage", actor_shortage, NULL);
+        else
+            actor_start(kinds[kind].name, kinds[kind].body, NULL);
     }
     for (int i = 0; i < disturbers; i++)
         disturber_threads[i] = sim_thread_start("disturber", disturber, NULL);
@@ -305,16 +310,26 @@ static void run_actors(void)
 
 void sim_workload(void)
 {
-    int rounds = sim_one_in(4) ? 2 : 1;
+    is_short = sim_one_in(6);
+    int rounds = is_short || sim_one_in(4) ? 2 : 1;
+    bool stays = is_short && sim_one_in(2); /* from the first round to the second */
     processors = 1 + (int)sim_random(3);
     uses_poll = sim_one_in(4);
-    monitor_sleeps = sim_one_in(3);
+    /* Where a thread cannot be had it is the monitor that tries again. */
+    monitor_sleeps = sim_one_in(3) && !is_short;
     sim_network_begin();
     for (int round = 0; round < rounds; round++) {
+        if (is_short)
+            sim_shortage_begin();
         run_actors();
+        sim_shortage_end();
+        is_short = false;
+        if (stays && round == 0)
+            continue;
         apm_error error = apm_cleanup(CLEANUP_MS);
         SIM_CHECK(error == APM_ERROR_SUCCESS);
         SIM_CHECK(sim_descriptors_open() == 0);
+        SIM_CHECK(sim_paths_left() == 0);
         SIM_CHECK(apm_timer_active_count() == 0);
         check_operations();
     }

@@ -104,5 +104,6 @@ void actor_names(void *unused);
 void actor_closing(void *unused);
 void actor_objects(void *unused);
 void actor_streams(void *unused);
+void actor_shortage(void *unused); /* alone in the rounds in which things run out */
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "run.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,6 +161,15 @@ static bool is_borne(const torture_scenario *scenario, const struct faults_fault
            (strcmp(function, "apm__os_allocate") == 0 && faults_refused_size() == sizeof(struct apm__worker));
 }
 
+/* An interruption is the port's to deal with: the library does not get it to see, and could tell it as an error. */
+static void check_interruptions(const struct torture_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->faults[i].code == EINTR && faults_outcome(i) == APM_ERROR_INTERRUPTED)
+            harness_fail(__FILE__, __LINE__, "%s gives an interruption as its outcome",
+                         faults_functions[faults_uses[plan->faults[i].use].function]);
+}
+
 /* What has failed has been told, unless the library can do without. */
 static void check_told(const torture_scenario *scenario, const struct torture_plan *plan)
 {
@@ -181,6 +191,7 @@ void torture_run_once(const torture_scenario *scenario, const struct torture_pla
     if (scenario->from_the_start)
         OK(apm_cleanup(PATIENCE_MS));
     faults_arm(NULL, NULL, 0);
+    check_interruptions(plan);
     check_told(scenario, plan);
     if (!scenario->from_the_start)
         bystander_close(&bystander);
