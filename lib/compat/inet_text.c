@@ -99,7 +99,7 @@ size_t apm__inet_widen(const char *narrow, wchar_t *wide, size_t size)
 static int put_text(const char *text, char *narrow, wchar_t *wide, int size)
 {
     int length = 0;
-    for (; text[length] != '\0' && length < size - 1; length++) {
+    for (; length < size - 1 && text[length] != '\0'; length++) {
         if (narrow)
             narrow[length] = text[length];
         else
