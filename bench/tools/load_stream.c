@@ -2,10 +2,11 @@
  * Owns the life of a connection over a stream socket: opening, sending, receiving, time-outs, and opening again.
  *
  * One receive is pending as long as the connection is open, and as many sends as have not completed. All state is
- * guarded by the connection's lock; see load.h for what that allows.
+ * guarded by the connection's lock; see load.h for what that allows. With TLS the socket is the stream's that
+ * load_tls.h is about: everything then goes by that, and there is one send at a time.
  *
  *   closed   neither is_open, is_opening nor is_closing; no operation
- *   opening  the connect is pending
+ *   opening  the connect is pending, or with TLS the handshake after it
  *   open     a receive is pending, or about to be begun by whoever has the lock
  *   closing  the socket is closed, and callbacks are still to come; the last one makes it closed
  */
@@ -47,7 +48,8 @@ static void close_locked(struct stream *stream, uint64_t now_ns)
     stream->is_closing = true;
     stream->base.in_flight = 0;
     stream->retry_ns = was_useful ? now_ns : now_ns + RETRY_NS;
-    apm_socket_close(stream->socket);
+    if (stream->tls == NULL || !tls_close(stream->tls))
+        apm_socket_close(stream->socket);
     settle_locked(stream, now_ns);
 }
 
@@ -70,7 +72,7 @@ static void part_locked(struct stream *stream, uint64_t now_ns)
     close_locked(stream, now_ns);
 }
 
-/* -- Sending ------------------------------------------------------------------------------------------------------ */
+/* -- Callbacks ---------------------------------------------------------------------------------------------------- */
 
 /* A callback of an operation has come. False if its connection has been closed meanwhile. */
 static bool return_locked(struct stream *stream, uint64_t now_ns)
@@ -83,6 +85,51 @@ static bool return_locked(struct stream *stream, uint64_t now_ns)
     return false;
 }
 
+/* A send has ended. The time is asked for only where it matters. */
+static void return_send_locked(struct stream *stream, apm_error error)
+{
+    if (error == APM_ERROR_SUCCESS && !stream->is_closing) {
+        stream->base.operations--;
+    } else {
+        uint64_t now_ns = clock_now_ns();
+        if (return_locked(stream, now_ns))
+            fail_locked(stream, "send", apm_error_name(error), now_ns);
+    }
+}
+
+/* -- Sending with TLS --------------------------------------------------------------------------------------------- */
+
+static void on_written(apm_async_result result);
+
+static apm_error write_locked(struct stream *stream)
+{
+    bool has_begun;
+    apm_error error = tls_begin_write(stream->tls, on_written, stream, &has_begun);
+
+    stream->base.operations += has_begun;
+    return error;
+}
+
+static void on_written(apm_async_result result)
+{
+    struct stream *stream = apm_async_result_async_state(result);
+    apm_error error = apm_stream_end_write(stream->tls->stream, result);
+
+    pthread_mutex_lock(&stream->base.lock);
+    if (error == APM_ERROR_SUCCESS)
+        figures_add_sent(stream->tls->writing);
+    stream->tls->writing = 0;
+    return_send_locked(stream, error);
+    if (stream->base.is_open) {
+        error = write_locked(stream);
+        if (error != APM_ERROR_SUCCESS)
+            fail_locked(stream, "send", apm_error_name(error), clock_now_ns());
+    }
+    pthread_mutex_unlock(&stream->base.lock);
+}
+
+/* -- Sending ------------------------------------------------------------------------------------------------------ */
+
 static void on_sent(apm_async_result result)
 {
     struct stream *stream = apm_async_result_async_state(result);
@@ -91,13 +138,7 @@ static void on_sent(apm_async_result result)
 
     figures_add_sent(sent);
     pthread_mutex_lock(&stream->base.lock);
-    if (error == APM_ERROR_SUCCESS && !stream->is_closing) {
-        stream->base.operations--;
-    } else {
-        uint64_t now_ns = clock_now_ns();
-        if (return_locked(stream, now_ns))
-            fail_locked(stream, "send", apm_error_name(error), now_ns);
-    }
+    return_send_locked(stream, error);
     pthread_mutex_unlock(&stream->base.lock);
 }
 
@@ -124,6 +165,11 @@ static void send_segments(struct stream *stream, apm_array_segment *segments, si
     apm_error error;
     size_t sent;
 
+    if (stream->tls != NULL) {
+        for (size_t i = 0; i < count; i++)
+            tls_queue(stream->tls, segments[i].buffer, segments[i].size);
+        return;
+    }
     if (stream->send_error != APM_ERROR_SUCCESS || !send_at_once(stream, segments, count, &sent))
         return;
     for (; count > 0 && sent >= segments->size; segments++, count--)
@@ -179,6 +225,8 @@ static void issue_locked(struct stream *stream, uint64_t now_ns)
         return;
     stream->send_error = APM_ERROR_SUCCESS;
     work_send(stream, first, stream->issued - first);
+    if (stream->tls != NULL)
+        stream->send_error = write_locked(stream);
     if (stream->send_error != APM_ERROR_SUCCESS)
         fail_locked(stream, "send", apm_error_name(stream->send_error), now_ns);
 }
@@ -197,12 +245,15 @@ static void on_received(apm_async_result result);
 
 static void begin_receive_locked(struct stream *stream, uint64_t now_ns)
 {
+    size_t size = work_input_bytes();
     apm_error error;
 
     if (!stream->base.is_open)
         return;
-    error = apm_socket_begin_receive(stream->socket, stream->input, work_input_bytes(), APM_SOCKET_FLAGS_NONE,
-                                     on_received, stream, NULL);
+    error = stream->tls != NULL
+                ? apm_stream_begin_read(stream->tls->stream, stream->input, size, on_received, stream, NULL)
+                : apm_socket_begin_receive(stream->socket, stream->input, size, APM_SOCKET_FLAGS_NONE, on_received,
+                                           stream, NULL);
     if (error == APM_ERROR_SUCCESS)
         stream->base.operations++;
     else
@@ -232,7 +283,8 @@ static void on_received(apm_async_result result)
 {
     struct stream *stream = apm_async_result_async_state(result);
     size_t size;
-    apm_error error = apm_socket_end_receive(stream->socket, result, &size);
+    apm_error error = stream->tls != NULL ? apm_stream_end_read(stream->tls->stream, result, &size)
+                                          : apm_socket_end_receive(stream->socket, result, &size);
     uint64_t now_ns = clock_now_ns();
 
     figures_add_received(size);
@@ -244,6 +296,43 @@ static void on_received(apm_async_result result)
 
 /* -- Opening ------------------------------------------------------------------------------------------------------ */
 
+static void start_locked(struct stream *stream, uint64_t now_ns)
+{
+    stream->base.is_opening = false;
+    stream->base.is_open = true;
+    stream->progress_ns = now_ns;
+    issue_locked(stream, now_ns);
+    begin_receive_locked(stream, now_ns);
+}
+
+static void on_authenticated(apm_async_result result)
+{
+    struct stream *stream = apm_async_result_async_state(result);
+    apm_error error = apm_ssl_stream_end_authenticate_as_client(stream->tls->stream, result);
+    uint64_t now_ns = clock_now_ns();
+
+    pthread_mutex_lock(&stream->base.lock);
+    if (return_locked(stream, now_ns)) {
+        const char *wrong = tls_finish_handshake(stream->tls, error, stream->base.index);
+        if (wrong != NULL)
+            fail_locked(stream, "handshake", wrong, now_ns);
+        else
+            start_locked(stream, now_ns);
+    }
+    pthread_mutex_unlock(&stream->base.lock);
+}
+
+static void begin_handshake_locked(struct stream *stream, uint64_t now_ns)
+{
+    apm_error error = tls_begin_handshake(stream->tls, stream->socket, on_authenticated, stream);
+
+    stream->progress_ns = now_ns;
+    if (error == APM_ERROR_SUCCESS)
+        stream->base.operations++;
+    else
+        fail_locked(stream, "handshake", apm_error_name(error), now_ns);
+}
+
 static void on_connected(apm_async_result result)
 {
     struct stream *stream = apm_async_result_async_state(result);
@@ -252,15 +341,12 @@ static void on_connected(apm_async_result result)
 
     pthread_mutex_lock(&stream->base.lock);
     if (return_locked(stream, now_ns)) {
-        stream->base.is_opening = false;
-        if (error != APM_ERROR_SUCCESS) {
+        if (error != APM_ERROR_SUCCESS)
             fail_locked(stream, "connect", apm_error_name(error), now_ns);
-        } else {
-            stream->base.is_open = true;
-            stream->progress_ns = now_ns;
-            issue_locked(stream, now_ns);
-            begin_receive_locked(stream, now_ns);
-        }
+        else if (stream->tls != NULL)
+            begin_handshake_locked(stream, now_ns);
+        else
+            start_locked(stream, now_ns);
     }
     pthread_mutex_unlock(&stream->base.lock);
 }
@@ -273,7 +359,9 @@ static void open_locked(struct stream *stream, uint64_t now_ns)
     stream->issued = stream->answered = 0;
     stream->opened_ns = stream->progress_ns = now_ns;
     work_start(stream);
-    if (error == APM_ERROR_SUCCESS)
+    if (stream->tls != NULL)
+        tls_start(stream->tls);
+    else if (error == APM_ERROR_SUCCESS)
         error = apm_socket_set_blocking(stream->socket, false);
     if (error != APM_ERROR_SUCCESS) {
         figures_add_error("socket", apm_error_name(error), 1);
@@ -297,6 +385,10 @@ static void prepare(struct connection *connection)
 
     if (connection->index == 0)
         work_init();
+    if (connection->index == 0 && load.options.target.is_tls)
+        tls_init();
+    if (load.options.target.is_tls)
+        stream->tls = tls_create();
     stream->times = load_allocate(load.options.depth, sizeof *stream->times);
     work_prepare(stream);
 }
@@ -315,6 +407,13 @@ static void issue(struct connection *connection, uint64_t now_ns)
     pthread_mutex_unlock(&connection->lock);
 }
 
+static const char *awaited(const struct stream *stream)
+{
+    if (!stream->base.is_opening)
+        return "receive";
+    return stream->tls != NULL && stream->tls->is_handshaking ? "handshake" : "connect";
+}
+
 static void tend(struct connection *connection, uint64_t now_ns)
 {
     struct stream *stream = stream_of(connection);
@@ -323,7 +422,7 @@ static void tend(struct connection *connection, uint64_t now_ns)
     pthread_mutex_lock(&connection->lock);
     is_waiting = connection->is_opening || (connection->is_open && connection->in_flight > 0);
     if (is_waiting && now_ns > stream->progress_ns + load.options.timeout_ns) {
-        fail_locked(stream, connection->is_opening ? "connect" : "receive", "no_answer", now_ns);
+        fail_locked(stream, awaited(stream), "no_answer", now_ns);
     } else if (!connection->is_opening && !connection->is_open && !stream->is_closing && stream->retry_ns <= now_ns &&
                !atomic_load(&load.is_ending)) {
         open_locked(stream, now_ns);

@@ -6,10 +6,12 @@
 
 #include "load.h"
 #include "load_http.h"
+#include "load_tls.h"
 
 struct stream {
     struct connection base; /* whose lock guards all of this */
     apm_socket socket;      /* changes only while there is no operation */
+    struct tls *tls;        /* immutable: NULL if the connection has no TLS */
     bool is_closing;        /* closed, and callbacks are still to come */
     apm_error send_error;   /* of a Begin that failed while messages were sent */
 
