@@ -70,6 +70,7 @@ void echo_datagram_serve(apm_socket socket);
  * `password` may be NULL. Called once, before anything is served with TLS.
  */
 void echo_tls_init(const char *certificate_file, const char *key_file, const char *password);
+void echo_tls_fini(void);
 
 /*
  * Makes a stream of an accepted socket, which it owns from then on, and begins the handshake; who says nothing for ten

@@ -242,6 +242,7 @@ int main(int argument_count, char **arguments)
     sigwait(&signals, &received);
     for (size_t i = 0; i < count; i++)
         stop(listeners[i].socket);
+    echo_tls_fini();
     (void)!apm_cleanup(DRAIN_MS);
     if (prints) {
         printf("%llu connections, %llu bytes received, %llu bytes sent", (unsigned long long)echo_counts.connections,

@@ -23,6 +23,12 @@ void echo_tls_init(const char *certificate_file, const char *key_file, const cha
     apm_x509_certificate_close(options.server_certificate);
 }
 
+void echo_tls_fini(void)
+{
+    if (!apm_ssl_context_is_null(context))
+        apm_ssl_context_close(context);
+}
+
 apm_error echo_tls_begin(apm_socket socket, apm_stream *stream, apm_async_callback *callback, void *state)
 {
     apm_stream inner;
