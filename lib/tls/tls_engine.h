@@ -124,7 +124,7 @@ size_t apm__tls_engine_unread(const struct apm__tls_engine *engine);
 
 /*
  * Takes what is to be sent: *bytes stay as they are until they are given back, or the next call of this. 0: there is
- * nothing. Who gives them back before anything further is to be sent saves the engine a second buffer.
+ * nothing, and no bytes. Who gives them back before anything further is to be sent saves the engine a second buffer.
  */
 size_t apm__tls_engine_take_records(struct apm__tls_engine *engine, const void **bytes);
 void apm__tls_engine_give_back_records(struct apm__tls_engine *engine);
