@@ -30,6 +30,19 @@ struct stream {
     uint8_t *input; /* borrowed by the pending receive */
 };
 
+/*
+ * The rest of the connection's life, for load_send.c. The caller holds the lock.
+ *
+ * A callback of an operation has come: false if its connection has been closed meanwhile.
+ */
+bool stream_return_locked(struct stream *stream, uint64_t now_ns);
+
+/* Counts the error for each message in flight, which is lost, and closes the connection. */
+void stream_fail_locked(struct stream *stream, const char *operation, const char *name, uint64_t now_ns);
+
+/* With TLS: begins to write what has been sent, unless a write is pending, which goes on with it. */
+apm_error stream_write_locked(struct stream *stream);
+
 /* Begins to send. A failure is kept in send_error. The bytes are borrowed until the message is answered. */
 void stream_send(struct stream *stream, const void *bytes, size_t size);
 void stream_send_two(struct stream *stream, const void *first, size_t first_size, const void *second,

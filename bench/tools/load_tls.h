@@ -38,7 +38,7 @@ struct tls *tls_create(void);
 /* The connection has a new life. */
 void tls_start(struct tls *tls);
 
-/* Begins the handshake over a socket that is connected. The socket is closed by tls_close from then on, also on failure. */
+/* Begins the handshake over a socket that is connected. Where it fails, what there is is still closed by tls_close. */
 apm_error tls_begin_handshake(struct tls *tls, apm_socket socket, apm_async_callback *callback, void *state);
 
 /*

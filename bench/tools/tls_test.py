@@ -138,7 +138,8 @@ def services_over_tls_are_those_over_plain_sockets():
         assert [data[i:i + 8] for i in range(0, 210000, 70000)] == [struct.pack(">Q", number) for number in range(3)]
 
     for service in (echo, discard, chargen, delay, reply):
-        with tempfile.TemporaryDirectory() as folder, Echo("-s", service.__name__, *served(), *places(folder)) as server:
+        arguments = ["-s", service.__name__, *served()]
+        with tempfile.TemporaryDirectory() as folder, Echo(*arguments, *places(folder)) as server:
             for address in server.addresses:
                 assert address.startswith("tls"), address
                 with secure(address) as peer:
