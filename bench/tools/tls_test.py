@@ -78,8 +78,9 @@ def served(name="server"):
     return ["--tls", "--certificate", f"{folder}/{name}.pem", "--key", f"{folder}/{name}.key"]
 
 
-def trust():
-    return ["--ca", f"{certificates()}/ca.pem", "--server-name", "localhost"]
+def trust(*more):
+    """What apm-load needs to trust the servers of these tests, with time for handshakes on a machine that is busy."""
+    return ["-T", "30", "--ca", f"{certificates()}/ca.pem", *(more or ("--server-name", "localhost"))]
 
 
 def places(folder):
@@ -244,7 +245,7 @@ def tls_is_asked_for_by_the_target_or_by_an_option():
         plain = echo.addresses[0].replace("tls://", "tcp://")
         expect_right(plain, "--tls", "-c", "2", *trust())
         # The address is in the certificate, too, and the authority all that has to be said.
-        expect_right(echo.addresses[0], "-c", "2", *trust()[:2])
+        expect_right(echo.addresses[0], "-c", "2", *trust("--tls"))
 
 
 @test
@@ -253,8 +254,10 @@ def handshakes_are_counted_full_and_resumed():
         is_enough = lambda figures: figures["resumed_handshakes"] > 5
         _, figures, errors = load_until(is_enough, echo.addresses[0], "-c", "2", "--churn", *trust())
         assert figures["resumed_handshakes"] > 5 and figures["errors"] == 0, f"{figures} {errors}"
-        figures = expect_right(echo.addresses[0], "-c", "2", "--churn", "--no-resumption", *trust())
-        assert figures["full_handshakes"] > 0 and figures["resumed_handshakes"] == 0, figures
+        is_enough = lambda figures: figures["full_handshakes"] > 0
+        _, figures, errors = load_until(is_enough, echo.addresses[0], "-c", "2", "--churn", "--no-resumption", *trust())
+        assert figures["full_handshakes"] > 0 and figures["errors"] == 0, f"{figures} {errors}"
+        assert figures["resumed_handshakes"] == 0, figures
         # A connection for each answer, but for those under way at the edges of the window.
         assert abs(figures["full_handshakes"] - figures["answers"]) <= 4, figures
         status, text, _ = run("apm-load", "--churn", "-w", "0", "-d", "0.2", *trust(), echo.addresses[0])
@@ -272,8 +275,8 @@ def handshakes_are_counted_full_and_resumed():
 def a_certificate_that_is_not_trusted_says_why():
     for name, arguments, error, advice in (
         ("server", [], "PartialChain", "--ca FILE"),
-        ("server", [*trust()[:2], "--server-name", "elsewhere"], "RemoteCertificateNameMismatch", "--server-name"),
-        ("other", trust()[:2], "RemoteCertificateNameMismatch", "--server-name"),
+        ("server", trust("--server-name", "elsewhere"), "RemoteCertificateNameMismatch", "--server-name"),
+        ("other", trust("--tls"), "RemoteCertificateNameMismatch", "--server-name"),
         ("over", trust(), "NotTimeValid", ""),
     ):
         with Echo(*served(name), ":0") as echo:
@@ -282,7 +285,7 @@ def a_certificate_that_is_not_trusted_says_why():
             assert "The peer's certificate is not accepted" in errors and advice in errors, errors
             assert errors.endswith(f"could be opened: {error}\n"), errors
             assert errors.count("\n") == 2, errors
-            expect_right(echo.addresses[0], "--insecure", "-c", "2")
+            expect_right(echo.addresses[0], "--insecure", "-c", "2", "-T", "30")
 
 
 @test
@@ -312,8 +315,8 @@ def a_server_without_tls_and_one_that_says_nothing_are_errors_of_the_handshake()
     with Echo(":0") as echo, Server(lambda peer, _: peer.recv(1) and time.sleep(5)) as silent:
         status, _, errors = run("apm-load", "--tls", *trust(), echo.addresses[0])
         assert status == 1 and "apm-load: connection " in errors and "could be opened" in errors, errors
-        status, _, errors = run("apm-load", "-T", "200ms", *trust(), f"tls://:{silent.port}")
-        assert status == 1 and "could be opened: no_answer" in errors or "no answer" in errors, errors
+        status, _, errors = run("apm-load", *trust(), "-T", "200ms", f"tls://:{silent.port}")
+        assert status == 1 and ("opened: no_answer" in errors or "opened: no answer" in errors), errors
 
 
 @test
@@ -367,22 +370,25 @@ def nginx_with_tls_is_loaded_without_errors():
         with open(f"{folder}/nginx.conf", "w", encoding="utf-8") as configuration:
             configuration.write(NGINX.format(folder, folder_of_keys, port))
         with Process(nginx, "-p", folder, "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log") as process:
-            wait_for(f"tcp://127.0.0.1:{port}", process)
-            body = ["--expect-body", f"{folder}/index.html"]
-            target = f"https://127.0.0.1:{port}/"
-            figures = expect_right(target, *body, *trust(), seconds=0.5)
-            assert figures["answers"] < 500 or figures["reconnects"] > 0, figures
-            expect_right(target.replace("127.0.0.1", "localhost"), *body, *trust()[:2])
-            expect_right(f"https+unix:{folder}/socket:/index.html", *body, *trust())
-            expect_right(target, *body, *trust(), "-n", "4", "-R", "500")
-            is_enough = lambda figures: figures["resumed_handshakes"] > 0
-            _, figures, errors = load_until(is_enough, target, *body, *trust(), "--churn")
-            assert figures["errors"] == 0 and figures["resumed_handshakes"] > 0, f"{figures} {errors}"
-            expect_error(f"{target}none", "http.404", *trust())
-            # Plain HTTP is answered with a 400 by nginx.
-            expect_error(f"http://127.0.0.1:{port}/", "http.400")
-            process.process.terminate()
-            process.process.wait(TIMEOUT_S)
+            try:
+                wait_for(f"tcp://127.0.0.1:{port}", process)
+                body = ["--expect-body", f"{folder}/index.html"]
+                target = f"https://127.0.0.1:{port}/"
+                figures = expect_right(target, *body, *trust(), seconds=0.5)
+                assert figures["answers"] < 500 or figures["reconnects"] > 0, figures
+                expect_right(target.replace("127.0.0.1", "localhost"), *body, *trust("--tls"))
+                expect_right(f"https+unix:{folder}/socket:/index.html", *body, *trust())
+                expect_right(target, *body, *trust(), "-n", "4", "-R", "500")
+                is_enough = lambda figures: figures["resumed_handshakes"] > 0
+                _, figures, errors = load_until(is_enough, target, *body, *trust(), "--churn")
+                assert figures["errors"] == 0 and figures["resumed_handshakes"] > 0, f"{figures} {errors}"
+                expect_error(f"{target}none", "http.404", *trust())
+                # Plain HTTP is answered with a 400 by nginx.
+                expect_error(f"http://127.0.0.1:{port}/", "http.400")
+            finally:
+                # Not killed: its worker would live on.
+                process.process.terminate()
+                process.process.wait(TIMEOUT_S)
 
 
 @test
