@@ -70,7 +70,7 @@ static const char help[] =
     "  apm-load -c 100 http://127.0.0.1:8080/index.html\n"
     "  apm-load --send 'PING\\r\\n' --expect '+PONG\\r\\n' :6379        a Redis server\n"
     "  apm-load --reply 16k unix:/tmp/reply                         with apm-echo --service reply unix:/tmp/reply\n"
-    "  apm-load --churn https://localhost:8443/                     handshakes, most of which resume a session\n"
+    "  apm-load --churn https://localhost:8443/                     handshakes, full and resumed\n"
     "  apm-load --ca ca.pem --server-name localhost tls://:7443     an echo server with TLS\n"
     "  apm-load --json -n 16 udp://127.0.0.1:7000 > udp.json\n"
     "\n"
