@@ -136,11 +136,47 @@ TEST(a_session_is_resumed_with_the_verdict_on_the_first_certificate)
     world_destroy(&world);
 }
 
+static bool is_resumed(const struct pair *pair)
+{
+    struct apm__tls_agreement agreement;
+
+    apm__tls_engine_agreement(pair->ends[0].engine, &agreement);
+    return agreement.resumed;
+}
+
+TEST(a_session_of_tls_1_2_is_for_several_connections_until_a_handshake_with_it_fails)
+{
+    struct apm__tls_policy resumes = {.resumes = true, .protocols = APM_SSL_PROTOCOLS_TLS12};
+    struct world world = world_create_of(server_certificate, server_key, resumes, resumes, "test.local", 20000);
+    struct pair *pairs[3];
+
+    shake_hands_well(world.pair);
+    for (size_t i = 0; i < 3; i++) {
+        pairs[i] = pair_create(world.client, world.server, "test.local", 20000);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        shake_hands_well(pairs[i]);
+        CHECK(is_resumed(pairs[i]));
+    }
+    CHECK_EQ(apm__tls_engine_handshake(pairs[2]->ends[0].engine), APM__TLS_NEEDS_INPUT);
+    apm__tls_engine_put_records(pairs[2]->ends[0].engine, "no record of TLS", 16);
+    CHECK_EQ(apm__tls_engine_handshake(pairs[2]->ends[0].engine), APM__TLS_FAILED);
+
+    pair_destroy(world.pair);
+    world.pair = pair_create(world.client, world.server, "test.local", 20000);
+    shake_hands_well(world.pair);
+    CHECK(!is_resumed(world.pair));
+    for (size_t i = 0; i < 3; i++) {
+        pair_destroy(pairs[i]);
+    }
+    world_destroy(&world);
+}
+
 TEST(what_was_found_of_a_session_that_is_not_resumed_does_not_count)
 {
     struct apm__tls_policy resumes = {.resumes = true};
-    struct world world =
-        world_create_of(self_signed_certificate, self_signed_key, resumes, resumes, "test.local", 20000);
+    struct world world = world_create_of(self_signed_certificate, self_signed_key, resumes, resumes, "test.local",
+                                         20000);
     struct world good = world_create_of(server_certificate, server_key, resumes, resumes, "test.local", 20000);
     uint8_t buffer[4];
 

@@ -56,6 +56,7 @@ struct apm__tls_session {
     char host[APM__HOST_NAME_SIZE];
     unsigned char *bytes; /* wiped when given back */
     size_t size;
+    bool once; /* for one connection only, as the tickets of TLS 1.3 are */
     struct apm__tls_certificate *certificate; /* that the peer had when the session began */
     apm_ssl_policy_errors errors;
     apm_x509_chain_status_flags chain_status;
@@ -87,10 +88,14 @@ struct apm__tls_config {
     size_t next_session; /* the next one that is replaced */
 };
 
-/* Gives an engine the session that there is for its host, and keeps the one that it has now. The lock below is held. */
+/*
+ * Gives an engine the session that there is for its host; keeps the one that it has now; and drops that of its host,
+ * after a handshake that was to resume it has failed. The lock below is held.
+ */
 struct apm__tls_engine;
 void apm__tls_session_offer(struct apm__tls_engine *engine);
 void apm__tls_session_keep(struct apm__tls_engine *engine);
+void apm__tls_session_drop(struct apm__tls_engine *engine);
 void apm__tls_session_free(struct apm__tls_session *session);
 
 /* A buffer for records begins with the smaller size, which short ones and most handshakes do with. */
@@ -141,6 +146,8 @@ int apm__mbedtls_verify(void *context, mbedtls_x509_crt *certificate, int depth,
 
 /* The server does not resume the session that it was offered: what is known of that one's peer does not count. */
 void apm__mbedtls_forget_session(struct apm__tls_engine *engine);
+
+bool apm__mbedtls_is_tls13(const struct apm__tls_engine *engine);
 
 /* Asks `accept`, with the lock below given back; remembers what it says. */
 bool apm__mbedtls_ask(struct apm__tls_engine *engine);

@@ -123,6 +123,8 @@ static void describe(struct apm__tls_engine *engine, int code)
 enum apm__tls_progress apm__mbedtls_fail(struct apm__tls_engine *engine, apm_error error, int code, const char *text)
 {
     engine->failed = true;
+    if (engine->offered && !engine->handshaken)
+        apm__tls_session_drop(engine);
     if (engine->rejected) /* which has been said already */
         return APM__TLS_FAILED;
     engine->error = engine->input_lost ? APM_ERROR_IO : apm__mbedtls_error(code, error);
@@ -222,7 +224,7 @@ enum { SHOWS_IN_TLS13 = MBEDTLS_SSL_CLIENT_CERTIFICATE_VERIFY };
 enum { SHOWS_IN_TLS13 = -1 };
 #endif
 
-static bool is_tls13(const struct apm__tls_engine *engine)
+bool apm__mbedtls_is_tls13(const struct apm__tls_engine *engine)
 {
     const char *version = mbedtls_ssl_get_version(&engine->ssl);
     return version && strcmp(version, "TLSv1.3") == 0;
@@ -236,8 +238,8 @@ static int step(struct apm__tls_engine *engine)
     if (state == MBEDTLS_SSL_SERVER_CERTIFICATE)
         engine->full = true;
     /* Only who is asked for a certificate sends one; the two protocols tell it by different states. */
-    bool shows = is_tls13(engine) ? state == SHOWS_IN_TLS13
-                                  : state == MBEDTLS_SSL_CLIENT_CERTIFICATE && engine->produced > produced;
+    bool shows = apm__mbedtls_is_tls13(engine) ? state == SHOWS_IN_TLS13
+                                               : state == MBEDTLS_SSL_CLIENT_CERTIFICATE && engine->produced > produced;
     if (engine->config->own && shows)
         engine->used_own = true;
     return code;
@@ -379,7 +381,7 @@ void apm__tls_engine_agreement(const struct apm__tls_engine *engine, struct apm_
 {
     const char *suite = mbedtls_ssl_get_ciphersuite(&engine->ssl);
     const char *application = mbedtls_ssl_get_alpn_protocol(&engine->ssl);
-    agreement->protocol = is_tls13(engine) ? APM_SSL_PROTOCOLS_TLS13 : APM_SSL_PROTOCOLS_TLS12;
+    agreement->protocol = apm__mbedtls_is_tls13(engine) ? APM_SSL_PROTOCOLS_TLS13 : APM_SSL_PROTOCOLS_TLS12;
     agreement->suite = suite_of(engine);
     agreement->suite_name = suite ? suite : "";
     agreement->application_protocol = application ? application : "";

@@ -2,8 +2,9 @@
  * The sessions that clients resume: a few for each configuration, found by the name of the host. See mbedtls_common.h.
  *
  * A session is kept as bytes, so that it belongs to no engine; with it stands what was said of the peer's certificate,
- * since in a handshake that resumes none is sent. It is used once where the protocol is TLS 1.3, whose tickets are for
- * one connection each.
+ * since in a handshake that resumes none is sent. A session of TLS 1.2 is for any number of connections, also at the same
+ * time; one of TLS 1.3, whose tickets are for one connection each, is taken out by the first. What a handshake has failed
+ * with is not offered again.
  */
 #include <string.h>
 
@@ -18,13 +19,29 @@ void apm__tls_session_free(struct apm__tls_session *session)
     *session = (struct apm__tls_session){0};
 }
 
-/* Takes the host's session out; one without bytes if there is none. */
-static struct apm__tls_session take(struct apm__tls_config *config, const char *host)
+/* A copy of a session; one without bytes if there is no memory for it. */
+static struct apm__tls_session copy_of(const struct apm__tls_session *session)
+{
+    struct apm__tls_session copy = *session;
+    copy.bytes = apm__os_allocate(session->size);
+    if (!copy.bytes)
+        return (struct apm__tls_session){0};
+    memcpy(copy.bytes, session->bytes, session->size);
+    copy.certificate = apm__tls_certificate_retain(session->certificate);
+    return copy;
+}
+
+/* Takes the host's session out, or a copy of one that is for several connections; without bytes if there is none. */
+static struct apm__tls_session take(struct apm__tls_config *config, const char *host, bool copies)
 {
     struct apm__tls_session taken = {0};
     apm__os_mutex_lock(&config->lock);
     for (size_t i = 0; i < APM__TLS_SESSIONS && !taken.bytes; i++) {
         if (config->sessions[i].bytes && strcmp(config->sessions[i].host, host) == 0) {
+            if (copies && !config->sessions[i].once)
+                taken = copy_of(&config->sessions[i]);
+            if (taken.bytes)
+                break;
             taken = config->sessions[i];
             config->sessions[i] = (struct apm__tls_session){0};
         }
@@ -59,7 +76,7 @@ void apm__tls_session_offer(struct apm__tls_engine *engine)
     struct apm__tls_config *config = engine->config;
     if (!config->resumes || engine->is_server || engine->host[0] == '\0')
         return;
-    struct apm__tls_session found = take(config, engine->host);
+    struct apm__tls_session found = take(config, engine->host, true);
     if (!found.bytes)
         return;
     mbedtls_ssl_session session;
@@ -94,6 +111,7 @@ void apm__tls_session_keep(struct apm__tls_engine *engine)
         kept.bytes = apm__os_allocate(size);
     if (kept.bytes && mbedtls_ssl_session_save(&session, kept.bytes, size, &kept.size) == 0) {
         memcpy(kept.host, engine->host, sizeof kept.host);
+        kept.once = apm__mbedtls_is_tls13(engine);
         kept.certificate = apm__tls_certificate_retain(engine->peer);
         kept.errors = engine->errors;
         kept.chain_status = engine->chain_status;
@@ -103,4 +121,10 @@ void apm__tls_session_keep(struct apm__tls_engine *engine)
         apm__tls_session_free(&kept);
     }
     mbedtls_ssl_session_free(&session); /* wipes it */
+}
+
+void apm__tls_session_drop(struct apm__tls_engine *engine)
+{
+    struct apm__tls_session dropped = take(engine->config, engine->host, false);
+    apm__tls_session_free(&dropped);
 }
