@@ -85,6 +85,8 @@ INET_TEST(a_connection_that_breaks_has_its_error_in_disconnect_and_then_in_read)
                                window.window, INET_MESSAGE);
     CHECK_MADE(client);
     CHECK(InetIsReadable(listener, INET_PATIENCE_S, NULL));
+    /* Or else the reset may come before this end has seen that it is connected, and be the connect's. */
+    PUMP_UNTIL(window.queue, window.counts[INET_EVENT_CONNECT] == 1);
     CHECK_EQ(InetReject(listener), 0);
     PUMP_UNTIL(window.queue, window.counts[INET_EVENT_DISCONNECT] == 1);
     CHECK_EQ(window.errors[INET_EVENT_DISCONNECT], LOWORD(ST_ERROR_CONNECTION_RESET));
