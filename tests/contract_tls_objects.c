@@ -11,7 +11,7 @@
 #include "support_certificates.h"
 #include "support_tls.h"
 
-/* -- Files in memory, which have a path and leave nothing behind ----------------------------------------------------- */
+/* -- Files in memory, which have a path and leave nothing behind --------------------------------------------------- */
 
 struct memory_file {
     int descriptor;
@@ -33,7 +33,7 @@ static void memory_file_close(struct memory_file file)
     CHECK_EQ(close(file.descriptor), 0);
 }
 
-/* -- The default context --------------------------------------------------------------------------------------------- */
+/* -- The default context ------------------------------------------------------------------------------------------- */
 
 static void shake_hands_by_default(apm_error errors[2], bool *resumed)
 {
@@ -100,7 +100,7 @@ CONTRACT_TEST(roots_that_cannot_be_read_fail_the_handshake_and_are_looked_for_ag
     memory_file_close(roots);
 }
 
-/* -- Files ----------------------------------------------------------------------------------------------------------- */
+/* -- Files --------------------------------------------------------------------------------------------------------- */
 
 TEST(a_certificate_and_its_key_are_read_from_files)
 {
@@ -140,7 +140,7 @@ TEST(files_that_are_no_certificates_are_refused_by_what_is_wrong_with_them)
     memory_file_close(huge);
 }
 
-/* -- What is refused ------------------------------------------------------------------------------------------------- */
+/* -- What is refused ----------------------------------------------------------------------------------------------- */
 
 static void check_refused(apm_ssl_client_authentication_options options, apm_error expected)
 {
@@ -181,7 +181,7 @@ TEST(options_that_contradict_themselves_make_no_context)
     check_refused((apm_ssl_client_authentication_options){.client_certificate = closed}, APM_ERROR_OBJECT_DISPOSED);
 }
 
-/* -- Cleanup --------------------------------------------------------------------------------------------------------- */
+/* -- Cleanup ------------------------------------------------------------------------------------------------------- */
 
 TEST(cleanup_closes_certificates_and_contexts_that_were_left_and_their_handles_are_stale)
 {
