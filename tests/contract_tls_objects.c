@@ -1,6 +1,6 @@
 /*
- * Contexts and certificates of TLS: the context that a client has without one, what files may hold, what is refused, and
- * what cleanup finds.
+ * Contexts and certificates of TLS: the context that a client has without one, what files may hold, what is refused,
+ * and what cleanup finds.
  */
 #include <stdio.h>
 #include <stdlib.h>
