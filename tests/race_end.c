@@ -1,7 +1,9 @@
 /*
  * Races about the end of an operation: several Ends, End and the callback's return, End and completion.
  */
+#include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "support.h"
 
@@ -133,6 +135,55 @@ TEST(end_at_the_moment_when_the_callback_returns_frees_the_result_once)
         }
         CHECK_SUCCESS(apm_socket_end_receive(pair.socket, result, NULL));
         CHECK_ERROR(apm_socket_end_receive(pair.socket, result, NULL), APM_ERROR_INVALID_OPERATION);
+    }
+    peered_socket_close(pair);
+}
+
+/*
+ * The two sides of this one share nothing but the result, and relaxed atomics, which put nothing in order: so
+ * ThreadSanitizer sees whether the result alone does.
+ */
+struct staying {
+    _Atomic bool may_return;
+    _Atomic bool returns;
+};
+
+static void stay(apm_async_result result)
+{
+    struct staying *staying = apm_async_result_async_state(result);
+
+    while (!atomic_load_explicit(&staying->may_return, memory_order_relaxed)) {
+        sched_yield();
+    }
+    atomic_store(&staying->returns, true);
+}
+
+TEST(who_polls_sees_the_outcome_and_the_bytes_while_the_callback_still_runs)
+{
+    peered_socket pair = peered_socket_create();
+    struct staying staying;
+    int64_t deadline_ms = race_deadline_ms();
+
+    while (harness_now_ms() < deadline_ms) {
+        uint8_t buffer[4];
+        size_t received;
+        apm_async_result result;
+
+        atomic_store(&staying.may_return, false);
+        atomic_store(&staying.returns, false);
+        CHECK_SUCCESS(
+            apm_socket_begin_receive(pair.socket, buffer, 4, APM_SOCKET_FLAGS_NONE, stay, &staying, &result));
+        raw_write(pair.peer, "abcd", 4);
+        while (!apm_async_result_is_completed(result)) {
+            sched_yield();
+        }
+        CHECK_SUCCESS(apm_socket_end_receive(pair.socket, result, &received));
+        CHECK_EQ(received, 4);
+        CHECK(memcmp(buffer, "abcd", 4) == 0);
+        atomic_store_explicit(&staying.may_return, true, memory_order_relaxed);
+        while (!atomic_load(&staying.returns)) {
+            sched_yield();
+        }
     }
     peered_socket_close(pair);
 }

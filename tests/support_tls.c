@@ -227,7 +227,9 @@ void tls_pair_shake_hands(struct tls_pair pair, apm_ssl_context client, const ch
     AWAIT(&as_server);
     errors[0] = apm_ssl_stream_end_authenticate_as_client(pair.client, as_client.result);
     errors[1] = apm_ssl_stream_end_authenticate_as_server(pair.server, as_server.result);
-    CHECK_SUCCESS(apm_ssl_context_close(client));
+    if (!apm_ssl_context_is_null(client)) {
+        CHECK_SUCCESS(apm_ssl_context_close(client));
+    }
     CHECK_SUCCESS(apm_ssl_context_close(server));
 }
 

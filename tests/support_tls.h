@@ -33,7 +33,10 @@ struct tls_pair {
 struct tls_pair tls_pair_create(enum tls_medium medium);
 void tls_pair_close(struct tls_pair pair);
 
-/* Has both ends shake hands; their errors are left in `errors`, the client's first. Closes the contexts. */
+/*
+ * Has both ends shake hands; their errors are left in `errors`, the client's first. Closes the contexts, of which the
+ * client's may be null.
+ */
 void tls_pair_shake_hands(struct tls_pair pair, apm_ssl_context client, const char *host, apm_ssl_context server,
                           apm_error errors[2]);
 

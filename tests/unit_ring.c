@@ -87,4 +87,34 @@ TEST(owner_and_thieves_take_each_entry_exactly_once)
         CHECK_EQ(atomic_load(&taken[i]), 1);
 }
 
+/* -- What an entry points to: a plain write, which ThreadSanitizer follows ---------------------------------------- */
+
+enum { PAYLOADS = 1000 };
+
+static struct apm__ring pointed_from;
+static uint32_t payloads[PAYLOADS];
+
+static void *take_payloads(void *unused)
+{
+    for (uint32_t i = 0; i < PAYLOADS;) {
+        struct apm__entry entries[APM__RING_SIZE];
+        uint32_t count = apm__ring_take_half(&pointed_from, entries, APM__RING_SIZE);
+        for (uint32_t j = 0; j < count; j++, i++)
+            CHECK_EQ(payloads[entries[j].first], i + 1);
+    }
+    return unused;
+}
+
+TEST(who_takes_an_entry_sees_what_was_written_before_it_went_in)
+{
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, take_payloads, NULL), 0);
+    for (uint32_t i = 0; i < PAYLOADS; i++) {
+        payloads[i] = i + 1;
+        while (!apm__ring_push(&pointed_from, word(i)))
+            continue;
+    }
+    pthread_join(thread, NULL);
+}
+
 TEST_MAIN()
