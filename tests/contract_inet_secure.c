@@ -8,7 +8,7 @@
 #include "support_inet.h"
 #include "support_tls.h"
 
-/* A file with a text in it, in the folder for such; its name lives as long as the process. */
+/* A file with a text in it, in the folder for such; its name is to be freed. */
 static char *file_of(const char *text)
 {
     char *name = strdup("/tmp/apm-inet-XXXXXX");
@@ -39,6 +39,7 @@ static void open_secure(struct secure *secure, bool trusted)
         char *authority = file_of(authority_certificate);
 
         CHECK_EQ(setenv("SSL_CERT_FILE", authority, 1), 0);
+        free(authority);
     }
     memset(secure, 0, sizeof *secure);
     inet_open_window(&secure->window);

@@ -70,7 +70,9 @@ void collect(struct pair *pair, int sender)
     size_t size = apm__tls_engine_take_records(pair->ends[sender].engine, &records);
 
     CHECK(to->to + size <= sizeof to->wire);
-    memcpy(to->wire + to->to, records, size);
+    if (size > 0) {
+        memcpy(to->wire + to->to, records, size);
+    }
     to->to += size;
 }
 

@@ -21,7 +21,10 @@ static size_t find_records(const struct end *end, size_t starts[], size_t most)
     return count;
 }
 
-/* Puts a record of that kind onto the wire to an end: its head says `said`, and so many bytes follow as `size` says. */
+/*
+ * Puts a record of that kind onto the wire to an end: its head says `said`, and so many bytes follow as `size` says. If
+ * it is a message of the handshake, that is whole: mbedTLS 3.6 would wait for the rest of it.
+ */
 static void put_record(struct end *end, uint8_t kind, size_t said, size_t size)
 {
     const uint8_t head[HEAD_SIZE] = {kind, 3, 3, (uint8_t)(said >> 8), (uint8_t)said};
@@ -29,6 +32,12 @@ static void put_record(struct end *end, uint8_t kind, size_t said, size_t size)
     CHECK(end->to + HEAD_SIZE + size <= sizeof end->wire);
     memcpy(end->wire + end->to, head, HEAD_SIZE);
     memset(end->wire + end->to + HEAD_SIZE, 'x', size);
+    if (kind == HANDSHAKE) {
+        const uint8_t length[3] = {0, (uint8_t)((size - 4) >> 8), (uint8_t)(size - 4)};
+
+        CHECK(size >= 4);
+        memcpy(end->wire + end->to + HEAD_SIZE + 1, length, sizeof length);
+    }
     end->to += HEAD_SIZE + size;
 }
 
@@ -186,7 +195,7 @@ TEST(what_is_no_handshake_fails_one_with_words_and_without_waiting_for_more)
     } cases[] = {
         {APPLICATION_DATA, 10, 10}, /* before anything was agreed on */
         {HANDSHAKE, 65535, 100},
-        {HANDSHAKE, 100, 100}, /* no message of TLS */
+        {HANDSHAKE, 100, 100}, /* whole, and no message of TLS */
         {'G', 8239, 100},      /* "GET / HTTP" */
         {99, 10, 10},
     };

@@ -156,15 +156,16 @@ static apm_error write_line(struct apm__inet *inet, const char *text, size_t siz
         return APM_ERROR_NOT_SUPPORTED;
     if (size > INT32_MAX - 2)
         return APM_ERROR_ARGUMENT;
-    char *line = apm__os_allocate(size + 2);
+    uint8_t *line = apm__os_allocate(size + 2);
     if (!line)
         return APM_ERROR_OUT_OF_MEMORY;
     memcpy(line, text, size);
-    memcpy(line + size, "\r\n", 2);
+    line[size] = '\r';
+    line[size + 1] = '\n';
     apm__os_mutex_lock(&inet->lock);
     int64_t timeout_ms = (int64_t)inet->timeout_s * 1000;
     apm__os_mutex_unlock(&inet->lock);
-    apm_error error = apm__inet_write_all(inet, (const uint8_t *)line, size + 2, nobody, timeout_ms);
+    apm_error error = apm__inet_write_all(inet, line, size + 2, nobody, timeout_ms);
     apm__os_free(line);
     if (error == APM_ERROR_SUCCESS && written)
         *written = (int)size + 2;

@@ -93,7 +93,13 @@ void apm__tls_session_offer(struct apm__tls_engine *engine);
 void apm__tls_session_keep(struct apm__tls_engine *engine);
 void apm__tls_session_free(struct apm__tls_session *session);
 
-enum { APM__TLS_RECORD_ROOM = 16384 + 1024, APM__TLS_TEXT_SIZE = 256 };
+/* A buffer for records begins with the smaller size, which short ones and most handshakes do with. */
+enum { APM__TLS_SHORT_ROOM = 4096, APM__TLS_RECORD_ROOM = 16384 + 1024, APM__TLS_TEXT_SIZE = 256 };
+
+struct apm__tls_output {
+    unsigned char *bytes; /* NULL while there are none */
+    size_t room;
+};
 
 struct apm__tls_engine {
     mbedtls_ssl_context ssl;
@@ -107,7 +113,7 @@ struct apm__tls_engine {
     bool input_ended;
     bool starved; /* mbedTLS has found no input; otherwise it waits for nothing, whatever it says */
 
-    unsigned char *output[2]; /* the one that is filled, and the one that has been taken */
+    struct apm__tls_output output[2]; /* the one that is filled, and one that has been taken and not given back */
     size_t output_size;
     unsigned filling;
     size_t produced; /* bytes in all */

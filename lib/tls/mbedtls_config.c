@@ -25,6 +25,19 @@ static const mbedtls_ecp_group_id groups[] = {MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_
                                               MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_SECP521R1, MBEDTLS_ECP_DP_NONE};
 #endif
 
+#if defined(APM__MBEDTLS_3) && defined(MBEDTLS_SSL_PROTO_TLS1_3)
+/*
+ * What a client offers. PSS is for TLS 1.3, and comes last: mbedTLS 3.6.6 refuses it in the key exchange of TLS 1.2 to
+ * a server that has chosen it, and most servers choose what the client has named first.
+ */
+static const uint16_t signatures[] = {
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,       MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,    MBEDTLS_TLS1_3_SIG_NONE};
+#endif
+
 static apm_error set_suites(struct apm__tls_config *config, const struct apm__tls_policy *policy)
 {
     size_t count = policy->suites_count ? policy->suites_count : sizeof strong_suites / sizeof strong_suites[0];
@@ -193,6 +206,10 @@ static apm_error set_up(struct apm__tls_config *config, const struct apm__tls_po
     if (code != 0)
         return apm__mbedtls_error(code, APM_ERROR_NOT_SUPPORTED);
     mbedtls_ssl_conf_rng(of, apm__mbedtls_random, NULL);
+#if defined(APM__MBEDTLS_3) && defined(MBEDTLS_SSL_PROTO_TLS1_3)
+    if (!policy->is_server)
+        mbedtls_ssl_conf_sig_algs(of, signatures);
+#endif
 #ifdef MBEDTLS_SSL_RENEGOTIATION
     mbedtls_ssl_conf_renegotiation(of, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
 #endif

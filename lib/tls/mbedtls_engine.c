@@ -17,6 +17,22 @@ enum { RECORD_OVERHEAD = 512 }; /* more than what a record has besides its data 
 
 /* -- Bytes --------------------------------------------------------------------------------------------------------- */
 
+/* Makes room for so many bytes in the buffer that is being filled. */
+static bool has_room(struct apm__tls_output *output, size_t used, size_t needed)
+{
+    if (needed <= output->room)
+        return true;
+    size_t room = needed <= APM__TLS_SHORT_ROOM ? APM__TLS_SHORT_ROOM : APM__TLS_RECORD_ROOM;
+    unsigned char *bytes = apm__os_allocate(room);
+    if (!bytes)
+        return false;
+    if (used > 0)
+        memcpy(bytes, output->bytes, used);
+    apm__os_free(output->bytes);
+    *output = (struct apm__tls_output){bytes, room};
+    return true;
+}
+
 static int send_bytes(void *context, const unsigned char *bytes, size_t size)
 {
     struct apm__tls_engine *engine = context;
@@ -25,7 +41,10 @@ static int send_bytes(void *context, const unsigned char *bytes, size_t size)
         size = room;
     if (size == 0)
         return MBEDTLS_ERR_SSL_WANT_WRITE;
-    memcpy(engine->output[engine->filling] + engine->output_size, bytes, size);
+    struct apm__tls_output *output = &engine->output[engine->filling];
+    if (!has_room(output, engine->output_size, engine->output_size + size))
+        return MBEDTLS_ERR_SSL_ALLOC_FAILED;
+    memcpy(output->bytes + engine->output_size, bytes, size);
     engine->output_size += size;
     engine->produced += size;
     return (int)size;
@@ -66,11 +85,18 @@ size_t apm__tls_engine_unread(const struct apm__tls_engine *engine)
 size_t apm__tls_engine_take_records(struct apm__tls_engine *engine, const void **bytes)
 {
     size_t size = engine->output_size;
-    *bytes = engine->output[engine->filling];
+    *bytes = engine->output[engine->filling].bytes;
     if (size > 0)
         engine->filling = !engine->filling;
     engine->output_size = 0;
     return size;
+}
+
+/* Has the same buffer filled again, so that most engines need only one. */
+void apm__tls_engine_give_back_records(struct apm__tls_engine *engine)
+{
+    if (engine->output_size == 0)
+        engine->filling = 0;
 }
 
 bool apm__tls_engine_has_records(const struct apm__tls_engine *engine)
@@ -151,17 +177,11 @@ apm_error apm__tls_engine_create(const struct apm__tls_engine_origin *origin, st
 {
     *created = NULL;
     struct apm__tls_engine *engine = apm__os_allocate(sizeof *engine);
-    unsigned char *output = apm__os_allocate(2 * (size_t)APM__TLS_RECORD_ROOM);
-    if (!engine || !output) {
-        apm__os_free(engine);
-        apm__os_free(output);
+    if (!engine)
         return APM_ERROR_OUT_OF_MEMORY;
-    }
     engine->config = origin->config;
     engine->accept = origin->accept;
     engine->context = origin->context;
-    engine->output[0] = output;
-    engine->output[1] = output + APM__TLS_RECORD_ROOM;
     size_t length = strlen(origin->target_host);
     if (length > 0 && origin->target_host[length - 1] == '.')
         length--;
@@ -189,7 +209,8 @@ void apm__tls_engine_destroy(struct apm__tls_engine *engine)
     mbedtls_ssl_free(&engine->ssl); /* wipes its keys and buffers */
     apm__mbedtls_leave();
     apm__tls_certificate_destroy(engine->peer);
-    apm__os_free(engine->output[0]);
+    apm__os_free(engine->output[0].bytes);
+    apm__os_free(engine->output[1].bytes);
     apm__os_free(engine);
 }
 

@@ -75,7 +75,7 @@ static bool has_name(struct apm__ssl *ssl, struct apm__ssl_turn *turn)
     ssl->held += turn->arrived;
     turn->arrived = 0;
     enum apm__client_hello outcome = apm__client_hello_name(ssl->input, ssl->held, ssl->host);
-    if (outcome != APM__CLIENT_HELLO_SHORT || ssl->held == sizeof ssl->input)
+    if (outcome != APM__CLIENT_HELLO_SHORT || ssl->held == APM__SSL_INPUT_SIZE)
         return true;
     if (turn->input_error != APM_ERROR_SUCCESS)
         fail(ssl, turn, turn->input_error, "The inner stream has failed");

@@ -182,6 +182,8 @@ static void begin_turn_locked(struct apm__ssl *ssl, struct apm__ssl_turn *turn)
                                    .arrived = ssl->arrived,
                                    .input_error = ssl->input_error,
                                    .output_error = ssl->output_error};
+    if (ssl->arrived > 0)
+        ssl->filled = ssl->arrived == ssl->asked;
     ssl->arrived = 0;
     for (int task = 0; task < APM__SSL_TASKS; task++) {
         turn->taken[task] = ssl->operations[task];
@@ -229,6 +231,8 @@ static void work_turn(struct apm__ssl *ssl, struct apm__ssl_turn *turn)
     if (turn->closed && ssl->lingering) { /* what comes is not looked at */
         close_step(ssl, turn);
     } else {
+        if (ssl->engine && !turn->writing)
+            apm__tls_engine_give_back_records(ssl->engine);
         if (ssl->engine && turn->arrived > 0)
             apm__tls_engine_put_records(ssl->engine, ssl->input, turn->arrived);
         if (ssl->engine && turn->input_ended)

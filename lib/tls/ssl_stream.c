@@ -292,6 +292,7 @@ static void free_stream(struct apm__stream *stream)
     apm__ssl_context_release(ssl->context);
     apm__tls_certificate_destroy(ssl->remote);
     apm__tls_certificate_destroy(ssl->local);
+    apm__os_free(ssl->input);
     apm__os_free(ssl);
 }
 
@@ -340,11 +341,15 @@ apm_error apm_ssl_stream_create(apm_stream inner_stream, bool leave_inner_stream
     if (error != APM_ERROR_SUCCESS)
         return error;
     struct apm__ssl *ssl = apm__os_allocate(sizeof *ssl);
-    struct apm__stream *stream = ssl ? apm__stream_allocate(&ssl_class, pool) : NULL;
+    unsigned char *input = apm__os_allocate(APM__SSL_SHORT_INPUT_SIZE);
+    struct apm__stream *stream = ssl && input ? apm__stream_allocate(&ssl_class, pool) : NULL;
     if (!stream) {
+        apm__os_free(input);
         apm__os_free(ssl);
         return APM_ERROR_OUT_OF_MEMORY;
     }
+    ssl->input = input;
+    ssl->input_size = APM__SSL_SHORT_INPUT_SIZE;
     ssl->work.run = apm__ssl_pump;
     ssl->stream = stream;
     ssl->inner = inner_stream;

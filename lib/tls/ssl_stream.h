@@ -52,6 +52,7 @@ enum apm__ssl_task { APM__SSL_AUTHENTICATE, APM__SSL_READ, APM__SSL_WRITE, APM__
 
 enum {
     APM__SSL_INPUT_SIZE = 16384 + 512, /* a record fits */
+    APM__SSL_SHORT_INPUT_SIZE = 4096,  /* until a read has filled it */
     APM__SSL_TEXT_SIZE = 256,
     APM__SSL_CLOSE_TIMEOUT_MS = 2000
 };
@@ -105,8 +106,10 @@ struct apm__ssl {
     bool lingering;                   /* the inner socket has been shut down for sending, and its end is awaited */
     bool ended;                       /* the last step of closing has been done */
     uint64_t close_deadline_ns;       /* 0: closing has not begun */
-
-    unsigned char input[APM__SSL_INPUT_SIZE];
+    unsigned char *input;             /* of `input_size` bytes; grows between reads */
+    size_t input_size;
+    size_t asked; /* bytes that the last read of the inner stream could give */
+    bool filled;  /* and it has given as many */
 };
 
 /* What a turn of the pump has to do, and what has come of it. */

@@ -2,6 +2,8 @@
  * The inner stream of a stream of TLS: its reads and writes. See ssl_stream.h. Begun by the pump; their callbacks run
  * on workers.
  */
+#include <string.h>
+
 #include "ssl_stream.h"
 
 static void on_read(apm_async_result result);
@@ -39,15 +41,31 @@ static apm_error outcome_of(apm_error error)
     return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_OPERATION_ABORTED : error;
 }
 
+/* Has the next read take more, where the last one was filled. What has not been looked at are the bytes held. */
+static void grow_input(struct apm__ssl *ssl)
+{
+    unsigned char *grown = apm__os_allocate(APM__SSL_INPUT_SIZE);
+    if (!grown)
+        return; /* a short one will do */
+    memcpy(grown, ssl->input, ssl->held);
+    apm__os_free(ssl->input);
+    ssl->input = grown;
+    ssl->input_size = APM__SSL_INPUT_SIZE;
+}
+
 void apm__ssl_begin_transport_read(struct apm__ssl *ssl)
 {
     apm_async_result result = APM_NULL_HANDLE;
+    if (ssl->filled && ssl->input_size < APM__SSL_INPUT_SIZE && !ssl->lingering)
+        grow_input(ssl);
+    ssl->asked = ssl->input_size - ssl->held;
     apm__os_mutex_lock(&ssl->stream->lock);
     ssl->reading = true;
     apm__os_mutex_unlock(&ssl->stream->lock);
     apm__slot_retain(&ssl->stream->slot); /* the read's */
-    apm_error error = apm_stream_begin_read(ssl->inner, ssl->input + ssl->held, sizeof ssl->input - ssl->held, on_read,
-                                            ssl, &result);
+    apm_error error = APM_ERROR_OUT_OF_MEMORY; /* to grow, which it has to where all of it is held */
+    if (ssl->asked > 0)
+        error = apm_stream_begin_read(ssl->inner, ssl->input + ssl->held, ssl->asked, on_read, ssl, &result);
     apm__os_mutex_lock(&ssl->stream->lock);
     if (error == APM_ERROR_SUCCESS) {
         ssl->transport_read = result;

@@ -12,8 +12,9 @@
  * `accept` may be code of the program. An engine borrows its configuration, and the certificate it was given, until it
  * is destroyed.
  *
- * Bounds. An engine takes no more input than it needs for the record at hand, and makes no more output than fits into
- * its buffer of about one record, which it allocates when it is made. Errors: see enum apm__tls_progress.
+ * Bounds. An engine takes no more input than it needs for the record at hand, and makes no more output than about one
+ * record before that is taken. Its buffers for output grow as they are needed; without memory for that it fails, with
+ * OUT_OF_MEMORY. Errors: see enum apm__tls_progress.
  */
 #ifndef APM__TLS_ENGINE_H
 #define APM__TLS_ENGINE_H
@@ -121,8 +122,12 @@ void apm__tls_engine_put_records(struct apm__tls_engine *engine, const void *byt
 void apm__tls_engine_end_records(struct apm__tls_engine *engine);
 size_t apm__tls_engine_unread(const struct apm__tls_engine *engine);
 
-/* Takes what is to be sent: *bytes stay as they are until the next call of this. 0: there is nothing. */
+/*
+ * Takes what is to be sent: *bytes stay as they are until they are given back, or the next call of this. 0: there is
+ * nothing, and no bytes. Who gives them back before anything further is to be sent saves the engine a second buffer.
+ */
 size_t apm__tls_engine_take_records(struct apm__tls_engine *engine, const void **bytes);
+void apm__tls_engine_give_back_records(struct apm__tls_engine *engine);
 bool apm__tls_engine_has_records(const struct apm__tls_engine *engine);
 
 /* Goes on with the handshake. */
