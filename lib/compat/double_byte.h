@@ -4,7 +4,7 @@
  *
  * Invariants
  *   1. A page is read from the system when somebody first wants it, and kept until the process ends: a quarter of a
- *      megabyte. It is read under a lock, a leaf, for the ten milliseconds of which other threads that want a page wait.
+ *      megabyte. It is read under a lock, a leaf; other threads that want a page wait for some ten milliseconds.
  *   2. A page that is published is never written to again. Who has found it can convert any text by it without memory,
  *      system or failure; so what has been measured can be written.
  */
