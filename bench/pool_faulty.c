@@ -25,29 +25,29 @@ void pool_start(int workers, bool fixed)
     fault = getenv("POOL_FAULT");
 }
 
-static bool is_at_fault(const char *kind)
+static bool is_at_fault(const char *kind, unsigned number)
 {
-    return fault != NULL && strcmp(fault, kind) == 0 && atomic_load(&queued) % EACH == 0;
+    return fault != NULL && strcmp(fault, kind) == 0 && number % EACH == 0;
 }
 
 void pool_queue(pool_work *work, void *state, bool local)
 {
     (void)local;
-    atomic_fetch_add(&queued, 1);
-    if (is_at_fault("lose"))
+    unsigned number = atomic_fetch_add(&queued, 1) + 1;
+    if (is_at_fault("lose", number))
         return;
-    if (is_at_fault("twice"))
+    if (is_at_fault("twice", number))
         work(state);
-    work(is_at_fault("another") ? (void *)((uintptr_t)state ^ 1) : state);
+    work(is_at_fault("another", number) ? (void *)((uintptr_t)state ^ 1) : state);
 }
 
 void pool_queue_item(pool_item *item, bool local)
 {
     (void)local;
-    atomic_fetch_add(&queued, 1);
-    if (is_at_fault("lose"))
+    unsigned number = atomic_fetch_add(&queued, 1) + 1;
+    if (is_at_fault("lose", number))
         return;
-    if (is_at_fault("twice"))
+    if (is_at_fault("twice", number))
         item->execute(item);
     item->execute(item);
 }
