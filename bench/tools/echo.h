@@ -4,12 +4,15 @@
  * All of it but the start and the end runs in callbacks of the library. What a connection, or the place of a datagram,
  * owns is touched by the one chain of operations that it has, each of which is begun in the callback of the one before;
  * so it needs no lock.
+ *
+ * With TLS a connection is a stream over its socket, and has a handshake before everything else.
  */
 #ifndef BENCH_TOOLS_ECHO_H
 #define BENCH_TOOLS_ECHO_H
 
 #include <apm/apm.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +40,13 @@ struct echo_counts {
     _Atomic uint64_t connections;
     _Atomic uint64_t received_bytes;
     _Atomic uint64_t sent_bytes;
+    _Atomic uint64_t failed_handshakes;
+};
+
+/* A listener, which lives as long as the program. Immutable once it serves. */
+struct echo_listener {
+    apm_socket socket;
+    bool is_tls;
 };
 
 extern struct echo_settings echo_settings;
@@ -52,8 +62,25 @@ void echo_text_init(void);
  * Serves what connects to, or sends to, the bound socket, until it is drained (a listener) or closed. Exits with a
  * message where that cannot be started.
  */
-void echo_stream_serve(apm_socket listener);
+void echo_stream_serve(struct echo_listener *listener);
 void echo_datagram_serve(apm_socket socket);
+
+/*
+ * Makes the context of all connections with TLS; exits with a message where the files will not do. `key_file` and
+ * `password` may be NULL. Called once, before anything is served with TLS.
+ */
+void echo_tls_init(const char *certificate_file, const char *key_file, const char *password);
+void echo_tls_fini(void);
+
+/*
+ * Makes a stream of an accepted socket, which it owns from then on, and begins the handshake; who says nothing for ten
+ * seconds fails. *stream is set before the callback can run. On failure the caller closes it, or the socket where it is
+ * null.
+ */
+apm_error echo_tls_begin(apm_socket socket, apm_stream *stream, apm_async_callback *callback, void *state);
+
+/* Ends the handshake. One that has failed is counted, and the first one is said in words. */
+apm_error echo_tls_end(apm_stream stream, apm_async_result result);
 
 /* Exits with "program: what: the error" if it is one. */
 void echo_check(apm_error error, const char *what);

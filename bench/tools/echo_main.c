@@ -28,6 +28,7 @@ static const char help[] =
     "\n"
     "Addresses: HOST:PORT or tcp://HOST:PORT, udp://HOST:PORT, unix:/PATH, unix:@NAME. Without a host it is\n"
     "127.0.0.1; [::] and 0.0.0.0 are all of this machine's. Port 0 lets the system choose. Default: 127.0.0.1:7000.\n"
+    "With TLS: tls://HOST:PORT, tls+unix:/PATH, tls+unix:@NAME.\n"
     "\n"
     "  -s, --service NAME    echo (default), discard, chargen, delay, reply\n"
     "  -d, --delay TIME      how long the delay service waits before it echoes (default 100ms)\n"
@@ -35,6 +36,10 @@ static const char help[] =
     "  -b, --buffer SIZE     the most that one receive of a stream takes (default 16k)\n"
     "      --backlog N       connections that may wait to be accepted (default 4096)\n"
     "      --datagrams N     datagrams of a socket that are served at a time (default 64)\n"
+    "      --tls             TLS on every address, whatever it begins with\n"
+    "      --certificate FILE  whom TLS shows to clients, in PEM, with the certificates behind it\n"
+    "      --key FILE        its private key, if it is in another file\n"
+    "      --password TEXT   of the private key, if that is encrypted\n"
     "  -q, --quiet           print nothing but errors\n"
     "  -h, --help            this text\n"
     "      --version         the version\n"
@@ -45,6 +50,7 @@ static const char help[] =
     "  apm-echo                                           echo on TCP, 127.0.0.1:7000\n"
     "  apm-echo tcp://[::1]:7 udp://[::1]:7 unix:/tmp/echo\n"
     "  apm-echo --service delay --delay 50ms :7001\n"
+    "  apm-echo --tls --certificate server.pem --key server.key :7443\n"
     "  apm-echo --service reply :7002     for apm-load --reply\n"
     "\n"
     "Exit status: 0 ended by a signal, 1 an address cannot be served, 2 wrong arguments.\n";
@@ -53,9 +59,19 @@ static const struct option long_options[] = {
     {"service", required_argument, NULL, 's'}, {"delay", required_argument, NULL, 'd'},
     {"threads", required_argument, NULL, 't'}, {"buffer", required_argument, NULL, 'b'},
     {"backlog", required_argument, NULL, 'l'}, {"datagrams", required_argument, NULL, 'g'},
+    {"tls", no_argument, NULL, 'T'},           {"certificate", required_argument, NULL, 'C'},
+    {"key", required_argument, NULL, 'K'},     {"password", required_argument, NULL, 'P'},
     {"quiet", no_argument, NULL, 'q'},         {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'v'},       {NULL, 0, NULL, 0},
 };
+
+/* What the command line says of TLS. */
+static struct {
+    bool is_everywhere; /* also on addresses that do not ask for it */
+    const char *certificate_file;
+    const char *key_file;
+    const char *password;
+} tls;
 
 void echo_check(apm_error error, const char *what)
 {
@@ -95,6 +111,10 @@ static bool parse_options(int argument_count, char **arguments)
         case 'b': echo_settings.buffer_bytes = parse_size("--buffer", optarg, 1, 1u << 26); break;
         case 'l': echo_settings.backlog = (int)parse_count("--backlog", optarg, 1, 65535); break;
         case 'g': echo_settings.datagrams = (unsigned)parse_count("--datagrams", optarg, 1, 65536); break;
+        case 'T': tls.is_everywhere = true; break;
+        case 'C': tls.certificate_file = optarg; break;
+        case 'K': tls.key_file = optarg; break;
+        case 'P': tls.password = optarg; break;
         case 'q': is_quiet = true; break;
         case 'v': puts("apm-echo " APM_VERSION_STRING); exit(EXIT_SUCCESS);
         case 'h': fputs(help, stdout); exit(EXIT_SUCCESS);
@@ -124,31 +144,63 @@ void echo_text_init(void)
 }
 
 /* Binds, prints where, and serves. */
-static apm_socket serve(const char *argument, bool prints)
+static void serve(struct echo_listener *listener, const char *argument, struct target target, bool prints)
 {
-    struct target target = target_parse(argument, true);
     apm_endpoint endpoint;
     apm_socket socket;
     char text[TARGET_TEXT_SIZE];
 
-    if (target.is_http)
-        command_line_refuse("'%s': HTTP is not served", argument);
     target_resolve(&target, &endpoint, 1);
     echo_check(target_socket(target.transport, endpoint, &socket), argument);
     echo_check(apm_socket_bind(socket, endpoint), argument);
     if (target.transport != TRANSPORT_UDP)
         echo_check(apm_socket_listen(socket, echo_settings.backlog), argument);
     echo_check(apm_socket_local_endpoint(socket, &endpoint), argument);
+    *listener = (struct echo_listener){.socket = socket, .is_tls = target.is_tls};
     if (target.transport == TRANSPORT_UDP)
         echo_datagram_serve(socket);
     else
-        echo_stream_serve(socket);
+        echo_stream_serve(listener);
     if (prints) {
-        target_format(target.transport, endpoint, text);
+        target_format(&target, endpoint, text);
         printf("listening on %s\n", text);
         fflush(stdout);
     }
-    return socket;
+}
+
+static struct target read_address(const char *argument)
+{
+    struct target target = target_parse(argument, true);
+
+    if (target.is_http)
+        command_line_refuse("'%s': HTTP is not served", argument);
+    if (tls.is_everywhere)
+        target_secure(&target, argument);
+    if (target.is_tls && tls.certificate_file == NULL)
+        command_line_refuse("'%s': TLS needs --certificate FILE, and --key FILE if the key is in another one",
+                            argument);
+    return target;
+}
+
+/* Reads all addresses before the first one is served, so that a mistake in one of them leaves nothing behind. */
+static size_t serve_all(struct echo_listener *listeners, char **arguments, size_t count, bool prints)
+{
+    struct target targets[TARGETS_MOST];
+    bool is_tls = false;
+
+    if (count > TARGETS_MOST)
+        command_line_refuse("more than %d addresses", TARGETS_MOST);
+    for (size_t i = 0; i < count; i++) {
+        targets[i] = read_address(arguments[i]);
+        is_tls = is_tls || targets[i].is_tls;
+    }
+    if (is_tls)
+        echo_tls_init(tls.certificate_file, tls.key_file, tls.password);
+    else if (tls.certificate_file != NULL || tls.key_file != NULL || tls.password != NULL)
+        command_line_refuse("--certificate, --key and --password go with TLS: --tls, or tls://");
+    for (size_t i = 0; i < count; i++)
+        serve(&listeners[i], arguments[i], targets[i], prints);
+    return count;
 }
 
 /* Tells the connections to end, and closes those that have not after a while. Datagrams have no drain. */
@@ -163,9 +215,9 @@ static void stop(apm_socket socket)
 
 int main(int argument_count, char **arguments)
 {
-    apm_socket sockets[TARGETS_MOST];
+    static struct echo_listener listeners[TARGETS_MOST];
     char default_target[] = "127.0.0.1:7000";
-    size_t count = 0;
+    size_t count;
     sigset_t signals;
     bool prints;
     int received;
@@ -173,8 +225,6 @@ int main(int argument_count, char **arguments)
     command_line_start("apm-echo");
     echo_settings.delay_ms = 100;
     prints = parse_options(argument_count, arguments);
-    if (argument_count - optind > TARGETS_MOST)
-        command_line_refuse("more than %d addresses", TARGETS_MOST);
 
     /* The library's threads block them anyway; a client that goes away is an error of a send. */
     sigemptyset(&signals);
@@ -185,16 +235,21 @@ int main(int argument_count, char **arguments)
     pattern_init();
     echo_text_init();
     if (optind == argument_count)
-        sockets[count++] = serve(default_target, prints);
-    for (int i = optind; i < argument_count; i++)
-        sockets[count++] = serve(arguments[i], prints);
+        count = serve_all(listeners, (char *[]){default_target}, 1, prints);
+    else
+        count = serve_all(listeners, arguments + optind, (size_t)(argument_count - optind), prints);
 
     sigwait(&signals, &received);
     for (size_t i = 0; i < count; i++)
-        stop(sockets[i]);
+        stop(listeners[i].socket);
+    echo_tls_fini();
     (void)!apm_cleanup(DRAIN_MS);
-    if (prints)
-        printf("%llu connections, %llu bytes received, %llu bytes sent\n", (unsigned long long)echo_counts.connections,
+    if (prints) {
+        printf("%llu connections, %llu bytes received, %llu bytes sent", (unsigned long long)echo_counts.connections,
                (unsigned long long)echo_counts.received_bytes, (unsigned long long)echo_counts.sent_bytes);
+        if (echo_counts.failed_handshakes > 0)
+            printf(", %llu handshakes failed", (unsigned long long)echo_counts.failed_handshakes);
+        putchar('\n');
+    }
     return EXIT_SUCCESS;
 }

@@ -1,7 +1,8 @@
 /*
  * Owns the connections of apm-echo. Who holds a connection is counted in `chains`: one chain of operations, or two for
  * chargen, which sends and receives at the same time. A chain ends when an operation fails, closes the socket, so that
- * the other one ends as well, and the last one frees the connection. Each callback belongs to one chain.
+ * the other one ends as well, and the last one frees the connection. Each callback belongs to one chain. The handshake
+ * of a connection with TLS is the beginning of its first chain.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@
 
 struct connection {
     apm_socket socket;
-    apm_timer timer; /* of the delay service, else null */
+    apm_stream stream; /* with TLS, else null: it owns the socket, and takes its place */
+    apm_timer timer;   /* of the delay service, else null */
     atomic_int chains;
 
     /* Owned by the chain. */
@@ -24,6 +26,7 @@ struct connection {
     size_t position; /* of these, how many the reply service has taken */
     uint64_t received_bytes;
     uint64_t sent_bytes;
+    size_t sending; /* with TLS, where a send is all or nothing: how many bytes */
 
     /* The reply service: where it is in a request, and in the response to the last whole one. */
     uint8_t head[FRAME_HEAD_BYTES];
@@ -38,15 +41,23 @@ struct connection {
 
 /* A listener that waits, after an accept has failed, until it tries again. */
 struct pause {
-    apm_socket listener;
+    struct echo_listener *listener;
     apm_timer timer;
 };
 
 static void begin_receive(struct connection *connection);
 
+static bool is_tls(const struct connection *connection)
+{
+    return !apm_stream_is_null(connection->stream);
+}
+
 static void end_chain(struct connection *connection)
 {
-    apm_socket_close(connection->socket);
+    if (is_tls(connection))
+        apm_stream_close(connection->stream);
+    else
+        apm_socket_close(connection->socket);
     if (atomic_fetch_sub(&connection->chains, 1) > 1)
         return;
     atomic_fetch_add_explicit(&echo_counts.received_bytes, connection->received_bytes, memory_order_relaxed);
@@ -61,8 +72,16 @@ static void end_chain(struct connection *connection)
 
 static void begin_send(struct connection *connection, const void *bytes, size_t size, apm_async_callback *on_sent)
 {
-    if (apm_socket_begin_send(connection->socket, bytes, size, APM_SOCKET_FLAGS_NONE, on_sent, connection, NULL) !=
-        APM_ERROR_SUCCESS)
+    apm_error error;
+
+    if (is_tls(connection)) {
+        connection->sending = size;
+        error = apm_stream_begin_write(connection->stream, bytes, size, on_sent, connection, NULL);
+    } else {
+        error = apm_socket_begin_send(connection->socket, bytes, size, APM_SOCKET_FLAGS_NONE, on_sent, connection,
+                                      NULL);
+    }
+    if (error != APM_ERROR_SUCCESS)
         end_chain(connection);
 }
 
@@ -70,8 +89,14 @@ static void begin_send(struct connection *connection, const void *bytes, size_t 
 static bool end_send(struct connection *connection, apm_async_result result)
 {
     size_t sent;
-    apm_error error = apm_socket_end_send(connection->socket, result, &sent);
+    apm_error error;
 
+    if (is_tls(connection)) {
+        error = apm_stream_end_write(connection->stream, result);
+        sent = error == APM_ERROR_SUCCESS ? connection->sending : 0;
+    } else {
+        error = apm_socket_end_send(connection->socket, result, &sent);
+    }
     connection->sent_bytes += sent;
     if (error != APM_ERROR_SUCCESS)
         end_chain(connection);
@@ -174,7 +199,8 @@ static void reply(struct connection *connection)
 static void on_received(apm_async_result result)
 {
     struct connection *connection = apm_async_result_async_state(result);
-    apm_error error = apm_socket_end_receive(connection->socket, result, &connection->filled);
+    apm_error error = is_tls(connection) ? apm_stream_end_read(connection->stream, result, &connection->filled)
+                                         : apm_socket_end_receive(connection->socket, result, &connection->filled);
 
     if (error != APM_ERROR_SUCCESS || connection->filled == 0) {
         end_chain(connection);
@@ -196,24 +222,49 @@ static void on_received(apm_async_result result)
 
 static void begin_receive(struct connection *connection)
 {
-    if (apm_socket_begin_receive(connection->socket, connection->input, echo_settings.buffer_bytes,
-                                 APM_SOCKET_FLAGS_NONE, on_received, connection, NULL) != APM_ERROR_SUCCESS)
+    size_t size = echo_settings.buffer_bytes;
+    apm_error error = is_tls(connection)
+                          ? apm_stream_begin_read(connection->stream, connection->input, size, on_received, connection,
+                                                  NULL)
+                          : apm_socket_begin_receive(connection->socket, connection->input, size, APM_SOCKET_FLAGS_NONE,
+                                                     on_received, connection, NULL);
+
+    if (error != APM_ERROR_SUCCESS)
         end_chain(connection);
 }
 
 /* -- Accepting ---------------------------------------------------------------------------------------------------- */
 
-static void start(apm_socket socket)
+/* Begins the service, with one chain or two. */
+static void start(struct connection *connection)
+{
+    if (echo_settings.service == ECHO_CHARGEN) {
+        atomic_store(&connection->chains, 2);
+        begin_send(connection, echo_text(), ECHO_TEXT_BYTES, on_text_sent);
+    }
+    begin_receive(connection);
+}
+
+static void on_authenticated(apm_async_result result)
+{
+    struct connection *connection = apm_async_result_async_state(result);
+
+    if (echo_tls_end(connection->stream, result) == APM_ERROR_SUCCESS)
+        start(connection);
+    else
+        end_chain(connection);
+}
+
+static void take_in(const struct echo_listener *listener, apm_socket socket)
 {
     struct connection *connection = calloc(1, sizeof *connection + echo_settings.buffer_bytes);
-    bool is_chargen = echo_settings.service == ECHO_CHARGEN;
 
     if (connection == NULL) {
         apm_socket_close(socket);
         return;
     }
     connection->socket = socket;
-    atomic_init(&connection->chains, is_chargen ? 2 : 1);
+    atomic_init(&connection->chains, 1);
     atomic_fetch_add_explicit(&echo_counts.connections, 1, memory_order_relaxed);
     if (echo_settings.service == ECHO_REPLY)
         connection->output = malloc(OUTPUT_BYTES);
@@ -224,23 +275,24 @@ static void start(apm_socket socket)
         end_chain(connection);
         return;
     }
-    if (is_chargen)
-        begin_send(connection, echo_text(), ECHO_TEXT_BYTES, on_text_sent);
-    begin_receive(connection);
+    if (!listener->is_tls)
+        start(connection);
+    else if (echo_tls_begin(socket, &connection->stream, on_authenticated, connection) != APM_ERROR_SUCCESS)
+        end_chain(connection);
 }
 
 static void on_accepted(apm_async_result result);
 
 /* A listener that is drained or closed refuses the accept, and is done. */
-static void begin_accept(apm_socket listener)
+static void begin_accept(struct echo_listener *listener)
 {
-    (void)!apm_socket_begin_accept(listener, on_accepted, NULL, NULL);
+    (void)!apm_socket_begin_accept(listener->socket, on_accepted, listener, NULL);
 }
 
 static void on_pause(void *state)
 {
     struct pause *pause = state;
-    apm_socket listener = pause->listener;
+    struct echo_listener *listener = pause->listener;
 
     apm_timer_close(pause->timer);
     free(pause);
@@ -248,7 +300,7 @@ static void on_pause(void *state)
 }
 
 /* The handle is stored before the timer can fire. Without memory there is no pause. */
-static void begin_accept_later(apm_socket listener)
+static void begin_accept_later(struct echo_listener *listener)
 {
     struct pause *pause = malloc(sizeof *pause);
 
@@ -263,20 +315,20 @@ static void begin_accept_later(apm_socket listener)
 
 static void on_accepted(apm_async_result result)
 {
-    apm_socket listener = apm_async_result_socket(result);
+    struct echo_listener *listener = apm_async_result_async_state(result);
     apm_socket accepted;
-    apm_error error = apm_socket_end_accept(listener, result, &accepted);
+    apm_error error = apm_socket_end_accept(listener->socket, result, &accepted);
 
     if (error == APM_ERROR_SUCCESS) {
         /* The next accept first, so that another worker can have it while this one serves the connection. */
         begin_accept(listener);
-        start(accepted);
+        take_in(listener, accepted);
     } else if (error != APM_ERROR_OPERATION_ABORTED) {
         begin_accept_later(listener);
     }
 }
 
-void echo_stream_serve(apm_socket listener)
+void echo_stream_serve(struct echo_listener *listener)
 {
-    echo_check(apm_socket_begin_accept(listener, on_accepted, NULL, NULL), "accept");
+    echo_check(apm_socket_begin_accept(listener->socket, on_accepted, listener, NULL), "accept");
 }

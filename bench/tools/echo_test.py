@@ -133,7 +133,6 @@ def echo_says_what_is_wrong_with_an_address():
         (["127.0.0.1:70000"], "'70000' is no port"),
         (["127.0.0.1:+7"], "'+7' is no port"),
         (["ftp://127.0.0.1:7000"], "there are tcp://"),
-        (["tls://127.0.0.1:7000"], "no TLS"),
         (["http://127.0.0.1:7000/"], "HTTP is not served"),
         (["unix:"], "1 to 107 bytes"),
         (["unix:/" + "x" * 107], "1 to 107 bytes"),

@@ -14,6 +14,8 @@ struct figures {
     _Atomic uint64_t received_bytes;
     _Atomic uint64_t sent_bytes;
     _Atomic uint64_t reconnects;
+    _Atomic uint64_t full_handshakes;
+    _Atomic uint64_t resumed_handshakes;
 
     /* Written by the owner alone; read when it counts no more. */
     struct histogram latency;
@@ -58,6 +60,11 @@ void figures_add_sent(uint64_t bytes)
 void figures_add_reconnect(void)
 {
     add(&mine()->reconnects, 1);
+}
+
+void figures_add_handshake(bool is_resumed)
+{
+    add(is_resumed ? &mine()->resumed_handshakes : &mine()->full_handshakes, 1);
 }
 
 static bool is_in_window(uint64_t intended_ns)
@@ -108,6 +115,8 @@ struct load_counts figures_counts(void)
         counts.received_bytes += atomic_load_explicit(&figures->received_bytes, memory_order_relaxed);
         counts.sent_bytes += atomic_load_explicit(&figures->sent_bytes, memory_order_relaxed);
         counts.reconnects += atomic_load_explicit(&figures->reconnects, memory_order_relaxed);
+        counts.full_handshakes += atomic_load_explicit(&figures->full_handshakes, memory_order_relaxed);
+        counts.resumed_handshakes += atomic_load_explicit(&figures->resumed_handshakes, memory_order_relaxed);
     }
     pthread_mutex_unlock(&lock);
     return counts;

@@ -5,6 +5,7 @@
 #ifndef BENCH_TOOLS_LOAD_FIGURES_H
 #define BENCH_TOOLS_LOAD_FIGURES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "histogram.h"
@@ -16,12 +17,17 @@ struct load_counts {
     uint64_t received_bytes;
     uint64_t sent_bytes;
     uint64_t reconnects; /* connections that were opened again after an orderly end */
+
+    /* Of TLS, those that succeeded. */
+    uint64_t full_handshakes;
+    uint64_t resumed_handshakes;
 };
 
 /* Counted by the calling thread. */
 void figures_add_received(uint64_t bytes);
 void figures_add_sent(uint64_t bytes);
 void figures_add_reconnect(void);
+void figures_add_handshake(bool is_resumed);
 
 /* An answer that came now, to a message whose latency counts from `intended_ns`. */
 void figures_add_answer(uint64_t intended_ns, uint64_t now_ns);

@@ -25,7 +25,8 @@ static const char help[] =
     "\n"
     "Targets: HOST:PORT or tcp://HOST:PORT, udp://HOST:PORT, unix:/PATH, unix:@NAME: an echo server, unless --reply "
     "or\n"
-    "--send says otherwise; http://HOST[:PORT][/PATH], http+unix:/SOCKET[:/PATH]: GET of HTTP/1.1.\n"
+    "--send says otherwise; http://HOST[:PORT][/PATH], http+unix:/SOCKET[:/PATH]: GET of HTTP/1.1. With TLS: tls://,\n"
+    "tls+unix:, https:// and https+unix:.\n"
     "\n"
     "Load:\n"
     "  -c, --connections N     connections (default 10)\n"
@@ -48,6 +49,13 @@ static const char help[] =
     "  -H, --header TEXT       HTTP: one more header, as in 'Accept: text/html'; may be repeated\n"
     "      --expect-body FILE  HTTP: what is in the body of each response of status 200\n"
     "\n"
+    "TLS:\n"
+    "      --tls               TLS, whatever the target begins with\n"
+    "      --ca FILE           trust these certificates, in PEM, instead of those that the system trusts\n"
+    "      --server-name NAME  whom the server's certificate has to be for (default: the target's host)\n"
+    "      --insecure          trust any certificate\n"
+    "      --no-resumption     a full handshake for each connection\n"
+    "\n"
     "Output:\n"
     "      --json, --csv       instead of text\n"
     "  -o, --output FILE       instead of standard output\n"
@@ -62,6 +70,8 @@ static const char help[] =
     "  apm-load -c 100 http://127.0.0.1:8080/index.html\n"
     "  apm-load --send 'PING\\r\\n' --expect '+PONG\\r\\n' :6379        a Redis server\n"
     "  apm-load --reply 16k unix:/tmp/reply                         with apm-echo --service reply unix:/tmp/reply\n"
+    "  apm-load --churn https://localhost:8443/                     handshakes, full and resumed\n"
+    "  apm-load --ca ca.pem --server-name localhost tls://:7443     an echo server with TLS\n"
     "  apm-load --json -n 16 udp://127.0.0.1:7000 > udp.json\n"
     "\n"
     "Exit status: 0 all answers came and were right, 1 there were errors, or no connection, 2 wrong arguments.\n";
@@ -75,6 +85,11 @@ enum {
     OPTION_JSON,
     OPTION_CSV,
     OPTION_PERCENTILES,
+    OPTION_TLS,
+    OPTION_CA,
+    OPTION_SERVER_NAME,
+    OPTION_INSECURE,
+    OPTION_NO_RESUMPTION,
     OPTION_VERSION
 };
 
@@ -94,6 +109,11 @@ static const struct option long_options[] = {
     {"expect-size", required_argument, NULL, OPTION_EXPECT_SIZE},
     {"header", required_argument, NULL, 'H'},
     {"expect-body", required_argument, NULL, OPTION_EXPECT_BODY},
+    {"tls", no_argument, NULL, OPTION_TLS},
+    {"ca", required_argument, NULL, OPTION_CA},
+    {"server-name", required_argument, NULL, OPTION_SERVER_NAME},
+    {"insecure", no_argument, NULL, OPTION_INSECURE},
+    {"no-resumption", no_argument, NULL, OPTION_NO_RESUMPTION},
     {"json", no_argument, NULL, OPTION_JSON},
     {"csv", no_argument, NULL, OPTION_CSV},
     {"output", required_argument, NULL, 'o'},
@@ -116,6 +136,7 @@ struct arguments {
     char headers[8192];
     size_t headers_bytes;
     bool has_own_host;
+    bool tls;
 };
 
 /* -- One option --------------------------------------------------------------------------------------------------- */
@@ -148,6 +169,20 @@ static double parse_rate(const char *text)
     if (errno != 0 || end == text || *end != '\0' || !(rate >= 0.001 && rate <= 1e9))
         command_line_refuse("--rate: '%s' is not a number from 0.001 to 1g", text);
     return rate;
+}
+
+static bool parse_tls_option(struct arguments *arguments, int letter)
+{
+    struct load_options *options = &arguments->options;
+
+    switch (letter) {
+    case OPTION_TLS: arguments->tls = true; return true;
+    case OPTION_CA: options->ca_file = optarg; return true;
+    case OPTION_SERVER_NAME: options->server_name = optarg; return true;
+    case OPTION_INSECURE: options->is_insecure = true; return true;
+    case OPTION_NO_RESUMPTION: options->no_resumption = true; return true;
+    default: return false;
+    }
 }
 
 static void parse_output_option(struct load_options *options, int letter)
@@ -192,7 +227,10 @@ static void parse_option(struct arguments *arguments, int letter)
         break;
     case OPTION_EXPECT_BODY: arguments->body_file = optarg; break;
     case 'H': add_header(arguments, optarg); break;
-    default: parse_output_option(options, letter); break;
+    default:
+        if (!parse_tls_option(arguments, letter))
+            parse_output_option(options, letter);
+        break;
     }
 }
 
@@ -208,7 +246,7 @@ static void write_http_request(struct arguments *arguments)
 
     if (target->transport == TRANSPORT_UNIX)
         snprintf(host, sizeof host, "localhost");
-    else if (target->port == 80)
+    else if (target->port == (target->is_tls ? 443 : 80))
         snprintf(host, sizeof host, is_v6 ? "[%s]" : "%s", target->host);
     else
         snprintf(host, sizeof host, is_v6 ? "[%s]:%d" : "%s:%d", target->host, target->port);
@@ -263,7 +301,7 @@ static void choose_kind(struct arguments *arguments)
         return;
     }
     if (arguments->headers_bytes > 0 || arguments->body_file != NULL)
-        command_line_refuse("--header and --expect-body go with http://");
+        command_line_refuse("--header and --expect-body go with http:// and https://");
     if (arguments->send != NULL) {
         if (arguments->size != 0 || arguments->reply_bytes != 0)
             command_line_refuse("--send goes neither with --size nor with --reply");
@@ -282,6 +320,30 @@ static void choose_kind(struct arguments *arguments)
     options->kind = arguments->reply_bytes != 0 ? LOAD_REPLY : LOAD_ECHO;
     options->size = arguments->size != 0 ? arguments->size : 64;
     options->reply_bytes = arguments->reply_bytes != 0 ? arguments->reply_bytes : options->size;
+}
+
+static void choose_tls(struct arguments *arguments)
+{
+    struct load_options *options = &arguments->options;
+
+    if (arguments->tls)
+        target_secure(&options->target, options->target_text);
+    if (!options->target.is_tls) {
+        if (options->ca_file != NULL || options->server_name != NULL || options->is_insecure || options->no_resumption)
+            command_line_refuse("--ca, --server-name, --insecure and --no-resumption go with TLS: --tls, tls:// or "
+                                "https://");
+        return;
+    }
+    if (options->ca_file != NULL && options->is_insecure)
+        command_line_refuse("--ca does not go with --insecure, which trusts anybody");
+    if (options->server_name == NULL)
+        options->server_name = options->target.host;
+    if (options->server_name[0] == '\0' && !options->is_insecure)
+        command_line_refuse("'%s': it has no host; --server-name says whom the certificate has to be for, or "
+                            "--insecure that it does not matter",
+                            options->target_text);
+    if (strlen(options->server_name) > 255)
+        command_line_refuse("--server-name: a name has no more than 255 bytes");
 }
 
 static void check_limits(const struct load_options *options)
@@ -323,6 +385,7 @@ struct load_options load_options_parse(int argument_count, char **texts)
         command_line_refuse("'%s' is one target too many", texts[optind + 1]);
     options->target_text = texts[optind];
     options->target = target_parse(options->target_text, false);
+    choose_tls(&arguments);
     if (options->threads == 0)
         options->threads = processors < 1 ? 1 : (uint32_t)processors;
     if (options->threads > options->connections)

@@ -34,6 +34,12 @@ struct load_options {
     uint64_t timeout_ns;
     bool churn; /* a connection for each message */
 
+    /* TLS, where the target has it. */
+    const char *ca_file;     /* whom to trust; NULL: whom the system trusts */
+    const char *server_name; /* that the server's certificate has to be for, or "" */
+    bool is_insecure;        /* any certificate will do */
+    bool no_resumption;
+
     const char *request;  /* LOAD_TEXT and LOAD_HTTP: `size` bytes */
     const char *expected; /* LOAD_TEXT, a response, and LOAD_HTTP, a body: `expected_bytes`, or NULL for any */
     size_t expected_bytes;

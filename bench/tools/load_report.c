@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "command_line.h"
 #include "load.h"
+#include "load_tls.h"
 
 #define ITEMS_MOST 48
 
@@ -104,6 +105,9 @@ static void collect(struct items *items, const struct load_outcome *outcome)
     add_number(items, "late_max_us", (double)outcome->lateness.largest_ns / 1e3);
     add_count(items, "unsent", outcome->unsent);
     add_count(items, "reconnects", end->reconnects - start->reconnects);
+    add_text(items, "tls", tls_agreement());
+    add_count(items, "full_handshakes", end->full_handshakes - start->full_handshakes);
+    add_count(items, "resumed_handshakes", end->resumed_handshakes - start->resumed_handshakes);
     add_number(items, "load_cpu_us_per_answer", cpu_us / (answers == 0 ? 1.0 : (double)answers));
     add_number(items, "load_busy_percent", 100.0 * cpu_us / 1e6 / window_s);
     add_count(items, "errors", outcome->errors.total);
@@ -224,6 +228,13 @@ static void write_text(FILE *file, const struct load_outcome *outcome)
     }
     if (end->reconnects > start->reconnects)
         fprintf(file, "reconnects  %" PRIu64 "\n", end->reconnects - start->reconnects);
+    if (options->target.is_tls) {
+        uint64_t full = end->full_handshakes - start->full_handshakes;
+        uint64_t resumed = end->resumed_handshakes - start->resumed_handshakes;
+        fprintf(file, "TLS         %s\n", tls_agreement());
+        fprintf(file, "handshakes  %" PRIu64 " full, %" PRIu64 " resumed, %.1f a second\n", full, resumed,
+                (double)(full + resumed) / window_s);
+    }
     fprintf(file, "own CPU     %.2f us an answer, %.0f %% of a processor\n",
             cpu_s * 1e6 / (answers == 0 ? 1.0 : (double)answers), 100 * cpu_s / window_s);
     fprintf(file, "errors      %" PRIu64 "\n", outcome->errors.total);

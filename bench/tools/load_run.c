@@ -180,7 +180,7 @@ static void open_all(void)
     if (count(OPEN) == 0) {
         struct tally errors = figures_errors();
         char text[TARGET_TEXT_SIZE];
-        target_format(load.options.target.transport, load.remote, text);
+        target_format(&load.options.target, load.remote, text);
         command_line_fail("no connection to %s could be opened: %s", text,
                           errors.kinds > 0 ? errors.entries[0].name : "no answer");
     }

@@ -1,11 +1,13 @@
 /*
- * Owns the life of a connection over a stream socket: opening, sending, receiving, time-outs, and opening again.
+ * Owns the life of a connection over a stream socket: opening, receiving, time-outs, and opening again. What is sent
+ * goes through load_send.c.
  *
  * One receive is pending as long as the connection is open, and as many sends as have not completed. All state is
- * guarded by the connection's lock; see load.h for what that allows.
+ * guarded by the connection's lock; see load.h for what that allows. With TLS the socket is the stream's that
+ * load_tls.h is about: everything then goes by that, and there is one send at a time.
  *
  *   closed   neither is_open, is_opening nor is_closing; no operation
- *   opening  the connect is pending
+ *   opening  the connect is pending, or with TLS the handshake after it
  *   open     a receive is pending, or about to be begun by whoever has the lock
  *   closing  the socket is closed, and callbacks are still to come; the last one makes it closed
  */
@@ -47,12 +49,12 @@ static void close_locked(struct stream *stream, uint64_t now_ns)
     stream->is_closing = true;
     stream->base.in_flight = 0;
     stream->retry_ns = was_useful ? now_ns : now_ns + RETRY_NS;
-    apm_socket_close(stream->socket);
+    if (stream->tls == NULL || !tls_close(stream->tls))
+        apm_socket_close(stream->socket);
     settle_locked(stream, now_ns);
 }
 
-/* Each message in flight is lost with its connection. */
-static void fail_locked(struct stream *stream, const char *operation, const char *name, uint64_t now_ns)
+void stream_fail_locked(struct stream *stream, const char *operation, const char *name, uint64_t now_ns)
 {
     uint32_t lost = stream->base.in_flight;
 
@@ -70,10 +72,7 @@ static void part_locked(struct stream *stream, uint64_t now_ns)
     close_locked(stream, now_ns);
 }
 
-/* -- Sending ------------------------------------------------------------------------------------------------------ */
-
-/* A callback of an operation has come. False if its connection has been closed meanwhile. */
-static bool return_locked(struct stream *stream, uint64_t now_ns)
+bool stream_return_locked(struct stream *stream, uint64_t now_ns)
 {
     stream->base.operations--;
     if (stream->is_closing)
@@ -83,79 +82,7 @@ static bool return_locked(struct stream *stream, uint64_t now_ns)
     return false;
 }
 
-static void on_sent(apm_async_result result)
-{
-    struct stream *stream = apm_async_result_async_state(result);
-    size_t sent;
-    apm_error error = apm_socket_end_send(stream->socket, result, &sent);
-
-    figures_add_sent(sent);
-    pthread_mutex_lock(&stream->base.lock);
-    if (error == APM_ERROR_SUCCESS && !stream->is_closing) {
-        stream->base.operations--;
-    } else {
-        uint64_t now_ns = clock_now_ns();
-        if (return_locked(stream, now_ns))
-            fail_locked(stream, "send", apm_error_name(error), now_ns);
-    }
-    pthread_mutex_unlock(&stream->base.lock);
-}
-
-/*
- * Most messages fit into the system's buffer at once. Such a send is synchronous, on a socket that does not block: it
- * has no callback, for which a worker would have to be woken. Where it does not fit, or others are pending, the rest is
- * begun, and goes behind those.
- */
-static bool send_at_once(struct stream *stream, const apm_array_segment *segments, size_t count, size_t *sent)
-{
-    apm_error error =
-        count == 1 ? apm_socket_send(stream->socket, segments[0].buffer, segments[0].size, APM_SOCKET_FLAGS_NONE, sent)
-                   : apm_socket_send_buffers(stream->socket, segments, count, APM_SOCKET_FLAGS_NONE, sent);
-
-    figures_add_sent(*sent);
-    if (error == APM_ERROR_SUCCESS || error == APM_ERROR_WOULD_BLOCK)
-        return true;
-    stream->send_error = error;
-    return false;
-}
-
-static void send_segments(struct stream *stream, apm_array_segment *segments, size_t count)
-{
-    apm_error error;
-    size_t sent;
-
-    if (stream->send_error != APM_ERROR_SUCCESS || !send_at_once(stream, segments, count, &sent))
-        return;
-    for (; count > 0 && sent >= segments->size; segments++, count--)
-        sent -= segments->size;
-    if (count == 0)
-        return;
-    segments->buffer = (char *)segments->buffer + sent;
-    segments->size -= sent;
-    error = apm_socket_begin_send_buffers(stream->socket, segments, count, APM_SOCKET_FLAGS_NONE, on_sent, stream,
-                                          NULL);
-    if (error == APM_ERROR_SUCCESS)
-        stream->base.operations++;
-    else
-        stream->send_error = error;
-}
-
-/* A segment is of a buffer that may also be received into, so it does not say const. */
-static apm_array_segment segment_of(const void *bytes, size_t size)
-{
-    return (apm_array_segment){.buffer = (void *)(uintptr_t)bytes, .size = size};
-}
-
-void stream_send(struct stream *stream, const void *bytes, size_t size)
-{
-    send_segments(stream, (apm_array_segment[]){segment_of(bytes, size)}, 1);
-}
-
-void stream_send_two(struct stream *stream, const void *first, size_t first_size, const void *second,
-                     size_t second_size)
-{
-    send_segments(stream, (apm_array_segment[]){segment_of(first, first_size), segment_of(second, second_size)}, 2);
-}
+/* -- Sending ------------------------------------------------------------------------------------------------------ */
 
 static void issue_locked(struct stream *stream, uint64_t now_ns)
 {
@@ -179,8 +106,10 @@ static void issue_locked(struct stream *stream, uint64_t now_ns)
         return;
     stream->send_error = APM_ERROR_SUCCESS;
     work_send(stream, first, stream->issued - first);
+    if (stream->tls != NULL)
+        stream->send_error = stream_write_locked(stream);
     if (stream->send_error != APM_ERROR_SUCCESS)
-        fail_locked(stream, "send", apm_error_name(stream->send_error), now_ns);
+        stream_fail_locked(stream, "send", apm_error_name(stream->send_error), now_ns);
 }
 
 /* -- Receiving ---------------------------------------------------------------------------------------------------- */
@@ -197,16 +126,19 @@ static void on_received(apm_async_result result);
 
 static void begin_receive_locked(struct stream *stream, uint64_t now_ns)
 {
+    size_t size = work_input_bytes();
     apm_error error;
 
     if (!stream->base.is_open)
         return;
-    error = apm_socket_begin_receive(stream->socket, stream->input, work_input_bytes(), APM_SOCKET_FLAGS_NONE,
-                                     on_received, stream, NULL);
+    error = stream->tls != NULL
+                ? apm_stream_begin_read(stream->tls->stream, stream->input, size, on_received, stream, NULL)
+                : apm_socket_begin_receive(stream->socket, stream->input, size, APM_SOCKET_FLAGS_NONE, on_received,
+                                           stream, NULL);
     if (error == APM_ERROR_SUCCESS)
         stream->base.operations++;
     else
-        fail_locked(stream, "receive", apm_error_name(error), now_ns);
+        stream_fail_locked(stream, "receive", apm_error_name(error), now_ns);
 }
 
 static void handle_locked(struct stream *stream, apm_error error, size_t size, uint64_t now_ns)
@@ -214,12 +146,12 @@ static void handle_locked(struct stream *stream, apm_error error, size_t size, u
     const char *wrong;
 
     if (error != APM_ERROR_SUCCESS) {
-        fail_locked(stream, "receive", apm_error_name(error), now_ns);
+        stream_fail_locked(stream, "receive", apm_error_name(error), now_ns);
         return;
     }
     wrong = size == 0 ? work_end(stream, now_ns) : work_receive(stream, stream->input, size, now_ns);
     if (wrong != NULL) {
-        fail_locked(stream, "receive", wrong, now_ns);
+        stream_fail_locked(stream, "receive", wrong, now_ns);
     } else if (size == 0 || work_is_last(stream) || (load.options.churn && stream->answered > 0)) {
         part_locked(stream, now_ns);
     } else {
@@ -232,17 +164,55 @@ static void on_received(apm_async_result result)
 {
     struct stream *stream = apm_async_result_async_state(result);
     size_t size;
-    apm_error error = apm_socket_end_receive(stream->socket, result, &size);
+    apm_error error = stream->tls != NULL ? apm_stream_end_read(stream->tls->stream, result, &size)
+                                          : apm_socket_end_receive(stream->socket, result, &size);
     uint64_t now_ns = clock_now_ns();
 
     figures_add_received(size);
     pthread_mutex_lock(&stream->base.lock);
-    if (return_locked(stream, now_ns))
+    if (stream_return_locked(stream, now_ns))
         handle_locked(stream, error, size, now_ns);
     pthread_mutex_unlock(&stream->base.lock);
 }
 
 /* -- Opening ------------------------------------------------------------------------------------------------------ */
+
+static void start_locked(struct stream *stream, uint64_t now_ns)
+{
+    stream->base.is_opening = false;
+    stream->base.is_open = true;
+    stream->progress_ns = now_ns;
+    issue_locked(stream, now_ns);
+    begin_receive_locked(stream, now_ns);
+}
+
+static void on_authenticated(apm_async_result result)
+{
+    struct stream *stream = apm_async_result_async_state(result);
+    apm_error error = apm_ssl_stream_end_authenticate_as_client(stream->tls->stream, result);
+    uint64_t now_ns = clock_now_ns();
+
+    pthread_mutex_lock(&stream->base.lock);
+    if (stream_return_locked(stream, now_ns)) {
+        const char *wrong = tls_finish_handshake(stream->tls, error, stream->base.index);
+        if (wrong != NULL)
+            stream_fail_locked(stream, "handshake", wrong, now_ns);
+        else
+            start_locked(stream, now_ns);
+    }
+    pthread_mutex_unlock(&stream->base.lock);
+}
+
+static void begin_handshake_locked(struct stream *stream, uint64_t now_ns)
+{
+    apm_error error = tls_begin_handshake(stream->tls, stream->socket, on_authenticated, stream);
+
+    stream->progress_ns = now_ns;
+    if (error == APM_ERROR_SUCCESS)
+        stream->base.operations++;
+    else
+        stream_fail_locked(stream, "handshake", apm_error_name(error), now_ns);
+}
 
 static void on_connected(apm_async_result result)
 {
@@ -251,16 +221,13 @@ static void on_connected(apm_async_result result)
     uint64_t now_ns = clock_now_ns();
 
     pthread_mutex_lock(&stream->base.lock);
-    if (return_locked(stream, now_ns)) {
-        stream->base.is_opening = false;
-        if (error != APM_ERROR_SUCCESS) {
-            fail_locked(stream, "connect", apm_error_name(error), now_ns);
-        } else {
-            stream->base.is_open = true;
-            stream->progress_ns = now_ns;
-            issue_locked(stream, now_ns);
-            begin_receive_locked(stream, now_ns);
-        }
+    if (stream_return_locked(stream, now_ns)) {
+        if (error != APM_ERROR_SUCCESS)
+            stream_fail_locked(stream, "connect", apm_error_name(error), now_ns);
+        else if (stream->tls != NULL)
+            begin_handshake_locked(stream, now_ns);
+        else
+            start_locked(stream, now_ns);
     }
     pthread_mutex_unlock(&stream->base.lock);
 }
@@ -273,7 +240,9 @@ static void open_locked(struct stream *stream, uint64_t now_ns)
     stream->issued = stream->answered = 0;
     stream->opened_ns = stream->progress_ns = now_ns;
     work_start(stream);
-    if (error == APM_ERROR_SUCCESS)
+    if (stream->tls != NULL)
+        tls_start(stream->tls);
+    else if (error == APM_ERROR_SUCCESS)
         error = apm_socket_set_blocking(stream->socket, false);
     if (error != APM_ERROR_SUCCESS) {
         figures_add_error("socket", apm_error_name(error), 1);
@@ -286,7 +255,7 @@ static void open_locked(struct stream *stream, uint64_t now_ns)
     if (error == APM_ERROR_SUCCESS)
         stream->base.operations++;
     else
-        fail_locked(stream, "connect", apm_error_name(error), now_ns);
+        stream_fail_locked(stream, "connect", apm_error_name(error), now_ns);
 }
 
 /* -- What the main thread asks for -------------------------------------------------------------------------------- */
@@ -297,6 +266,10 @@ static void prepare(struct connection *connection)
 
     if (connection->index == 0)
         work_init();
+    if (connection->index == 0 && load.options.target.is_tls)
+        tls_init();
+    if (load.options.target.is_tls)
+        stream->tls = tls_create();
     stream->times = load_allocate(load.options.depth, sizeof *stream->times);
     work_prepare(stream);
 }
@@ -315,6 +288,13 @@ static void issue(struct connection *connection, uint64_t now_ns)
     pthread_mutex_unlock(&connection->lock);
 }
 
+static const char *awaited(const struct stream *stream)
+{
+    if (!stream->base.is_opening)
+        return "receive";
+    return stream->tls != NULL && stream->tls->is_handshaking ? "handshake" : "connect";
+}
+
 static void tend(struct connection *connection, uint64_t now_ns)
 {
     struct stream *stream = stream_of(connection);
@@ -323,7 +303,7 @@ static void tend(struct connection *connection, uint64_t now_ns)
     pthread_mutex_lock(&connection->lock);
     is_waiting = connection->is_opening || (connection->is_open && connection->in_flight > 0);
     if (is_waiting && now_ns > stream->progress_ns + load.options.timeout_ns) {
-        fail_locked(stream, connection->is_opening ? "connect" : "receive", "no_answer", now_ns);
+        stream_fail_locked(stream, awaited(stream), "no_answer", now_ns);
     } else if (!connection->is_opening && !connection->is_open && !stream->is_closing && stream->retry_ns <= now_ns &&
                !atomic_load(&load.is_ending)) {
         open_locked(stream, now_ns);
@@ -337,7 +317,7 @@ static void close_last(struct connection *connection)
 
     pthread_mutex_lock(&connection->lock);
     if (connection->in_flight > 0)
-        fail_locked(stream, "receive", "no_answer", clock_now_ns());
+        stream_fail_locked(stream, "receive", "no_answer", clock_now_ns());
     else if (connection->is_open || connection->is_opening)
         close_locked(stream, clock_now_ns());
     pthread_mutex_unlock(&connection->lock);

@@ -6,10 +6,12 @@
 
 #include "load.h"
 #include "load_http.h"
+#include "load_tls.h"
 
 struct stream {
     struct connection base; /* whose lock guards all of this */
     apm_socket socket;      /* changes only while there is no operation */
+    struct tls *tls;        /* immutable: NULL if the connection has no TLS */
     bool is_closing;        /* closed, and callbacks are still to come */
     apm_error send_error;   /* of a Begin that failed while messages were sent */
 
@@ -27,6 +29,19 @@ struct stream {
     uint8_t *heads; /* reply: the head of message i at i modulo the depth, borrowed by its send */
     uint8_t *input; /* borrowed by the pending receive */
 };
+
+/*
+ * The rest of the connection's life, for load_send.c. The caller holds the lock.
+ *
+ * A callback of an operation has come: false if its connection has been closed meanwhile.
+ */
+bool stream_return_locked(struct stream *stream, uint64_t now_ns);
+
+/* Counts the error for each message in flight, which is lost, and closes the connection. */
+void stream_fail_locked(struct stream *stream, const char *operation, const char *name, uint64_t now_ns);
+
+/* With TLS: begins to write what has been sent, unless a write is pending, which goes on with it. */
+apm_error stream_write_locked(struct stream *stream);
 
 /* Begins to send. A failure is kept in send_error. The bytes are borrowed until the message is answered. */
 void stream_send(struct stream *stream, const void *bytes, size_t size);

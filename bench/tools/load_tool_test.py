@@ -292,7 +292,6 @@ def wrong_arguments_are_named():
         ([":1", ":2"], "':2' is one target too many"),
         (["127.0.0.1"], "the port is missing"),
         ([":0"], "'0' is no port"),
-        (["https://localhost/"], "no TLS"),
         (["http://localhost?x"], "a path comes before the query"),
         (["http://localhost/a b"], "%20"),
         (["http+unix:/tmp/x:y"], "begins with a slash"),

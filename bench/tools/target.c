@@ -11,6 +11,7 @@
 #include "command_line.h"
 
 #define HTTP_PORT 80
+#define HTTPS_PORT 443
 
 static bool take_prefix(const char **text, const char *prefix)
 {
@@ -20,6 +21,13 @@ static bool take_prefix(const char **text, const char *prefix)
         return false;
     *text += size;
     return true;
+}
+
+/* The same where the prefix is one of two, of which the second one asks for TLS. */
+static bool take_scheme(struct target *target, const char **text, const char *plain, const char *secure)
+{
+    target->is_tls = take_prefix(text, secure);
+    return target->is_tls || take_prefix(text, plain);
 }
 
 static int parse_port(const char *whole, const char *text, size_t size, bool is_server)
@@ -86,15 +94,15 @@ struct target target_parse(const char *text, bool is_server)
     struct target target = {.transport = TRANSPORT_TCP, .path = "/"};
     const char *rest = text;
 
-    if (take_prefix(&rest, "http://")) {
+    if (take_scheme(&target, &rest, "http://", "https://")) {
         size_t size = strcspn(rest, "/?#");
         target.is_http = true;
-        parse_host(&target, text, rest, size, HTTP_PORT, is_server);
+        parse_host(&target, text, rest, size, target.is_tls ? HTTPS_PORT : HTTP_PORT, is_server);
         if (rest[size] == '/')
             target.path = rest + size;
         else if (rest[size] != '\0')
             command_line_refuse("'%s': a path comes before the query, as in http://host/?a=b", text);
-    } else if (take_prefix(&rest, "http+unix:")) {
+    } else if (take_scheme(&target, &rest, "http+unix:", "https+unix:")) {
         const char *path = strchr(rest, ':');
         target.is_http = true;
         parse_name(&target, text, rest, path == NULL ? strlen(rest) : (size_t)(path - rest));
@@ -102,15 +110,15 @@ struct target target_parse(const char *text, bool is_server)
             target.path = path + 1;
         else if (path != NULL)
             command_line_refuse("'%s': the path behind the socket begins with a slash", text);
-    } else if (take_prefix(&rest, "https://") || take_prefix(&rest, "tls://")) {
-        command_line_refuse("'%s': this build has no TLS", text);
-    } else if (take_prefix(&rest, "unix:")) {
+    } else if (take_scheme(&target, &rest, "unix:", "tls+unix:")) {
         parse_name(&target, text, rest, strlen(rest));
     } else {
         if (take_prefix(&rest, "udp://"))
             target.transport = TRANSPORT_UDP;
-        else if (!take_prefix(&rest, "tcp://") && strstr(rest, "://") != NULL)
-            command_line_refuse("'%s': there are tcp://, udp://, unix:, http:// and http+unix:", text);
+        else if (!take_scheme(&target, &rest, "tcp://", "tls://") && strstr(rest, "://") != NULL)
+            command_line_refuse("'%s': there are tcp://, tls://, udp://, unix:, tls+unix:, http://, https://, "
+                                "http+unix: and https+unix:",
+                                text);
         parse_host(&target, text, rest, strlen(rest), -1, is_server);
     }
     return target;
@@ -138,14 +146,25 @@ size_t target_resolve(const struct target *target, apm_endpoint *endpoints, size
     return count;
 }
 
-void target_format(enum transport transport, apm_endpoint endpoint, char *text)
+void target_secure(struct target *target, const char *text)
 {
+    if (target->transport == TRANSPORT_UDP)
+        command_line_refuse("'%s': TLS does not go with udp://", text);
+    target->is_tls = true;
+}
+
+void target_format(const struct target *target, apm_endpoint endpoint, char *text)
+{
+    static const char *const prefixes[][2] = {
+        [TRANSPORT_TCP] = {"tcp://", "tls://"},
+        [TRANSPORT_UDP] = {"udp://", "udp://"},
+        [TRANSPORT_UNIX] = {"unix:", "tls+unix:"},
+    };
     char address[APM_ENDPOINT_TEXT_SIZE];
-    const char *prefix = transport == TRANSPORT_UNIX ? "unix:" : transport == TRANSPORT_UDP ? "udp://" : "tcp://";
 
     if (apm_endpoint_format(endpoint, address, sizeof address) != APM_ERROR_SUCCESS)
         snprintf(address, sizeof address, "?");
-    snprintf(text, TARGET_TEXT_SIZE, "%s%s", prefix, address);
+    snprintf(text, TARGET_TEXT_SIZE, "%s%s", prefixes[target->transport][target->is_tls], address);
 }
 
 apm_error target_socket(enum transport transport, apm_endpoint endpoint, apm_socket *socket)

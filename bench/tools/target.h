@@ -6,6 +6,7 @@
  *   unix:/PATH  unix:@NAME             a unix domain socket of type stream, by path or by abstract name
  *   http://HOST[:PORT][/PATH]          HTTP/1.1 over TCP
  *   http+unix:/SOCKET[:/PATH]          HTTP/1.1 over a unix domain socket
+ *   tls:// tls+unix: https:// https+unix:   the same as tcp:// unix: http:// http+unix:, with TLS
  *
  * Plain values; single threaded.
  */
@@ -16,7 +17,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* TLS would be one more value here, with a driver of its own beside load_stream.c, and the like of echo_stream.c. */
 enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_UNIX };
 
 #define TARGET_HOST_SIZE 256
@@ -25,6 +25,7 @@ enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_UNIX };
 struct target {
     enum transport transport;
     bool is_http;
+    bool is_tls;
     char host[TARGET_HOST_SIZE]; /* without brackets; of a unix domain socket empty */
     int port;
     apm_endpoint name; /* of a unix domain socket */
@@ -40,8 +41,11 @@ struct target target_parse(const char *text, bool is_server);
  */
 size_t target_resolve(const struct target *target, apm_endpoint *endpoints, size_t most);
 
-/* An endpoint as target_parse reads it, into `text` of TARGET_TEXT_SIZE bytes. */
-void target_format(enum transport transport, apm_endpoint endpoint, char *text);
+/* Asks for TLS, or exits with a message where that is impossible. `text` is what the target was read from. */
+void target_secure(struct target *target, const char *text);
+
+/* An endpoint of this target as target_parse reads it, without HTTP, into `text` of TARGET_TEXT_SIZE bytes. */
+void target_format(const struct target *target, apm_endpoint endpoint, char *text);
 
 /* Creates a socket for an endpoint, on the default pool. TCP sends small messages at once. */
 apm_error target_socket(enum transport transport, apm_endpoint endpoint, apm_socket *socket);

@@ -15,5 +15,6 @@ if __name__ == "__main__":
     import http_test  # noqa: F401, pylint: disable=unused-import
     import load_tool_test  # noqa: F401, pylint: disable=unused-import
     import peers_test  # noqa: F401, pylint: disable=unused-import
+    import tls_test  # noqa: F401, pylint: disable=unused-import
 
     sys.exit(tools_case.run_tests(tools_case.TESTS, *sys.argv[2:3]))
