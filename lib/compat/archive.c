@@ -90,8 +90,12 @@ apm_archive_cause apm_archive_set_code_page(apm_archive *archive, unsigned code_
 {
     if (!archive)
         return APM_ARCHIVE_ARGUMENT;
-    if (code_page != APM_CODE_PAGE_UTF16 && !apm_text_has_code_page(code_page))
-        return APM_ARCHIVE_ENCODING; /* the archive has not failed, and keeps the one it has */
+    size_t nothing;
+    apm_error error = code_page == APM_CODE_PAGE_UTF16
+                          ? APM_ERROR_SUCCESS
+                          : apm_text_code_page_to_utf8(code_page, NULL, 0, NULL, 0, &nothing);
+    if (error != APM_ERROR_SUCCESS) /* the archive has not failed, and keeps the one it has */
+        return error == APM_ERROR_OUT_OF_MEMORY ? APM_ARCHIVE_OUT_OF_MEMORY : APM_ARCHIVE_ENCODING;
     archive->code_page = code_page;
     return APM_ARCHIVE_NONE;
 }

@@ -20,11 +20,20 @@ int apm__inet_left_ms(const struct apm__inet *inet)
     return left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
 }
 
-/* Gives the chain's present operation what is left of the time. */
+/*
+ * Gives the chain's present operation what is left of the time. One that cannot be limited could go on for ever, so it
+ * ends at once, for that reason. The caller has a reference of its own: the chain's may have gone with its end by now.
+ */
 static void limit(struct apm__inet *inet, apm_async_result result)
 {
-    apm_error ignored = apm_async_result_cancel_after(result, apm__inet_left_ms(inet));
-    (void)ignored; /* it has completed already */
+    apm_error error = apm_async_result_cancel_after(result, apm__inet_left_ms(inet));
+    if (error != APM_ERROR_OUT_OF_MEMORY)
+        return; /* or it has completed already */
+    apm__os_mutex_lock(&inet->lock);
+    inet->limit_error = error;
+    apm__os_mutex_unlock(&inet->lock);
+    apm_error ignored = apm_async_result_cancel(result);
+    (void)ignored; /* it has completed meanwhile */
 }
 
 /* -- The end of the chain ------------------------------------------------------------------------------------------ */
@@ -36,6 +45,8 @@ void apm__inet_settle(struct apm__inet *inet, apm_error error)
     apm__os_mutex_lock(&inet->lock);
     if (inet->closed && error == APM_ERROR_SUCCESS)
         error = APM_ERROR_OPERATION_ABORTED;
+    else if (error == APM_ERROR_OPERATION_ABORTED && !inet->closed && inet->limit_error != APM_ERROR_SUCCESS)
+        error = inet->limit_error;
     inet->error = error;
     inet->stage = error == APM_ERROR_SUCCESS ? APM__INET_OPEN : APM__INET_FAILED;
     uint32_t which = error == APM_ERROR_SUCCESS ? 1u << APM_INET_EVENT_WRITE : 0;
@@ -94,12 +105,14 @@ static void on_authenticated(apm_async_result result)
 static apm_error shake_hands(struct apm__inet *inet, apm_stream stream)
 {
     apm_async_result result;
+    apm__inet_retain(inet); /* for limit */
     apm_error error = inet->serves ? apm_ssl_stream_begin_authenticate_as_server(stream, inet->context,
                                                                                  on_authenticated, inet, &result)
                                    : apm_ssl_stream_begin_authenticate_as_client(stream, inet->context, inet->name,
                                                                                  on_authenticated, inet, &result);
     if (error == APM_ERROR_SUCCESS)
         limit(inet, result);
+    apm__inet_release(inet);
     return error;
 }
 
@@ -235,12 +248,14 @@ static void connect_to(struct apm__inet *inet, const apm_ip_address *addresses, 
     apm_error error = make_socket(inet, family);
     if (error == APM_ERROR_SUCCESS && inet->kind == APM__INET_STREAM) {
         apm_async_result result;
+        apm__inet_retain(inet); /* for limit */
         error = apm_socket_begin_connect_addresses(inet->socket, addresses, count, (int)inet->port, on_connected, inet,
                                                    &result);
-        if (error == APM_ERROR_SUCCESS) {
+        if (error == APM_ERROR_SUCCESS)
             limit(inet, result);
+        apm__inet_release(inet);
+        if (error == APM_ERROR_SUCCESS)
             return;
-        }
     }
     apm_endpoint peer = {.port = 0};
     for (size_t i = 0; error == APM_ERROR_SUCCESS && i < count; i++) {
@@ -271,7 +286,7 @@ static void on_resolved(apm_async_result result)
     apm_host_entry_free(entry);
 }
 
-/* Begins the chain, with a reference for it. */
+/* Begins the chain, with a reference for it. The caller has its own. */
 static void begin(struct apm__inet *inet)
 {
     apm_ip_address address;

@@ -96,6 +96,7 @@ struct apm__inet {
     /* guarded by lock */
     enum apm__inet_stage stage;
     apm_error error;
+    apm_error limit_error; /* why the chain could not be given a deadline, and has been cancelled */
     bool closed;
     bool blocks;
     bool frozen;

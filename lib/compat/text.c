@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "code_page.h"
+#include "double_byte.h"
 
 enum { REPLACEMENT = 0xfffd };
 
@@ -125,45 +126,73 @@ apm_error apm_text_utf16_to_utf8(const uint16_t *text, size_t size, char *output
 
 /* -- Code pages -------------------------------------------------------------------------------------------------- */
 
-bool apm_text_has_code_page(unsigned code_page)
+/* What a page is converted by: both tables NULL for those that need none. */
+struct page {
+    unsigned number;
+    const uint16_t *upper;
+    const struct apm__double_byte *pairs;
+};
+
+static apm_error find_page(unsigned code_page, struct page *page)
 {
-    return code_page == APM_CODE_PAGE_UTF8 || code_page == APM_CODE_PAGE_ASCII || code_page == APM_CODE_PAGE_LATIN_1 ||
-           apm__code_page_upper(code_page);
+    *page = (struct page){.number = code_page, .upper = apm__code_page_upper(code_page)};
+    if (page->upper || code_page == APM_CODE_PAGE_UTF8 || code_page == APM_CODE_PAGE_ASCII ||
+        code_page == APM_CODE_PAGE_LATIN_1)
+        return APM_ERROR_SUCCESS;
+    return apm__double_byte_find(code_page, &page->pairs);
 }
 
-/* The byte of a character; -1 if the page does not have it. */
-static int byte_of(unsigned code_page, const uint16_t *upper, uint32_t character)
+bool apm_text_has_code_page(unsigned code_page)
 {
-    if (character < 0x80 || (code_page == APM_CODE_PAGE_LATIN_1 && character < 0x100))
+    struct page page;
+    return find_page(code_page, &page) == APM_ERROR_SUCCESS;
+}
+
+/* The byte of a character, or a pair of bytes with the first one in the upper half; -1 if the page does not have it. */
+static int code_of(const struct page *page, uint32_t character)
+{
+    if (page->pairs)
+        return apm__double_byte_of(page->pairs, character);
+    if (character < 0x80 || (page->number == APM_CODE_PAGE_LATIN_1 && character < 0x100))
         return (int)character;
-    for (int i = 0; upper && i < 128; i++) {
-        if (upper[i] == character)
+    for (int i = 0; page->upper && i < 128; i++) {
+        if (page->upper[i] == character)
             return 128 + i;
     }
     return -1;
 }
 
-static uint32_t character_of(unsigned code_page, const uint16_t *upper, uint8_t byte)
+/* Reads one character of a text that is not at its end; false if it is not UTF-8, which alone can be wrong. */
+static bool get_character(const struct page *page, const char *text, size_t size, size_t *place, uint32_t *character)
 {
-    if (byte < 0x80 || code_page == APM_CODE_PAGE_LATIN_1)
-        return byte;
-    return upper && upper[byte - 128] ? upper[byte - 128] : REPLACEMENT;
+    if (page->number == APM_CODE_PAGE_UTF8)
+        return get_utf8(text, size, place, character);
+    if (page->pairs) {
+        *character = apm__double_byte_get(page->pairs, text, size, place);
+        return true;
+    }
+    uint8_t byte = (uint8_t)text[(*place)++];
+    if (byte < 0x80 || page->number == APM_CODE_PAGE_LATIN_1)
+        *character = byte;
+    else
+        *character = page->upper && page->upper[byte - 128] ? page->upper[byte - 128] : REPLACEMENT;
+    return true;
 }
 
 apm_error apm_text_utf8_to_code_page(unsigned code_page, const char *text, size_t size, char *output, size_t room,
                                      size_t *written, size_t *replaced)
 {
-    const uint16_t *upper = apm__code_page_upper(code_page);
+    struct page page;
     struct bytes bytes = {.output = output, .room = room};
     uint32_t character;
     size_t missing = 0;
     if (replaced)
         *replaced = 0;
     apm_error error = check(text, size, output, room, written);
+    if (error == APM_ERROR_SUCCESS)
+        error = find_page(code_page, &page);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    if (!apm_text_has_code_page(code_page))
-        return APM_ERROR_NOT_SUPPORTED;
     for (size_t place = 0; place < size;) {
         if (!get_utf8(text, size, &place, &character))
             return APM_ERROR_FORMAT;
@@ -171,9 +200,11 @@ apm_error apm_text_utf8_to_code_page(unsigned code_page, const char *text, size_
             put_utf8(&bytes, character);
             continue;
         }
-        int byte = byte_of(code_page, upper, character);
-        missing += byte < 0;
-        put_byte(&bytes, byte < 0 ? '?' : (uint32_t)byte);
+        int code = code_of(&page, character);
+        missing += code < 0;
+        if (code >= 0x100)
+            put_byte(&bytes, (uint32_t)code >> 8);
+        put_byte(&bytes, code < 0 ? '?' : (uint32_t)code & 0xff);
     }
     *written = bytes.count;
     if (replaced)
@@ -184,21 +215,17 @@ apm_error apm_text_utf8_to_code_page(unsigned code_page, const char *text, size_
 apm_error apm_text_code_page_to_utf8(unsigned code_page, const char *text, size_t size, char *output, size_t room,
                                      size_t *written)
 {
-    const uint16_t *upper = apm__code_page_upper(code_page);
+    struct page page;
     struct bytes bytes = {.output = output, .room = room};
     apm_error error = check(text, size, output, room, written);
+    if (error == APM_ERROR_SUCCESS)
+        error = find_page(code_page, &page);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    if (!apm_text_has_code_page(code_page))
-        return APM_ERROR_NOT_SUPPORTED;
     for (size_t place = 0; place < size;) {
         uint32_t character;
-        if (code_page == APM_CODE_PAGE_UTF8) {
-            if (!get_utf8(text, size, &place, &character))
-                return APM_ERROR_FORMAT;
-        } else {
-            character = character_of(code_page, upper, (uint8_t)text[place++]);
-        }
+        if (!get_character(&page, text, size, &place, &character))
+            return APM_ERROR_FORMAT;
         put_utf8(&bytes, character);
     }
     *written = bytes.count;

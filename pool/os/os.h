@@ -498,4 +498,15 @@ apm_error apm__os_host_name(char *buffer, size_t size);
 /* The index of a network interface, 0 if there is none of that name. */
 uint32_t apm__os_interface_index(const char *name);
 
+/* -- Code pages --------------------------------------------------------------------------------------------------- */
+
+enum { APM__OS_CODE_LIMIT = 0x10000 };
+
+/*
+ * The characters of a code page that has one or two bytes a character, by Windows' number and as the system knows it:
+ * APM__OS_CODE_LIMIT units of UTF-16 by the byte, or by the pair of bytes with the first one in the upper half; 0 where
+ * there is none. It takes some ten milliseconds and reads files. NOT_SUPPORTED: the system does not have the page.
+ */
+apm_error apm__os_code_page_characters(unsigned code_page, uint16_t *characters);
+
 #endif

@@ -1,6 +1,7 @@
 /*
  * What the simulated machine does not have: streams of files, multicast, urgent data, options by number, descriptors
- * that are passed on. Calls for these fail as on a system without them. What is simulated one day leaves this file.
+ * that are passed on, code pages. Calls for these fail as on a system without them. What is simulated one day leaves
+ * this file.
  */
 #include <errno.h>
 
@@ -146,4 +147,11 @@ apm_error apm__os_file_set_length(apm__os_file file, int64_t length)
     (void)file;
     (void)length;
     return apm__os_translate(EOPNOTSUPP);
+}
+
+apm_error apm__os_code_page_characters(unsigned code_page, uint16_t *characters)
+{
+    (void)code_page;
+    (void)characters;
+    return APM_ERROR_NOT_SUPPORTED;
 }

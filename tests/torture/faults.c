@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <iconv.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -190,6 +191,8 @@ WRAP(int, eventfd, (unsigned value, int flags), MINUS, value, flags)
 WRAP(int, poll, (struct pollfd * entries, nfds_t count, int timeout), MINUS, entries, count, timeout)
 WRAP(int, gethostname, (char *name, size_t size), MINUS, name, size)
 WRAP(unsigned, if_nametoindex, (const char *name), ZERO, name)
+#define NO_ICONV return (errno = code, (iconv_t)-1)
+WRAP(iconv_t, iconv_open, (const char *to, const char *from), NO_ICONV, to, from)
 
 /* It fails where the connection has gone already, and so is what it is to bring about. */
 int __real_shutdown(int socket, int how);

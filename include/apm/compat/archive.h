@@ -94,7 +94,9 @@ APM_API apm_error apm_archive_file_error(const apm_archive *archive);
 /*
  * The most bytes that a string, a blob or a name that is loaded may have; and how strings are stored, and those that
  * are not marked as Unicode loaded: a code page, or APM_CODE_PAGE_UTF16, as at first, which stores as a Unicode program
- * does and loads what is not marked by APM_CODE_PAGE_WESTERN.
+ * does and loads what is not marked by APM_CODE_PAGE_WESTERN. The second is APM_ARCHIVE_ENCODING for a page that there
+ * is not, and APM_ARCHIVE_OUT_OF_MEMORY where one of East Asia is not in memory yet and has no room. The archive goes
+ * on with the page that it has then.
  */
 APM_API apm_archive_cause apm_archive_set_limit(apm_archive *archive, size_t limit);
 APM_API apm_archive_cause apm_archive_set_code_page(apm_archive *archive, unsigned code_page);
