@@ -2,9 +2,9 @@
  * The sessions that clients resume: a few for each configuration, found by the name of the host. See mbedtls_common.h.
  *
  * A session is kept as bytes, so that it belongs to no engine; with it stands what was said of the peer's certificate,
- * since in a handshake that resumes none is sent. A session of TLS 1.2 is for any number of connections, also at the same
- * time; one of TLS 1.3, whose tickets are for one connection each, is taken out by the first. What a handshake has failed
- * with is not offered again.
+ * since in a handshake that resumes none is sent. A session of TLS 1.2 is for any number of connections, also at the
+ * same time; one of TLS 1.3, whose tickets are for one connection each, is taken out by the first. What a handshake has
+ * failed with is not offered again.
  */
 #include <string.h>
 
