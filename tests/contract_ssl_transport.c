@@ -309,6 +309,30 @@ CONTRACT_TEST(a_shutdown_ends_when_the_inner_stream_has_taken_the_alert)
     held_pair_close(pair, &held);
 }
 
+CONTRACT_TEST(what_has_been_handed_over_ends_well_though_the_peer_is_cut_off_meanwhile)
+{
+    for (int writes = 0; writes < 2; writes++) {
+        struct held_stream held;
+        struct tls_pair pair = held_pair_open(&held);
+        struct operation sent;
+        struct operation read;
+        char byte;
+
+        CHECK_SUCCESS(apm_stream_begin_read(pair.client, &byte, 1, ON_COMPLETION(&read)));
+        CHECK_SUCCESS(writes ? apm_stream_begin_write(pair.client, "abcd", 4, ON_COMPLETION(&sent))
+                             : apm_ssl_stream_begin_shutdown(pair.client, ON_COMPLETION(&sent)));
+        LATCH_AWAIT(&held.held_writes, 1);
+        CHECK_SUCCESS(apm_stream_close(pair.inner[1])); /* without close_notify */
+        CHECK_ERROR(finish_read(pair.client, &read, NULL), APM_ERROR_IO);
+        CHECK_PENDING(&sent);
+        let_go(&held);
+        AWAIT(&sent);
+        CHECK_SUCCESS(writes ? apm_stream_end_write(pair.client, sent.result)
+                             : apm_ssl_stream_end_shutdown(pair.client, sent.result));
+        held_pair_close(pair, &held);
+    }
+}
+
 CONTRACT_TEST(reads_go_on_while_the_inner_stream_holds_a_write)
 {
     struct held_stream held;

@@ -106,12 +106,27 @@ static void do_shutdown(struct apm__ssl *ssl, struct apm__ssl_turn *turn)
         complete(turn, APM__SSL_SHUTDOWN, APM_ERROR_SUCCESS);
 }
 
-/* Whatever is pending fails as the stream has. */
+/* Whether the engine has made all records of the operation, which then ends as the inner stream's writing of them does. */
+static bool is_made(const struct apm__ssl *ssl, const struct apm__operation *operation, enum apm__ssl_task task)
+{
+    return (task == APM__SSL_WRITE && operation->transferred == operation->size) ||
+           (task == APM__SSL_SHUTDOWN && ssl->notified);
+}
+
+/* Whatever is pending fails as the stream has, but for what has been handed over before that. */
 static void do_failed(struct apm__ssl *ssl, struct apm__ssl_turn *turn)
 {
-    for (int task = 0; task < APM__SSL_TASKS; task++)
-        if (turn->taken[task] && !turn->done[task])
-            complete(turn, (enum apm__ssl_task)task, ssl->failure);
+    for (int i = 0; i < APM__SSL_TASKS; i++) {
+        enum apm__ssl_task task = (enum apm__ssl_task)i;
+        if (!turn->taken[task] || turn->done[task])
+            continue;
+        if (!ssl->engine || !is_made(ssl, turn->taken[task], task))
+            complete(turn, task, ssl->failure);
+        else if (turn->output_error != APM_ERROR_SUCCESS)
+            complete(turn, task, turn->output_error);
+        else if (is_flushed(ssl, turn))
+            complete(turn, task, APM_ERROR_SUCCESS);
+    }
 }
 
 /* -- Closing ------------------------------------------------------------------------------------------------------- */
