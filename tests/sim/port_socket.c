@@ -125,12 +125,11 @@ static bool flags_are_known(int flags)
     return (flags & ~known) == 0;
 }
 
-apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t size, int flags, size_t *received)
+static apm_error receive_now(apm__os_socket socket, void *buffer, size_t size, int flags, size_t *received)
 {
     apm_endpoint from;
     apm_endpoint to;
     bool truncated;
-    SIM_POINT();
     *received = 0;
     struct sim_file *file = sim_socket_of(socket);
     bool peek = (flags & APM_SOCKET_FLAGS_PEEK) != 0;
@@ -143,9 +142,14 @@ apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t siz
     return apm__os_translate(error);
 }
 
-apm_error apm__os_socket_send(apm__os_socket socket, const void *buffer, size_t size, int flags, size_t *sent)
+apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t size, int flags, size_t *received)
 {
     SIM_POINT();
+    return receive_now(socket, buffer, size, flags, received);
+}
+
+static apm_error send_now(apm__os_socket socket, const void *buffer, size_t size, int flags, size_t *sent)
+{
     *sent = 0;
     struct sim_file *file = sim_socket_of(socket);
     if (!flags_are_known(flags))
@@ -161,13 +165,24 @@ apm_error apm__os_socket_send(apm__os_socket socket, const void *buffer, size_t 
     return apm__os_translate(error);
 }
 
+apm_error apm__os_socket_send(apm__os_socket socket, const void *buffer, size_t size, int flags, size_t *sent)
+{
+    SIM_POINT();
+    return send_now(socket, buffer, size, flags, sent);
+}
+
+/* A list is one system call: an error that comes behind some of the bytes stays for the next one. */
 apm_error apm__os_socket_receive_segments(apm__os_socket socket, const apm_array_segment *segments, size_t count,
                                           int flags, size_t *received)
 {
+    SIM_POINT();
+    const struct sim_file *file = sim_socket_of(socket);
     *received = 0;
     for (size_t i = 0; i < count; i++) {
         size_t part = 0;
-        apm_error error = apm__os_socket_receive(socket, segments[i].buffer, segments[i].size, flags, &part);
+        if (*received > 0 && file->error && file->in && file->in->arrived == file->in->taken)
+            break;
+        apm_error error = receive_now(socket, segments[i].buffer, segments[i].size, flags, &part);
         *received += part;
         if (error != APM_ERROR_SUCCESS)
             return *received > 0 ? APM_ERROR_SUCCESS : error;
@@ -180,10 +195,14 @@ apm_error apm__os_socket_receive_segments(apm__os_socket socket, const apm_array
 apm_error apm__os_socket_send_segments(apm__os_socket socket, const apm_array_segment *segments, size_t count,
                                        int flags, size_t *sent)
 {
+    SIM_POINT();
+    const struct sim_file *file = sim_socket_of(socket);
     *sent = 0;
     for (size_t i = 0; i < count; i++) {
         size_t part = 0;
-        apm_error error = apm__os_socket_send(socket, segments[i].buffer, segments[i].size, flags, &part);
+        if (*sent > 0 && file->error)
+            break;
+        apm_error error = send_now(socket, segments[i].buffer, segments[i].size, flags, &part);
         *sent += part;
         if (error != APM_ERROR_SUCCESS)
             return *sent > 0 ? APM_ERROR_SUCCESS : error;
