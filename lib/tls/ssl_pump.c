@@ -106,7 +106,7 @@ static void do_shutdown(struct apm__ssl *ssl, struct apm__ssl_turn *turn)
         complete(turn, APM__SSL_SHUTDOWN, APM_ERROR_SUCCESS);
 }
 
-/* Whether the engine has made all records of the operation, which then ends as the inner stream's writing of them does. */
+/* Whether all records of the operation are made: then it ends as the inner stream's writing of them does. */
 static bool is_made(const struct apm__ssl *ssl, const struct apm__operation *operation, enum apm__ssl_task task)
 {
     return (task == APM__SSL_WRITE && operation->transferred == operation->size) ||
