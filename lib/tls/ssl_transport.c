@@ -62,7 +62,7 @@ void apm__ssl_begin_transport_read(struct apm__ssl *ssl)
     apm__os_mutex_lock(&ssl->stream->lock);
     ssl->reading = true;
     apm__os_mutex_unlock(&ssl->stream->lock);
-    apm__slot_retain(&ssl->stream->slot); /* the read's */
+    apm__slot_retain(&ssl->stream->slot);      /* the read's */
     apm_error error = APM_ERROR_OUT_OF_MEMORY; /* to grow, which it has to where all of it is held */
     if (ssl->asked > 0)
         error = apm_stream_begin_read(ssl->inner, ssl->input + ssl->held, ssl->asked, on_read, ssl, &result);
