@@ -25,6 +25,11 @@ static uint16_t character_of(iconv_t conversion, unsigned code)
     return (uint16_t)(units[0] | units[1] << 8);
 }
 
+#if defined __GNUC__ && !defined __clang__
+/* The analyzer takes what iconv_open gives for memory, and does not know that of failure it gives -1. */
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 apm_error apm__os_code_page_characters(unsigned code_page, uint16_t *characters)
 {
     char name[16];
