@@ -4,6 +4,7 @@ import contextlib
 import functools
 import ssl
 import struct
+import time
 
 from peers_test import find, free_port, wait_for
 from tools_case import *  # pylint: disable=wildcard-import,unused-wildcard-import
@@ -52,8 +53,11 @@ def made():
             "-days", "30")
     sign(folder.name, "server", "localhost", "-days", "30")
     sign(folder.name, "other", "other.invalid", "-days", "30")
-    # The day before it is issued: over at once.
-    sign(folder.name, "over", "localhost", "-days", "-1")
+    # Valid for the second in which it is issued, and then over.
+    sign(folder.name, "over", "localhost", "-days", "0")
+    issued = int(time.time())
+    while int(time.time()) == issued:
+        time.sleep(0.05)
     openssl(folder.name, "ec", "-in", "server.key", "-aes256", "-passout", "pass:secret", "-out", "secret.key")
     with open(f"{folder.name}/both.pem", "wb") as both:
         for part in ("server.pem", "server.key"):
