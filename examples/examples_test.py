@@ -88,6 +88,15 @@ def receive_all(connection):
         received += block
 
 
+def receive_exactly(connection, size):
+    received = b""
+    while len(received) < size:
+        block = connection.recv(size - len(received))
+        assert block, f"it ends after {len(received)} bytes of {size}"
+        received += block
+    return received
+
+
 def reset(connection):
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
@@ -602,14 +611,10 @@ def test_the_tls_echo_server_answers_openssl():
                     for _ in range(2):
                         with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as plain:
                             with context.wrap_socket(plain, server_hostname=name) as secure:
-                                data = random.randbytes(100000)
-                                sender = threading.Thread(target=secure.sendall, args=(data,))
-                                sender.start()
-                                received = b""
-                                while len(received) < len(data):
-                                    received += secure.recv(65536)
-                                sender.join()
-                                assert received == data, "the echo is wrong"
+                                for _ in range(4):  # one after another: a stream of OpenSSL's is for one thread
+                                    data = random.randbytes(25000)
+                                    secure.sendall(data)
+                                    assert receive_exactly(secure, len(data)) == data, "the echo is wrong"
                                 secure.unwrap()  # close_notify comes back
                 said = subprocess.run(
                     ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", certificate]

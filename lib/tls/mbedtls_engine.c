@@ -106,14 +106,28 @@ bool apm__tls_engine_has_records(const struct apm__tls_engine *engine)
 
 /* -- Failure ------------------------------------------------------------------------------------------------------- */
 
+/*
+ * The alert, if the record that could not be decrypted is one that is not encrypted; or NULL. A client that gives up
+ * before it uses the keys of the handshake says so in this way, and mbedTLS expects it with them. Level, description.
+ */
+static const unsigned char *plain_alert(const struct apm__tls_engine *engine, int code)
+{
+    static const unsigned char length[] = {0, 2};
+    const unsigned char *record = engine->ssl.APM__FIELD(in_hdr);
+    bool is_plain = code == MBEDTLS_ERR_SSL_INVALID_MAC && !engine->handshaken && record[0] == MBEDTLS_SSL_MSG_ALERT &&
+                    memcmp(record + 3, length, sizeof length) == 0;
+    return is_plain ? record + 5 : NULL;
+}
+
 static void describe(struct apm__tls_engine *engine, int code)
 {
     char reason[APM__TLS_TEXT_SIZE - 64];
+    const unsigned char *alert = code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE ? engine->ssl.APM__FIELD(in_msg)
+                                                                             : plain_alert(engine, code);
     if (engine->input_lost) {
         (void)snprintf(engine->text, sizeof engine->text, "The stream ended without close_notify: it was cut off");
-    } else if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
-        (void)snprintf(engine->text, sizeof engine->text, "The peer has given up, with alert %d",
-                       (int)engine->ssl.APM__FIELD(in_msg)[1]);
+    } else if (alert) {
+        (void)snprintf(engine->text, sizeof engine->text, "The peer has given up, with alert %d", (int)alert[1]);
     } else {
         mbedtls_strerror(code, reason, sizeof reason);
         (void)snprintf(engine->text, sizeof engine->text, "%s (-0x%04x)", reason, (unsigned)-code);
