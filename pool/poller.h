@@ -7,6 +7,7 @@
 #ifndef APM__POLLER_H
 #define APM__POLLER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,12 @@ struct apm__poller {
 
     /* Makes the wait in progress return, or else the next one. Any thread. */
     void (*wake)(struct apm__poller *poller);
+
+    /*
+     * Brings what `dispatch` of the event looks at into the processor's cache; `far` is for events that are not handled
+     * next, but after it. The event may be stale. NULL: it is not worth it.
+     */
+    void (*expect)(uint64_t event, bool far);
 
     /* Handles an event: completes what it completes, and runs no callback. Any worker; never blocks. */
     void (*dispatch)(struct apm__poller *poller, uint64_t event);

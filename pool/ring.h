@@ -85,6 +85,15 @@ static inline bool apm__ring_take(struct apm__ring *ring, struct apm__entry *ent
     }
 }
 
+/* The entry with so many before it, or zeroes; a guess unless nobody steals. Owner only. */
+static inline struct apm__entry apm__ring_look(struct apm__ring *ring, uint32_t before)
+{
+    uint32_t place = apm__atomic_load(&ring->head, APM__RELAXED) + before;
+    if ((int32_t)(apm__atomic_load(&ring->tail, APM__RELAXED) - place) <= 0)
+        return (struct apm__entry){.first = 0};
+    return apm__entry_read(&ring->entries[place & APM__RING_MASK]);
+}
+
 /* Takes the older half of the entries, at least one, at most `limit`; the number of them. Any thread. */
 static inline uint32_t apm__ring_take_half(struct apm__ring *ring, struct apm__entry *entries, uint32_t limit)
 {

@@ -117,6 +117,13 @@ void apm__slot_publish(struct apm__slot *slot, uint32_t references, uint32_t fla
 /* Gives the slot back, once its last reference is gone, or if it was never published. */
 void apm__slot_free(struct apm__slot_table *table, struct apm__slot *slot);
 
+/* Has the processor fetch what is at the slot, if any, while other things are done. */
+static inline void apm__slot_expect(const struct apm__slot *slot, size_t size)
+{
+    for (size_t offset = 0; slot && offset < size; offset += APM__LINE_SIZE)
+        __builtin_prefetch((const unsigned char *)slot + offset, 1);
+}
+
 static inline uint32_t apm__slot_generation(uint64_t bits)
 {
     return (uint32_t)(bits >> 32);

@@ -75,9 +75,21 @@ __attribute__((always_inline)) static inline void run_call(struct apm__worker *w
     apm__atomic_store(&worker->completed, completed + 1, APM__RELEASE); /* who counts it sees what the item did */
 }
 
+/* Of many connections little is in the cache: what the next events need comes while this one's system calls run. */
+static void expect_events(struct apm__worker *worker)
+{
+    const struct apm__poller *poller = worker->pool->poller;
+    for (uint32_t before = 0; poller->expect && before < 2; before++) {
+        uint64_t event = apm__ring_look(&worker->events, before).first;
+        if (event)
+            poller->expect(event, before > 0);
+    }
+}
+
 static void handle_event(struct apm__worker *worker, uint64_t event)
 {
     begin_item(worker);
+    expect_events(worker);
     worker->pool->poller->dispatch(worker->pool->poller, event);
 }
 

@@ -78,6 +78,8 @@ enum apm__operation_form {
     APM__FORM_ACCEPT    /* struct apm__accept_request */
 };
 
+enum { APM__OPERATION_HOT_SIZE = 3 * APM__LINE_SIZE }; /* of struct apm__operation: what a receive or send needs */
+
 enum { APM__CALLERS = 5 }; /* how many calls a debug build keeps of those that led to an operation */
 
 /* A train of datagrams: see apm/datagram_train.h. */

@@ -16,6 +16,16 @@ static void prepare(struct apm__slot *slot)
 
 struct apm__slot_table apm__channels = APM__SLOT_TABLE(APM__KIND_SOCKET, struct apm__channel, prepare);
 
+static void clear_locked(struct apm__direction *direction)
+{
+    apm__atomic_store(&direction->head, NULL, APM__RELAXED);
+    direction->tail = NULL;
+    direction->edges = 0;
+    direction->running = false;
+    direction->deferred = false;
+    direction->drained = false;
+}
+
 struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_family family, apm_socket_type type,
                                          apm_protocol_type protocol)
 {
@@ -36,8 +46,8 @@ struct apm__channel *apm__channel_create(struct apm__pool *pool, apm_address_fam
     channel->connect_error = APM_ERROR_SUCCESS;
     channel->users = 0;
     channel->watched = 0;
-    channel->in = (struct apm__direction){0};
-    channel->out = (struct apm__direction){0};
+    clear_locked(&channel->in);
+    clear_locked(&channel->out);
     channel->key = 0;
     channel->receive_timeout_ms = 0;
     channel->send_timeout_ms = 0;

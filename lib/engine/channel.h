@@ -39,8 +39,8 @@ struct apm__inheritance {
 };
 
 struct apm__direction {
-    /* guarded by the channel's lock */
-    struct apm__operation *head;
+    /* guarded by the channel's lock; who only wants it in the cache looks at `head` without */
+    _Atomic(struct apm__operation *) head;
     struct apm__operation *tail;
     uint32_t edges; /* goes up with each report of readiness, so that one during an attempt is not missed */
     bool running;   /* a thread performs the head, or is about to; it will look again before it stops */

@@ -101,6 +101,7 @@ apm_error apm__epoll_create(struct apm__poller **poller)
         goto destroy_bell;
     self->watcher = (struct apm__watcher){.poller = {.wait = wait,
                                                      .wake = wake,
+                                                     .expect = apm__readiness_expect,
                                                      .dispatch = apm__readiness_dispatch,
                                                      .catch_up = apm__readiness_catch_up,
                                                      .destroy = destroy},

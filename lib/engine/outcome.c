@@ -127,7 +127,7 @@ static void remove_locked(struct apm__direction *direction, struct apm__operatio
     if (operation->previous)
         operation->previous->next = operation->next;
     else
-        direction->head = operation->next;
+        apm__atomic_store(&direction->head, operation->next, APM__RELAXED);
     if (operation->next)
         operation->next->previous = operation->previous;
     else

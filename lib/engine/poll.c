@@ -256,6 +256,7 @@ apm_error apm__poll_create(struct apm__poller **poller)
     apm__os_mutex_initialise(&self->lock);
     self->watcher = (struct apm__watcher){.poller = {.wait = wait,
                                                      .wake = wake,
+                                                     .expect = apm__readiness_expect,
                                                      .dispatch = apm__readiness_dispatch,
                                                      .catch_up = apm__readiness_catch_up,
                                                      .destroy = destroy},

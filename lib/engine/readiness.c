@@ -39,7 +39,7 @@ static void append_locked(struct apm__direction *direction, struct apm__operatio
     if (direction->tail)
         direction->tail->next = operation;
     else
-        direction->head = operation;
+        apm__atomic_store(&direction->head, operation, APM__RELAXED);
     direction->tail = operation;
     operation->place = APM__PLACE_QUEUED;
 }
@@ -483,13 +483,32 @@ void apm__engine_close_and_unlock(struct apm__channel *channel)
     apm__channel_release(channel);
 }
 
+/* The channel that such an event is of, or was. */
+static struct apm__channel *channel_of_event(uint64_t event, uint64_t *key)
+{
+    *key = (event & ~(uint64_t)63) | APM__KIND_SOCKET;
+    struct apm__slot *slot = apm__slot_find(&apm__channels, *key);
+    APM__CHECK(slot);
+    return (struct apm__channel *)slot;
+}
+
+void apm__readiness_expect(uint64_t event, bool far)
+{
+    uint64_t key;
+    struct apm__channel *channel = channel_of_event(event, &key);
+    if (far)
+        apm__slot_expect(&channel->slot, sizeof *channel);
+    else /* relaxed: it may be gone, but the memory of slots stays */
+        apm__slot_expect((const struct apm__slot *)apm__atomic_load(&channel->in.head, APM__RELAXED),
+                         APM__OPERATION_HOT_SIZE);
+}
+
 void apm__readiness_dispatch(struct apm__poller *poller, uint64_t event)
 {
     (void)poller;
-    uint64_t key = (event & ~(uint64_t)63) | APM__KIND_SOCKET;
+    uint64_t key;
     uint32_t ready = (uint32_t)(event & 63);
-    struct apm__channel *channel = (struct apm__channel *)apm__slot_find(&apm__channels, key);
-    APM__CHECK(channel);
+    struct apm__channel *channel = channel_of_event(event, &key);
     apm__os_mutex_lock(&channel->lock);
     if (channel->key != key) { /* closed since */
         apm__channel_unlock(channel);
