@@ -89,7 +89,7 @@ static struct world two_records_to(int receiver, size_t starts[2])
 TEST(records_that_change_places_fail)
 {
     for (int receiver = 0; receiver < 2; receiver++) {
-        size_t starts[2];
+        size_t starts[2] = {0};
         struct world world = two_records_to(receiver, starts);
         struct end *end = &world.pair->ends[receiver];
         size_t size = starts[1] - starts[0];
@@ -111,7 +111,7 @@ TEST(records_that_change_places_fail)
 TEST(a_record_that_is_repeated_or_left_out_fails_and_what_came_before_is_read)
 {
     for (int left_out = 0; left_out < 2; left_out++) {
-        size_t starts[2];
+        size_t starts[2] = {0};
         struct world world = two_records_to(1, starts);
         struct end *end = &world.pair->ends[1];
         size_t size = starts[1] - starts[0];
@@ -134,7 +134,7 @@ TEST(a_record_that_is_repeated_or_left_out_fails_and_what_came_before_is_read)
 TEST(a_stream_that_ends_within_a_record_was_cut_off_wherever_that_is)
 {
     for (size_t cut = 1; cut < 30; cut++) {
-        size_t starts[2];
+        size_t starts[2] = {0};
         struct world world = two_records_to(0, starts);
         struct end *end = &world.pair->ends[0];
         uint8_t got[64];
