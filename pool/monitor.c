@@ -71,7 +71,7 @@ static void look_at(struct apm__pool *pool, struct apm__worker *worker, struct s
     if (progress != worker->seen_progress) {
         worker->seen_progress = progress;
         worker->stuck_ticks = 0;
-        if (apm__pool_is_worth_helping(pool, worker))
+        if (apm__atomic_load(&pool->wakeable, APM__RELAXED) > 0 && apm__pool_is_worth_helping(pool, worker))
             sight->needy = true;
         return;
     }
@@ -154,7 +154,7 @@ struct memory {
     int quiet;      /* ticks without a running worker */
     int unattended; /* ticks at which nobody had the polling role */
     int locked;     /* ticks at which every worker waited and work was there, one after another */
-    int calm;       /* looks at which every worker was getting on, and nothing else waited for one */
+    int calm;       /* looks at which every worker that ran was getting on, and nothing else waited for one */
     bool had_queue; /* work was queued at the last tick */
 };
 
@@ -213,9 +213,9 @@ static bool tick(struct apm__pool *pool, struct memory *memory)
     if (sight.needy || nobody_polls || (has_queue && (sight.stuck || memory->had_queue)))
         find_a_thread(pool);
     memory->had_queue = has_queue;
-    if (!sight.running || sight.stuck || sight.needy || has_queue)
+    if (sight.stuck || sight.needy || has_queue)
         memory->calm = 0;
-    else if (memory->calm < CALM_MOST)
+    else if (sight.running && memory->calm < CALM_MOST)
         memory->calm++;
     if (has_queue && !sight.running)
         break_deadlock(pool, memory);
