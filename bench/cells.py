@@ -50,6 +50,11 @@ class Cell:
     servers: tuple = ()  # those that take part, if not all of the kind
 
     @property
+    def has_turns(self):
+        """Whether its servers are there at the same time; not where one is measured while it does nothing, or blocks."""
+        return self.kind in ("load", "udp")
+
+    @property
     def protocol(self):
         """What the names of its servers' programs begin with."""
         return "udp" if self.kind == "udp" else "echo"

@@ -123,8 +123,8 @@ def measure_and_write(options, chosen, servers, missing):
     noise = Noise()
     everything = {
         "machine": machine.describe(options.build),
-        "settings": {"seconds": options.seconds, "warmup": options.warmup, "quick": options.quick,
-                     "cores": options.cores},
+        "settings": {"seconds": options.seconds, "turns": options.turns, "warmup": options.warmup,
+                     "quick": options.quick, "cores": options.cores},
         "missing": missing,
         "cells": {},
         "errors": [],

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import unittest
 from math import comb
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 sys.dont_write_bytecode = True
@@ -20,6 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cells
 import plots
 import report
+import runs
 import sections
 from page import Page
 from rounds import in_turn, interval, ratios, spread
@@ -49,7 +51,7 @@ def made_up():
     by_cell["udp"] = {server: rounds_of(4) for server in cells.SERVERS["udp"]}
     return {
         "machine": [["processor", "<fast> & \"odd\""]], "missing": [], "errors": [], "tls": "bulk: apm 1 | 2 <3>",
-        "settings": {"rounds": 6, "seconds": 0.5, "warmup": 0.4, "quick": False, "cores": ["0", "1"]},
+        "settings": {"rounds": 6, "seconds": 0.5, "turns": 4, "warmup": 0.4, "quick": False, "cores": ["0", "1"]},
         "noise": {"others_percent": 1.5, "stolen_percent": 0.1, "seconds": 120.0}, "cells": by_cell,
         "pool": [{"cell": "fork_join", "peer": peer, "workers": "2", "error": "", "fork_join wall": 10.0 + i,
                   "fork_join cpu": 20.0} for i, peer in enumerate(["apm", "dotnet"])],
@@ -89,6 +91,23 @@ class StatisticsTest(unittest.TestCase):
         self.assertEqual(sections.verdict([0.99] * 6), "ahead")
         self.assertEqual(sections.verdict([0.9] * 5 + [1.01]), "level")
         self.assertEqual(sections.verdict([2.0] * 5), "too few rounds")
+
+
+class RoundTest(unittest.TestCase):
+    def test_a_round_is_the_median_of_its_turns_but_for_what_is_lost_and_what_is_longest(self):
+        turns = [{"mode": "echo", "p50_us": p50, "max_us": 10 * p50, "lost": 1} for p50 in (3, 1, 2)]
+        self.assertEqual(runs.join_turns(turns), {"mode": "echo", "p50_us": 2, "max_us": 30, "lost": 3})
+
+    def test_a_server_that_does_not_start_is_an_error_and_has_no_figures(self):
+        cell = cells.find_cells(["c64"])[0]
+        options = SimpleNamespace(turns=2, seconds=0.1, warmup=0, cores=["0", "1"], quick=True, raw=None, rounds=1,
+                                  build="nowhere")
+        silent = runs.Server(["true"])
+        results = runs.Results([cell], {"c64": {"apm": silent, "epoll": silent}})
+        results.run_round(options, 0, [cell])
+        self.assertEqual(results.by_cell, {"c64": {"apm": [None], "epoll": [None]}})
+        self.assertEqual(len(results.errors), 2)
+        self.assertIn("did not say where it listens", results.errors[0])
 
 
 class PlotTest(unittest.TestCase):

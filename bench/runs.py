@@ -1,7 +1,10 @@
-"""Running the servers of bench/compare: a fresh one for each run, alone on its core, and the load on another.
+"""Running the servers of bench/compare: fresh ones for each round and cell, on one core, and the load on another.
 
-Not a program. `options` is what it runs with: build, seconds, warmup, cores (of the server and of the load), servers (a
-list of names, or None), raw (a file's name, or None).
+Where messages are counted, all servers of the cell are there at the same time, and the load goes from one to the next,
+in short turns: so what the machine does meanwhile meets all of them. A server that nobody asks needs no processor.
+
+Not a program. `options` is what it runs with: build, seconds (of a round), turns (that they are divided into), warmup,
+cores (of the server and of the load), servers (a list of names, or None), raw (a file's name, or None).
 """
 
 import json
@@ -10,6 +13,7 @@ import select
 import shutil
 import subprocess
 from dataclasses import dataclass, field
+from statistics import median
 
 from cells import DOTNET_SERVERS, SERVERS, STUCK_SERVERS
 from rounds import in_turn, show_progress
@@ -18,6 +22,7 @@ START_LIMIT_S = 20
 STOP_LIMIT_S = 5
 RUN_LIMIT_S = 120  # beyond the measured time
 DOTNET_WARMUP_S = 1.2  # the least: it compiles twice while it runs
+TURN_WARMUP_S = 0.05  # for each turn after the first: the connections are new
 
 
 @dataclass
@@ -103,10 +108,8 @@ def load_command(options, cell, pid, port, seconds, warmup):
             "--warmup", str(warmup), *cell.load]
 
 
-def run_load(options, cell, server, pid, port):
+def run_load(options, cell, pid, port, seconds, warmup):
     """Returns the figures and an error text, which is empty when all is right."""
-    seconds = max(options.seconds, 3) if cell.kind == "idle" and not options.quick else options.seconds
-    warmup = max(options.warmup, 0 if options.quick or not server.is_dotnet else DOTNET_WARMUP_S)
     command = ["taskset", "-c", options.cores[1], *load_command(options, cell, pid, port, seconds, warmup)]
     try:
         load = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + RUN_LIMIT_S)
@@ -121,16 +124,44 @@ def run_load(options, cell, server, pid, port):
     return figures, "; ".join(errors + load.stderr.strip().splitlines()) or f"load: status {load.returncode}"
 
 
-def run_once(options, cell, server):
-    """One server, one load. Returns the figures and an error text."""
-    process, port = start(server, cell, options.cores[0])
-    figures, error = {}, "the server did not say where it listens"
+def join_turns(turns):
+    """The figures of a round: what was lost is added up, the longest is the longest, of the rest there is a median."""
+    by_key = {key: [turn[key] for turn in turns] for key in turns[0]}
+    joined = {key: values[0] if isinstance(values[0], str) else median(values) for key, values in by_key.items()}
+    joined.update({key: sum(by_key[key]) for key in ("lost", "messages") if key in by_key})
+    joined.update({key: max(by_key[key]) for key in ("max_us",) if key in by_key})
+    return joined
+
+
+def run_at_once(options, cell, servers, shift):
+    """The servers at the same time, with the load at one after the other. Returns figures and an error by name."""
+    turns = options.turns if cell.has_turns else 1
+    processes = {name: start(server, cell, options.cores[0]) for name, server in servers.items()}
+    measured = {name: [] for name in servers}
+    errors = {name: "" if port else "the server did not say where it listens" for name, (_, port) in processes.items()}
     try:
-        if port is not None:
-            figures, error = run_load(options, cell, server, process.pid, port)
+        for turn in range(turns):
+            for name in in_turn(list(servers), shift + turn):
+                if errors[name]:
+                    continue
+                process, port = processes[name]
+                figures, errors[name] = run_load(options, cell, process.pid, port, seconds_of(options, cell) / turns,
+                                                 warmup_of(options, servers[name], turn))
+                measured[name].append(figures)
     finally:
-        ended = stop(process)
-    return figures, error or ended
+        ended = {name: stop(process) for name, (process, _) in processes.items()}
+    return {name: (join_turns(measured[name]) if measured[name] and measured[name][-1] else {},
+                   errors[name] or ended[name]) for name in servers}
+
+
+def seconds_of(options, cell):
+    return max(options.seconds, 3) if cell.kind == "idle" and not options.quick else options.seconds
+
+
+def warmup_of(options, server, turn):
+    if turn > 0:
+        return TURN_WARMUP_S
+    return max(options.warmup, DOTNET_WARMUP_S if server.is_dotnet and not options.quick else 0)
 
 
 class Results:
@@ -145,14 +176,18 @@ class Results:
     def run_round(self, options, number, cells):
         """Runs all servers of these cells once."""
         for cell_number, cell in enumerate(cells):
-            for name in in_turn(list(self.servers[cell.name]), number + cell_number):
-                show_progress(f"round {number + 1}/{options.rounds} {cell.name} {name}")
-                figures, error = run_once(options, cell, self.servers[cell.name][name])
-                self.by_cell[cell.name][name].append(None if error else figures)
-                if error:
-                    self.errors.append(f"{cell.name} {name} round {number + 1}: {error}")
-                if options.raw:
-                    with open(options.raw, "a", encoding="utf-8") as raw:
-                        raw.write(json.dumps({"cell": cell.name, "server": name, "round": number + 1, "error": error,
-                                              **figures}) + "\n")
+            servers, shift = self.servers[cell.name], number + cell_number
+            together = [servers] if cell.has_turns else [{name: servers[name]} for name in in_turn(list(servers), shift)]
+            for some in together:
+                show_progress(f"round {number + 1}/{options.rounds} {cell.name} {' '.join(some)}")
+                for name, (figures, error) in run_at_once(options, cell, some, shift).items():
+                    self.add(options, number + 1, cell.name, name, figures, error)
         show_progress("")
+
+    def add(self, options, number, cell, name, figures, error):
+        self.by_cell[cell][name].append(None if error else figures)
+        if error:
+            self.errors.append(f"{cell} {name} round {number}: {error}")
+        if options.raw:
+            with open(options.raw, "a", encoding="utf-8") as raw:
+                raw.write(json.dumps({"cell": cell, "server": name, "round": number, "error": error, **figures}) + "\n")
