@@ -152,10 +152,11 @@ static void find_a_thread(struct apm__pool *pool)
 /* What the monitor remembers from tick to tick. */
 struct memory {
     int quiet;      /* ticks without a running worker */
-    int unattended; /* ticks at which nobody had the polling role */
+    int unattended; /* ticks at which nobody had the polling role, nor had polled since the one before */
     int locked;     /* ticks at which every worker waited and work was there, one after another */
     int calm;       /* looks at which every worker that ran was getting on, and nothing else waited for one */
     bool had_queue; /* work was queued at the last tick */
+    uint64_t polled_ns; /* when somebody had polled last, then */
 };
 
 /* Ends one of the waits, if for long enough nothing else could go on. */
@@ -206,7 +207,10 @@ static bool tick(struct apm__pool *pool, struct memory *memory)
         look_at(pool, worker, &sight);
 
     bool has_queue = has_work(pool, sight.running);
-    memory->unattended = apm__atomic_load(&pool->role, APM__RELAXED) == 0 ? memory->unattended + 1 : 0;
+    uint64_t polled_ns = apm__atomic_load(&pool->polled_ns, APM__RELAXED);
+    bool attended = polled_ns != memory->polled_ns || apm__atomic_load(&pool->role, APM__RELAXED) != 0;
+    memory->unattended = attended ? 0 : memory->unattended + 1;
+    memory->polled_ns = polled_ns;
     if (apm__atomic_load(&pool->hurry, APM__RELAXED) != (has_queue && sight.stuck))
         apm__atomic_store(&pool->hurry, has_queue && sight.stuck, APM__RELAXED);
     bool nobody_polls = sight.running && memory->unattended > 0 && (sight.stuck || memory->unattended > 1);

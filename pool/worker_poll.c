@@ -82,6 +82,7 @@ bool apm__worker_poll_now(struct apm__worker *worker)
 {
     uint64_t now_ns = apm__os_monotonic_ns();
     measure_batch(worker, now_ns);
+    apm__atomic_store(&worker->pool->polled_ns, now_ns, APM__RELAXED);
     size_t count = poll_events(worker, 0);
     if (count == 0 && apm__deadline_next(&worker->pool->deadlines) > now_ns)
         return false;
