@@ -73,8 +73,8 @@ def add_machine(page, results):
         f"{settings['rounds']} round(s) of {settings['seconds']:g} s after {settings['warmup']:g} s of warm-up"
         f"{longer}; in each round the servers of a cell are started, and then asked in {settings['turns']} turns, the "
         "median of which is the round's figure (idle and blocked servers are alone, and asked once). Servers on core "
-        f"{settings['cores'][0]}, load on core {settings['cores'][1]}. Figures are medians, with [least-largest] of the "
-        "rounds. Ratios are taken within a round; behind their median is the interval that holds the true one with "
+        f"{settings['cores'][0]}, load on core {settings['cores'][1]}. Figures are medians, with [least-largest] of "
+        "the rounds. Ratios are taken within a round; behind their median is the interval that holds the true one with "
         "95 %, by the sign test, or, with fewer than six rounds, their range in round brackets.")
     page.paragraph(
         f"Other processes used {noise['others_percent']:.1f} % of the machine meanwhile, and the hypervisor took "

@@ -16,11 +16,11 @@
 #include "probe.h"
 
 enum {
-    TICK_NS = 2000000,   /* between two looks; up to CALM_TICKS of it while all get on, for each costs up to 30 us */
+    TICK_NS = 2000000, /* between two looks; up to CALM_TICKS of it while all get on, for each costs up to 30 us */
     CALM_TICKS = 4,
-    CALM_AFTER = 16,     /* looks, one after another, that have shown nothing to do make the time one tick longer */
+    CALM_AFTER = 16, /* looks, one after another, that have shown nothing to do make the time one tick longer */
     CALM_MOST = CALM_AFTER * (CALM_TICKS - 1),
-    LONG_TICKS = 2,      /* for how long work computes before another thread may take its place */
+    LONG_TICKS = 2, /* for how long work computes before another thread may take its place */
     COMPUTING_SPARES = 2,
     DORMANT_AFTER = 4,   /* ticks without a running worker */
     DEADLOCK_AFTER = 500 /* ticks in which nobody could run what is queued */
@@ -151,11 +151,11 @@ static void find_a_thread(struct apm__pool *pool)
 
 /* What the monitor remembers from tick to tick. */
 struct memory {
-    int quiet;      /* ticks without a running worker */
-    int unattended; /* ticks at which nobody had the polling role, nor had polled since the one before */
-    int locked;     /* ticks at which every worker waited and work was there, one after another */
-    int calm;       /* looks at which every worker that ran was getting on, and nothing else waited for one */
-    bool had_queue; /* work was queued at the last tick */
+    int quiet;          /* ticks without a running worker */
+    int unattended;     /* ticks at which nobody had the polling role, nor had polled since the one before */
+    int locked;         /* ticks at which every worker waited and work was there, one after another */
+    int calm;           /* looks at which every worker that ran was getting on, and nothing else waited for one */
+    bool had_queue;     /* work was queued at the last tick */
     uint64_t polled_ns; /* when somebody had polled last, then */
 };
 

@@ -286,8 +286,8 @@ static bool take_turn(struct apm__worker *worker)
 }
 
 /*
- * Runs one thing of the worker's own, or handles events until some calls wait: each kind of code runs several times in a
- * row, while it is in the near caches, and what the calls need still is.
+ * Runs one thing of the worker's own, or handles events until some calls wait: each kind of code runs several times in
+ * a row, while it is in the near caches, and what the calls need still is.
  */
 static bool run_own(struct apm__worker *worker)
 {
