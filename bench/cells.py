@@ -51,7 +51,7 @@ class Cell:
 
     @property
     def has_turns(self):
-        """Whether its servers are there at the same time; not where one is measured while it does nothing, or blocks."""
+        """Whether its servers are there at the same time; not where one is measured while it rests, or blocks."""
         return self.kind in ("load", "udp")
 
     @property
