@@ -190,4 +190,5 @@ class Results:
             self.errors.append(f"{cell} {name} round {number}: {error}")
         if options.raw:
             with open(options.raw, "a", encoding="utf-8") as raw:
-                raw.write(json.dumps({"cell": cell, "server": name, "round": number, "error": error, **figures}) + "\n")
+                run = {"cell": cell, "server": name, "round": number, "error": error, **figures}
+                raw.write(json.dumps(run) + "\n")
