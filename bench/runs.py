@@ -177,8 +177,8 @@ class Results:
         """Runs all servers of these cells once."""
         for cell_number, cell in enumerate(cells):
             servers, shift = self.servers[cell.name], number + cell_number
-            together = [servers] if cell.has_turns else [{name: servers[name]} for name in in_turn(list(servers), shift)]
-            for some in together:
+            alone = [{name: servers[name]} for name in in_turn(list(servers), shift)]
+            for some in [servers] if cell.has_turns else alone:
                 show_progress(f"round {number + 1}/{options.rounds} {cell.name} {' '.join(some)}")
                 for name, (figures, error) in run_at_once(options, cell, some, shift).items():
                     self.add(options, number + 1, cell.name, name, figures, error)
