@@ -4,6 +4,7 @@ Not a program. The HTML refers to nothing outside itself; the Markdown refers to
 """
 
 import re
+import textwrap
 from html import escape
 
 CSS = """
@@ -23,6 +24,10 @@ svg { max-width: 100%; height: auto; }
 
 def code_to_html(text):
     return re.sub("`([^`]*)`", r"<code>\1</code>", escape(text))
+
+
+def in_lines(text):
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 class Page:
@@ -60,8 +65,8 @@ class Page:
                 rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in content]
                 parts.append("\n".join([rows[0], "|---" + "|---:" * (len(content[0]) - 1) + "|", *rows[1:]]))
             else:
-                parts.append({"heading": f"## {content}", "paragraph": content, "plot": f"![{content}]({content})",
-                              "listing": f"```\n{content.rstrip()}\n```"}[kind])
+                parts.append({"heading": f"## {content}", "paragraph": in_lines(content),
+                              "plot": f"![{content}]({content})", "listing": f"```\n{content.rstrip()}\n```"}[kind])
         return "\n\n".join(parts) + "\n"
 
     def html(self):

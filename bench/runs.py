@@ -135,7 +135,7 @@ def join_turns(turns):
 
 def run_at_once(options, cell, servers, shift):
     """The servers at the same time, with the load at one after the other. Returns figures and an error by name."""
-    turns = options.turns if cell.has_turns else 1
+    turns = min(options.turns, cell.most_turns) if cell.has_turns else 1
     processes = {name: start(server, cell, options.cores[0]) for name, server in servers.items()}
     measured = {name: [] for name in servers}
     errors = {name: "" if port else "the server did not say where it listens" for name, (_, port) in processes.items()}
