@@ -162,6 +162,99 @@ CONTRACT_TEST(a_read_in_progress_that_is_cancelled_is_broken_off_by_the_method_a
     }
 }
 
+CONTRACT_TEST(a_cancel_is_not_lost_that_comes_before_the_method_has_come_to_wait)
+{
+    for (int begins = 0; begins < 2; begins++) {
+        struct latch gate = LATCH_INITIALIZER;
+        struct pipe pipe;
+        struct operation read;
+        uint8_t buffer[4];
+        apm_stream stream;
+
+        pipe_init(&pipe);
+        pipe.gate = &gate;
+        stream = pipe_stream(&pipe, begins, true);
+        CHECK_SUCCESS(apm_stream_begin_read(stream, buffer, 4, ON_COMPLETION(&read)));
+        LATCH_AWAIT(&pipe.read_entered, 1);
+        CHECK_SUCCESS(apm_async_result_cancel(read.result));
+        CHECK_PENDING(&read);
+        CHECK_EQ(PIPE_LOOK(&pipe, cancels), begins ? 0 : 1);
+        latch_add(&gate, 1);
+        CHECK_ERROR(finish_read(stream, &read, NULL), APM_ERROR_OPERATION_ABORTED);
+        CHECK_SUCCESS(apm_stream_close(stream));
+        LATCH_AWAIT(&pipe.closed, 1);
+        CHECK_EQ(PIPE_LOOK(&pipe, cancels), 1);
+    }
+}
+
+TEST(a_close_is_not_lost_that_comes_before_a_synchronous_read_has_come_to_wait)
+{
+    struct latch gate = LATCH_INITIALIZER;
+    struct pipe pipe;
+    struct blocked_read blocked;
+    struct thread thread;
+
+    pipe_init(&pipe);
+    pipe.gate = &gate;
+    blocked.stream = pipe_stream(&pipe, false, true);
+    thread_start(&thread, block_in_read, &blocked);
+    LATCH_AWAIT(&pipe.read_entered, 1);
+    CHECK_SUCCESS(apm_stream_close(blocked.stream));
+    latch_add(&gate, 1);
+    thread_join(&thread);
+    CHECK_ERROR(blocked.error, APM_ERROR_OPERATION_ABORTED);
+    LATCH_AWAIT(&pipe.closed, 1);
+}
+
+/* A stream of which each read reads another stream first. */
+struct layer {
+    apm_stream inner;
+    struct latch entered;
+    struct latch go;
+    bool before; /* whether a cancellation was requested before the inner read, and after it */
+    bool after;
+};
+
+static apm_error read_through(void *context, void *buffer, size_t size, size_t *read)
+{
+    struct layer *layer = context;
+    apm_error error;
+
+    latch_add(&layer->entered, 1);
+    LATCH_AWAIT(&layer->go, 1);
+    layer->before = apm_stream_is_cancellation_requested();
+    error = apm_stream_read(layer->inner, buffer, size, read);
+    layer->after = apm_stream_is_cancellation_requested();
+    return error;
+}
+
+CONTRACT_TEST(whether_a_cancellation_is_requested_is_the_question_of_the_innermost_method_on_the_thread)
+{
+    apm_stream_methods methods = {.read = read_through};
+    struct layer layer = {.entered = LATCH_INITIALIZER, .go = LATCH_INITIALIZER};
+    struct pipe pipe;
+    struct operation read;
+    apm_stream outer;
+    uint8_t buffer[4];
+    size_t count;
+
+    pipe_init(&pipe);
+    pipe_put(&pipe, "abc", 3);
+    layer.inner = pipe_stream(&pipe, false, true);
+    CHECK_SUCCESS(apm_stream_create((apm_thread_pool)APM_NULL_HANDLE, &methods, &layer, &outer));
+    CHECK_SUCCESS(apm_stream_begin_read(outer, buffer, 4, ON_COMPLETION(&read)));
+    LATCH_AWAIT(&layer.entered, 1);
+    CHECK_SUCCESS(apm_async_result_cancel(read.result));
+    CHECK(!apm_stream_is_cancellation_requested());
+    latch_add(&layer.go, 1);
+    CHECK_SUCCESS(finish_read(outer, &read, &count)); /* the inner read was not asked to end */
+    CHECK_EQ(count, 3);
+    CHECK(layer.before && layer.after);
+    CHECK_SUCCESS(apm_stream_close(outer));
+    CHECK_SUCCESS(apm_stream_close(layer.inner));
+    LATCH_AWAIT(&pipe.closed, 1);
+}
+
 CONTRACT_TEST(the_deadline_of_a_read_ends_it_with_timed_out)
 {
     for (int begins = 0; begins < 2; begins++) {

@@ -70,24 +70,31 @@ static void note_locked(struct pipe *pipe)
     }
 }
 
+static void enter_read(struct pipe *pipe)
+{
+    latch_add(&pipe->read_entered, 1);
+    if (pipe->gate != NULL) {
+        LATCH_AWAIT(pipe->gate, 1);
+    }
+}
+
 static apm_error read_pipe(void *context, void *buffer, size_t size, size_t *read)
 {
     struct pipe *pipe = context;
     apm_error error = APM_ERROR_SUCCESS;
 
+    enter_read(pipe);
     pthread_mutex_lock(&pipe->mutex);
     pipe->in_reads++;
     pipe->read_on_pool_thread = apm_thread_pool_is_pool_thread();
     note_locked(pipe);
-    latch_add(&pipe->read_entered, 1);
-    while (pipe->count == 0 && !pipe->ended && !pipe->broken_off) {
+    while (pipe->count == 0 && !pipe->ended && !apm_stream_is_cancellation_requested()) {
         pthread_cond_wait(&pipe->changed, &pipe->mutex);
     }
     *read = take_locked(pipe, buffer, size);
-    if (*read == 0 && pipe->broken_off) {
+    if (*read == 0 && !pipe->ended) {
         error = APM_ERROR_OPERATION_ABORTED;
     }
-    pipe->broken_off = false;
     pipe->in_reads--;
     pthread_mutex_unlock(&pipe->mutex);
     return error;
@@ -113,21 +120,16 @@ static void serve(struct pipe *pipe)
 {
     struct pipe_read served = {.buffer = NULL};
     size_t taken = 0;
-    apm_error error = APM_ERROR_SUCCESS;
 
     pthread_mutex_lock(&pipe->mutex);
-    if (pipe->reading.buffer != NULL && (pipe->count > 0 || pipe->ended || pipe->broken_off)) {
+    if (pipe->reading.buffer != NULL && (pipe->count > 0 || pipe->ended)) {
         served = pipe->reading;
         pipe->reading.buffer = NULL;
         taken = take_locked(pipe, served.buffer, served.size);
-        if (taken == 0 && pipe->broken_off) {
-            error = APM_ERROR_OPERATION_ABORTED;
-        }
-        pipe->broken_off = false;
     }
     pthread_mutex_unlock(&pipe->mutex);
     if (served.buffer != NULL) {
-        CHECK_SUCCESS(apm_stream_complete(served.operation, error, taken));
+        CHECK_SUCCESS(apm_stream_complete(served.operation, APM_ERROR_SUCCESS, taken));
     }
 }
 
@@ -135,11 +137,11 @@ static apm_error begin_read_pipe(void *context, void *buffer, size_t size, apm_a
 {
     struct pipe *pipe = context;
 
+    enter_read(pipe);
     pthread_mutex_lock(&pipe->mutex);
     CHECK(pipe->reading.buffer == NULL);
     pipe->reading = (struct pipe_read){operation, buffer, size};
     pthread_mutex_unlock(&pipe->mutex);
-    latch_add(&pipe->read_entered, 1);
     serve(pipe);
     return APM_ERROR_SUCCESS;
 }
@@ -153,14 +155,20 @@ static apm_error begin_write_pipe(void *context, const void *buffer, size_t size
 static void cancel_pipe(void *context, apm_async_result operation)
 {
     struct pipe *pipe = context;
+    bool gives_up;
 
     pthread_mutex_lock(&pipe->mutex);
     pipe->cancels++;
     pipe->cancelled = operation;
-    pipe->broken_off = pipe->in_reads > 0 || pipe->reading.buffer != NULL;
+    gives_up = pipe->reading.buffer != NULL && pipe->reading.operation.bits == operation.bits;
+    if (gives_up) {
+        pipe->reading.buffer = NULL;
+    }
     pthread_cond_broadcast(&pipe->changed);
     pthread_mutex_unlock(&pipe->mutex);
-    serve(pipe);
+    if (gives_up) {
+        CHECK_SUCCESS(apm_stream_complete(operation, APM_ERROR_OPERATION_ABORTED, 0));
+    }
 }
 
 static void close_pipe(void *context)

@@ -42,7 +42,6 @@ struct pipe {
     size_t count;
     struct pipe_read reading; /* of a stream whose methods begin; no buffer: none */
     bool ended;               /* reads find the end of the stream */
-    bool broken_off;          /* `cancel` has been called: the read in progress gives up */
     unsigned in_reads;        /* methods in progress */
     unsigned in_writes;
     unsigned most_at_once; /* the most reads, or writes, that were in progress together */
@@ -50,6 +49,7 @@ struct pipe {
     apm_async_result cancelled; /* what `cancel` was called with last */
     bool read_on_pool_thread;
 
+    struct latch *gate;        /* not NULL: a read method that has been entered waits for it before anything else */
     struct latch read_entered; /* calls of the read method */
     struct latch closed;       /* calls of `close` */
 };

@@ -80,9 +80,14 @@ typedef struct apm_stream_methods {
     /*
      * Asks for a read or write in progress to end soon, because of a cancel, a deadline or a close; on a pool thread,
      * or on that which closes the stream. `operation` says which one, and is the null handle for synchronous calls.
-     * What it is asked for may have ended by itself; but the next one of that direction is not begun before this has
-     * returned. An operation that ends with APM_ERROR_OPERATION_ABORTED after that gets the reason, such as
-     * APM_ERROR_TIMED_OUT, in its place; any other outcome stands. Without this method what is in progress goes on.
+     *
+     * Of those that were begun, `begin_read` or `begin_write` has returned by then. A `read` or `write` may not have
+     * come to its wait yet: before each wait it asks apm_stream_is_cancellation_requested, under the lock under which
+     * this method wakes it, and so it misses nothing. Either may also have ended by itself; but the next one of that
+     * direction is not begun before this has returned.
+     *
+     * An operation that ends with APM_ERROR_OPERATION_ABORTED after that gets the reason, such as APM_ERROR_TIMED_OUT,
+     * in its place; any other outcome stands. Without this method what is in progress goes on.
      */
     void (*cancel)(void *context, apm_async_result operation);
 
@@ -131,6 +136,15 @@ APM_API APM_MUST_CHECK apm_error apm_stream_create(apm_thread_pool pool, const a
  *          was not handed to a method.
  */
 APM_API APM_MUST_CHECK apm_error apm_stream_complete(apm_async_result operation, apm_error error, size_t transferred);
+
+/*
+ * Whether the read or write whose method runs on the calling thread has been asked to end: then its method `cancel` is
+ * called, or has been. False outside of those methods.
+ *
+ * Threads  any; it may be called under a lock that `cancel` takes too.
+ * .NET     CancellationToken.IsCancellationRequested, of the token that ReadAsync and WriteAsync are called with
+ */
+APM_API bool apm_stream_is_cancellation_requested(void);
 
 /* -- Closing and properties ---------------------------------------------------------------------------------------- */
 

@@ -9,7 +9,8 @@
  *     returned (or, for begin_ methods, the operation has been completed) and no call of `cancel` for it is on its way.
  *     Only a lane that is not busy takes up the next; whoever makes it so takes it up.
  *  2. An operation is QUEUED in its lane, then RUNNING as its `current`, then DETACHED. Who takes it out of QUEUED or
- *     RUNNING owns it and completes it. While it is RUNNING a cancel only records the wish and has `cancel` called.
+ *     RUNNING owns it and completes it. While it is RUNNING a cancel only records the wish and has `cancel` called; if
+ *     a begin_ method has not returned yet, whoever called that does so afterwards: only then its operation is known.
  *  3. `users` counts the busy lanes and the methods in progress, also those of a lane, since a begin_ method may still
  *     run when its operation has been completed. The method `close` is called by whoever finds, closed, that `users` is
  *     0; `ended` keeps it to once. After `closed` nothing is taken up any more.
@@ -28,9 +29,20 @@ struct request {
     struct apm__work start;
     struct apm__work cancel;
     struct apm__operation *operation;
-    bool started;   /* a method has been, or is about to be, called; guarded by the stream's lock */
     bool in_method; /* one of the stream's users for the start's sake; the worker's own */
+
+    /* guarded by the stream's lock */
+    bool started;     /* a method has been, or is about to be, called */
+    bool cancellable; /* `cancel` may be called for it: started, and a method that begins has returned */
 };
+
+/* The read or write whose method runs on this thread, if any. */
+struct call {
+    struct apm__stream *stream;
+    const struct apm__operation *operation; /* NULL: a synchronous call */
+};
+
+static APM__THREAD_LOCAL struct call current;
 
 static struct apm__stream *stream_of(const struct apm__operation *operation)
 {
@@ -40,6 +52,12 @@ static struct apm__stream *stream_of(const struct apm__operation *operation)
 static bool is_write(const struct apm__operation *operation)
 {
     return apm__atomic_load(&operation->kind, APM__RELAXED) == APM__OPERATION_STREAM_WRITE;
+}
+
+/* Whether the stream's reads, or writes, are begun: their method does not wait for the outcome. */
+static bool has_begin(const struct apm__stream *stream, bool write)
+{
+    return write ? stream->hosted.methods.begin_write != NULL : stream->hosted.methods.begin_read != NULL;
 }
 
 static struct apm__stream_lane *lane_for(struct apm__stream *stream, bool write)
@@ -177,6 +195,25 @@ static apm_error call_write(struct apm__stream *stream, const void *buffer, size
     return error;
 }
 
+/* A method of one stream may use another stream: who has called the method makes `current` again what this gives. */
+static struct call enter_method(struct apm__stream *stream, const struct apm__operation *operation)
+{
+    struct call outer = current;
+    current = (struct call){stream, operation};
+    return outer;
+}
+
+bool apm_stream_is_cancellation_requested(void)
+{
+    struct apm__stream *stream = current.stream;
+    if (!stream)
+        return false;
+    apm__os_mutex_lock(&stream->lock);
+    bool requested = current.operation ? current.operation->wish != APM_ERROR_SUCCESS : stream->hosted.closed;
+    apm__os_mutex_unlock(&stream->lock);
+    return requested;
+}
+
 /* Calls the method for the operation. True: it has completed, or will, by apm_stream_complete. */
 static bool call_method(struct apm__stream *stream, struct apm__operation *operation, apm_error *error, size_t *read)
 {
@@ -184,15 +221,38 @@ static bool call_method(struct apm__stream *stream, struct apm__operation *opera
     void *context = stream->hosted.context;
     apm_async_result handle = apm__operation_handle(operation);
     bool write = is_write(operation);
-    bool begins = write ? methods->begin_write != NULL : methods->begin_read != NULL;
-    if (begins) {
+    bool begins = has_begin(stream, write);
+    struct call outer = enter_method(stream, operation);
+    if (begins)
         *error = write ? methods->begin_write(context, operation->buffer, operation->size, handle)
                        : methods->begin_read(context, operation->buffer, operation->size, handle);
-        return *error == APM_ERROR_SUCCESS;
-    }
-    *error = write ? call_write(stream, operation->buffer, operation->size)
-                   : call_read(stream, operation->buffer, operation->size, read);
-    return false;
+    else
+        *error = write ? call_write(stream, operation->buffer, operation->size)
+                       : call_read(stream, operation->buffer, operation->size, read);
+    current = outer;
+    return begins && *error == APM_ERROR_SUCCESS;
+}
+
+/* Has the method `cancel` called for an operation in progress; the caller submits what this gives. */
+static struct request *plan_cancel_locked(struct apm__stream *stream, struct apm__operation *operation)
+{
+    struct request *request = operation->request;
+    struct apm__stream_lane *lane = lane_for(stream, is_write(operation));
+    if (!request->cancellable || lane->cancelling || !stream->hosted.methods.cancel)
+        return NULL;
+    lane->cancelling = true;
+    apm__slot_retain(&operation->slot); /* the cancel's */
+    return request;
+}
+
+/* A begin_ method has returned: if a cancel has been wished for meanwhile, the caller submits what this gives. */
+static struct request *make_cancellable_locked(struct apm__stream *stream, struct apm__operation *operation)
+{
+    struct request *request = operation->request;
+    if (operation->place != APM__PLACE_RUNNING)
+        return NULL;
+    request->cancellable = true;
+    return operation->wish ? plan_cancel_locked(stream, operation) : NULL;
 }
 
 /* Starts an operation that has been taken up. */
@@ -204,21 +264,27 @@ static void start(struct apm__work *work)
     apm_error error = APM_ERROR_OPERATION_ABORTED; /* it is abandoned: the method has ended its thread */
     size_t read = 0;
     bool settles = request->in_method;
-    if (!apm__pool_is_abandoning()) {
+    if (apm__pool_is_abandoning()) {
+        current = (struct call){0}; /* the method has not come to its end, where this is done */
+    } else {
         apm__os_mutex_lock(&stream->lock);
         request->started = operation->wish == APM_ERROR_SUCCESS;
+        request->cancellable = request->started && !has_begin(stream, is_write(operation));
         stream->hosted.users++;
         apm__os_mutex_unlock(&stream->lock);
         request->in_method = true;
         settles = !request->started || !call_method(stream, operation, &error, &read);
     }
-    if (settles) {
-        apm__os_mutex_lock(&stream->lock);
-        if (operation->place == APM__PLACE_RUNNING) /* unless a method has both completed it and failed */
-            settle_and_unlock(stream, operation, error, error == APM_ERROR_SUCCESS ? read : 0);
-        else
-            apm__os_mutex_unlock(&stream->lock);
+    struct request *cancelled = NULL;
+    apm__os_mutex_lock(&stream->lock);
+    if (settles && operation->place == APM__PLACE_RUNNING) { /* unless a method has both completed it and failed */
+        settle_and_unlock(stream, operation, error, error == APM_ERROR_SUCCESS ? read : 0);
+    } else {
+        cancelled = make_cancellable_locked(stream, operation);
+        apm__os_mutex_unlock(&stream->lock);
     }
+    if (cancelled)
+        apm__pool_submit(stream->pool, &cancelled->cancel);
     if (request->in_method) {
         request->in_method = false; /* before the method `close`, which may end the thread, too */
         apm__hosted_leave(stream);
@@ -241,8 +307,7 @@ apm_error apm_stream_complete(apm_async_result handle, apm_error error, size_t t
     const struct request *request = operation->request;
     bool write = is_write(operation);
     apm__os_mutex_lock(&stream->lock);
-    if (operation->place != APM__PLACE_RUNNING || !request->started ||
-        !(write ? stream->hosted.methods.begin_write != NULL : stream->hosted.methods.begin_read != NULL)) {
+    if (operation->place != APM__PLACE_RUNNING || !request->started || !has_begin(stream, write)) {
         found = APM_ERROR_INVALID_OPERATION;
         apm__os_mutex_unlock(&stream->lock);
     } else if (!write && transferred > operation->size) {
@@ -350,7 +415,9 @@ apm_error apm__hosted_read(struct apm__stream *stream, void *buffer, size_t size
     if (!buffer || size > INT_MAX)
         return buffer ? APM_ERROR_ARGUMENT_OUT_OF_RANGE : APM_ERROR_ARGUMENT_NULL;
     if (methods->read && try_enter_lane(stream, lane)) {
+        struct call outer = enter_method(stream, NULL);
         apm_error error = call_read(stream, buffer, size, read);
+        current = outer;
         leave_lane(stream, lane);
         if (error != APM_ERROR_SUCCESS)
             *read = 0;
@@ -370,7 +437,9 @@ apm_error apm__hosted_write(struct apm__stream *stream, const void *buffer, size
     if (!buffer || size > INT_MAX)
         return buffer ? APM_ERROR_ARGUMENT_OUT_OF_RANGE : APM_ERROR_ARGUMENT_NULL;
     if (methods->write && try_enter_lane(stream, lane)) {
+        struct call outer = enter_method(stream, NULL);
         apm_error error = call_write(stream, buffer, size);
+        current = outer;
         leave_lane(stream, lane);
         return error;
     }
@@ -382,18 +451,6 @@ apm_error apm__hosted_write(struct apm__stream *stream, const void *buffer, size
 }
 
 /* -- Cancelling and closing ---------------------------------------------------------------------------------------- */
-
-/* Has the method `cancel` called for an operation in progress; the caller submits what this gives. */
-static struct request *plan_cancel_locked(struct apm__stream *stream, struct apm__operation *operation)
-{
-    struct request *request = operation->request;
-    struct apm__stream_lane *lane = lane_for(stream, is_write(operation));
-    if (!request->started || lane->cancelling || !stream->hosted.methods.cancel)
-        return NULL;
-    lane->cancelling = true;
-    apm__slot_retain(&operation->slot); /* the cancel's */
-    return request;
-}
 
 static void call_cancel(struct apm__work *work)
 {
