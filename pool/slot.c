@@ -60,14 +60,17 @@ apm_error apm__slot_acquire(struct apm__slot_table *table, uint64_t bits, uint32
     struct apm__slot *found = apm__slot_find(table, bits);
     if (!found)
         return APM_ERROR_ARGUMENT;
-    uint64_t control = apm__atomic_load(&found->control, APM__RELAXED);
+    /*
+     * Acquire, where it succeeds, pairs with the release in apm__slot_publish: the object is initialised. Where it is
+     * refused it pairs with the release of the last reference: what the object's users did is done, and seen.
+     */
+    uint64_t control = apm__atomic_load(&found->control, APM__ACQUIRE);
     do {
         apm_error error = apm__slot_judge(control, bits);
         if (error != APM_ERROR_SUCCESS)
             return error;
         if (control & refused)
             return APM_ERROR_OBJECT_DISPOSED;
-        /* Acquire pairs with the release in apm__slot_publish: the object is initialised. */
     } while (!apm__atomic_replace(&found->control, &control, control + 1, APM__ACQUIRE));
     *slot = found;
     return APM_ERROR_SUCCESS;

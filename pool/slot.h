@@ -186,7 +186,8 @@ apm_error apm__slot_check(struct apm__slot_table *table, uint64_t bits);
 
 /*
  * Takes a reference if the handle names the slot's present object and none of `refused` flags is set; errors as
- * apm__slot_check, with OBJECT_DISPOSED also for a refused flag, and INVALID_OPERATION in a forked child.
+ * apm__slot_check, with OBJECT_DISPOSED also for a refused flag, and INVALID_OPERATION in a forked child. Who is told
+ * that the object is gone sees what all who held it did before they let go.
  */
 apm_error apm__slot_acquire(struct apm__slot_table *table, uint64_t bits, uint32_t refused, struct apm__slot **slot);
 

@@ -88,7 +88,7 @@ static apm_error read_pipe(void *context, void *buffer, size_t size, size_t *rea
     pipe->in_reads++;
     pipe->read_on_pool_thread = apm_thread_pool_is_pool_thread();
     note_locked(pipe);
-    while (pipe->count == 0 && !pipe->ended && !apm_stream_is_cancellation_requested()) {
+    while (pipe->count == 0 && !pipe->ended && !(pipe->gives_up && apm_stream_is_cancellation_requested())) {
         pthread_cond_wait(&pipe->changed, &pipe->mutex);
     }
     *read = take_locked(pipe, buffer, size);
@@ -195,6 +195,7 @@ apm_stream pipe_stream(struct pipe *pipe, bool begins, bool cancels)
         methods.read = read_pipe;
         methods.write = write_pipe;
     }
+    pipe->gives_up = cancels;
     if (cancels) {
         methods.cancel = cancel_pipe;
     }

@@ -49,6 +49,7 @@ struct pipe {
     apm_async_result cancelled; /* what `cancel` was called with last */
     bool read_on_pool_thread;
 
+    bool gives_up;             /* reads that wait end if a cancellation is requested; of a stream with `cancel` */
     struct latch *gate;        /* not NULL: a read method that has been entered waits for it before anything else */
     struct latch read_entered; /* calls of the read method */
     struct latch closed;       /* calls of `close` */

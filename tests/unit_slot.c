@@ -2,6 +2,7 @@
  * Slots: what a handle means before, during and after its object's life.
  */
 #include <pthread.h>
+#include <sched.h>
 
 #include "harness.h"
 #include "slot.h"
@@ -86,6 +87,33 @@ TEST(acquire_holds_the_object_and_refuses_flags)
 static bool is_value(const struct apm__slot *slot, const void *context)
 {
     return ((const struct object *)slot)->value == *(const int *)context;
+}
+
+struct last_holder {
+    struct apm__slot *slot;
+    int left; /* plain: ThreadSanitizer sees who reads it without order */
+};
+
+static void *let_go(void *argument)
+{
+    struct last_holder *holder = argument;
+    holder->left = 1;
+    destroy(holder->slot);
+    return NULL;
+}
+
+TEST(who_is_told_that_the_object_is_gone_sees_what_its_last_holder_did)
+{
+    struct last_holder holder = {.left = 0};
+    uint64_t bits = create(&holder.slot);
+    struct apm__slot *held;
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, let_go, &holder), 0);
+    while (apm__atomic_load(&holder.slot->control, APM__RELAXED) & APM__SLOT_REFERENCES)
+        sched_yield(); /* no order comes from here */
+    CHECK_EQ(apm__slot_acquire(&table, bits, 0, &held), APM_ERROR_OBJECT_DISPOSED);
+    CHECK_EQ(holder.left, 1);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
 }
 
 TEST(mark_succeeds_once_and_only_for_what_fits)

@@ -138,8 +138,8 @@ APM_API APM_MUST_CHECK apm_error apm_stream_create(apm_thread_pool pool, const a
 APM_API APM_MUST_CHECK apm_error apm_stream_complete(apm_async_result operation, apm_error error, size_t transferred);
 
 /*
- * Whether the read or write whose method runs on the calling thread has been asked to end: then its method `cancel` is
- * called, or has been. False outside of those methods.
+ * Whether the read or write whose method runs on the calling thread has been asked to end: then the method `cancel` is
+ * called, or has been. A stream without that method may ask from time to time. False outside of those methods.
  *
  * Threads  any; it may be called under a lock that `cancel` takes too.
  * .NET     CancellationToken.IsCancellationRequested, of the token that ReadAsync and WriteAsync are called with
