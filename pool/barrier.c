@@ -153,7 +153,7 @@ apm_error apm_barrier_create(int participant_count, apm_barrier_post_phase_actio
     created->finishing = false;
     created->actor = NULL;
     created->phase = 0;
-    apm__waitable_publish(&apm__barriers, slot, 0, &barrier->bits);
+    apm__waitable_publish(slot, 0, &barrier->bits);
     return APM_ERROR_SUCCESS;
 }
 

@@ -88,7 +88,7 @@ static apm_error create(struct apm__slot_table *table, bool initial_state, uint6
     struct apm__slot *slot;
     apm_error error = apm__waitable_allocate(table, bits, &slot);
     if (error == APM_ERROR_SUCCESS)
-        apm__waitable_publish(table, slot, initial_state ? (uint32_t)APM__SLOT_SIGNALLED : 0, bits);
+        apm__waitable_publish(slot, initial_state ? (uint32_t)APM__SLOT_SIGNALLED : 0, bits);
     return error;
 }
 

@@ -197,7 +197,7 @@ apm_error apm_mutex_create(bool initially_owned, apm_mutex *mutex)
     created->recursion = 0;
     created->abandoned = false;
     apm__atomic_store(&created->waitable.word, initially_owned ? name_of(apm__thread_current()) : 0, APM__RELAXED);
-    apm__waitable_publish(&apm__mutexes, slot, 0, &mutex->bits);
+    apm__waitable_publish(slot, 0, &mutex->bits);
     return initially_owned ? taken(slot) : APM_ERROR_SUCCESS;
 }
 

@@ -24,10 +24,10 @@ struct apm__poller {
     void (*wake)(struct apm__poller *poller);
 
     /*
-     * Brings what `dispatch` of the event looks at into the processor's cache; `far` is for events that are not handled
-     * next, but after it. The event may be stale. NULL: it is not worth it.
+     * Brings into the processor's cache what `dispatch` looks at: of the event that is handled next, and of the one
+     * after that. Either may be 0, for none, and stale. NULL: it is not worth it.
      */
-    void (*expect)(uint64_t event, bool far);
+    void (*expect)(uint64_t next, uint64_t after);
 
     /* Handles an event: completes what it completes, and runs no callback. Any worker; never blocks. */
     void (*dispatch)(struct apm__poller *poller, uint64_t event);

@@ -32,7 +32,7 @@ apm_error apm__pool_create(int min_threads, int max_threads, apm_thread_pool *ha
     }
     apm__pool_initialise(holder->pool, &holder->slot, min_threads, max_threads);
     apm__slot_publish(&holder->slot, 1, 0);
-    handle->bits = apm__slot_handle(&apm__pools, &holder->slot);
+    handle->bits = apm__slot_handle(&holder->slot);
     return APM_ERROR_SUCCESS;
 }
 
@@ -66,7 +66,7 @@ void apm__pool_unclaim_end(struct apm__pool *pool)
 
 struct apm__pool *apm__pool_next(struct apm__pool *pool)
 {
-    uint32_t place = pool->slot ? pool->slot->index + 1 : 0;
+    uint32_t place = pool->slot ? apm__slot_index(pool->slot) + 1 : 0;
     struct apm__slot *slot = apm__slot_next(&apm__pools, &place);
     return slot ? ((struct holder *)slot)->pool : NULL;
 }

@@ -219,13 +219,17 @@ void apm__work_run(void *work)
     ((struct apm__work *)work)->run(work);
 }
 
-void apm__pool_submit(struct apm__pool *pool, struct apm__work *work)
+APM__APART static void submit_to_all(struct apm__pool *pool, struct apm__work *work)
 {
-    struct apm__worker *worker = own_worker(pool);
-    if (worker && apm__ring_push(&worker->work, apm__call_entry(apm__work_run, work)))
-        return;
     apm__queue_put(&pool->queue, work);
     apm__pool_wake_for_queue(pool);
+}
+
+APM__HOT void apm__pool_submit(struct apm__pool *pool, struct apm__work *work)
+{
+    struct apm__worker *worker = own_worker(pool);
+    if (APM__UNLIKELY(!worker) || APM__UNLIKELY(!apm__ring_push(&worker->work, apm__call_entry(apm__work_run, work))))
+        submit_to_all(pool, work);
 }
 
 bool apm__pool_call_behind(struct apm__pool *pool, apm__function *function, void *argument)

@@ -81,7 +81,7 @@ struct apm__slot *apm__slot_next(struct apm__slot_table *table, uint32_t *place)
     struct apm__slot *slot;
     struct apm__slot *held;
     while ((slot = apm__slot_at(table, (*place)++)))
-        if (apm__slot_acquire(table, apm__slot_handle(table, slot), 0, &held) == APM_ERROR_SUCCESS)
+        if (apm__slot_acquire(table, apm__slot_handle(slot), 0, &held) == APM_ERROR_SUCCESS)
             return held;
     return NULL;
 }
@@ -110,8 +110,7 @@ static bool grow_locked(struct apm__slot_table *table)
         return false;
     for (uint32_t i = APM__SLOT_CHUNK_SLOTS; i-- > 0;) {
         struct apm__slot *slot = (struct apm__slot *)(void *)(chunk + i * table->object_size);
-        slot->index = (count + i) & ((1u << INDEX_BITS) - 1);
-        slot->kind = (unsigned)table->kind & ((1u << APM__SLOT_KIND_BITS) - 1);
+        slot->name = (count + i) << APM__SLOT_KIND_BITS | (uint32_t)table->kind;
         if (table->prepare)
             table->prepare(slot);
         slot->next_free = table->free_head;
@@ -125,7 +124,7 @@ static bool grow_locked(struct apm__slot_table *table)
 static void push_cached(struct cache *cache, struct apm__slot *slot)
 {
     slot->next_free = cache->head;
-    cache->head = slot->index;
+    cache->head = apm__slot_index(slot);
     cache->count++;
 }
 
@@ -141,7 +140,7 @@ static struct apm__slot *pop_cached(struct cache *cache)
 static void push_shared_locked(struct apm__slot_table *table, struct apm__slot *slot)
 {
     slot->next_free = table->free_head;
-    table->free_head = slot->index;
+    table->free_head = apm__slot_index(slot);
 }
 
 /* NULL if there is none, and no memory for more. */
@@ -156,7 +155,7 @@ static struct apm__slot *pop_shared_locked(struct apm__slot_table *table)
 }
 
 /* Gives slots back until `keep` are left. */
-static void shrink_cache(struct cache *cache, uint32_t keep)
+APM__COLD static void shrink_cache(struct cache *cache, uint32_t keep)
 {
     apm__os_mutex_lock(&cache->table->lock);
     while (cache->count > keep)
@@ -186,7 +185,7 @@ static struct cache *open_cache(struct apm__slot_table *table)
     return cache;
 }
 
-static struct apm__slot *allocate_and_refill(struct apm__slot_table *table)
+APM__COLD static struct apm__slot *allocate_and_refill(struct apm__slot_table *table)
 {
     struct cache *cache = open_cache(table);
     apm__os_mutex_lock(&table->lock);
@@ -197,7 +196,7 @@ static struct apm__slot *allocate_and_refill(struct apm__slot_table *table)
     return slot;
 }
 
-struct apm__slot *apm__slot_allocate(struct apm__slot_table *table)
+APM__HOT struct apm__slot *apm__slot_allocate(struct apm__slot_table *table)
 {
     struct cache *cache = &caches[table->kind];
     struct apm__slot *slot = cache->count > 0 ? pop_cached(cache) : allocate_and_refill(table);
@@ -222,18 +221,29 @@ void apm__slot_publish(struct apm__slot *slot, uint32_t references, uint32_t fla
     apm__atomic_store(&slot->control, generation << 32 | flags | references, APM__RELEASE);
 }
 
-void apm__slot_free(struct apm__slot_table *table, struct apm__slot *slot)
+/* Frees a slot where the calling thread has no others of the kind. */
+APM__COLD static void free_first(struct apm__slot_table *table, struct apm__slot *slot)
+{
+    struct cache *cache = open_cache(table);
+    if (cache) {
+        push_cached(cache, slot);
+        return;
+    }
+    apm__os_mutex_lock(&table->lock);
+    push_shared_locked(table, slot);
+    apm__os_mutex_unlock(&table->lock);
+}
+
+APM__HOT void apm__slot_free(struct apm__slot_table *table, struct apm__slot *slot)
 {
     uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
+    struct cache *cache = &caches[table->kind];
     APM__ASSERT((control & APM__SLOT_REFERENCES) == 0);
     APM__ASSERT(slot->waiters == NULL);
     if (apm__slot_generation(control) == last_generation)
         return; /* retired: no generation is left that a stale handle could not have */
-    struct cache *cache = caches[table->kind].count > 0 ? &caches[table->kind] : open_cache(table);
-    if (!cache) {
-        apm__os_mutex_lock(&table->lock);
-        push_shared_locked(table, slot);
-        apm__os_mutex_unlock(&table->lock);
+    if (cache->count == 0) {
+        free_first(table, slot);
         return;
     }
     push_cached(cache, slot);

@@ -63,8 +63,7 @@ struct apm__wait_link;
 struct apm__slot {
     _Atomic uint64_t control;
     struct apm__wait_link *waiters; /* guarded by the wait lock of the slot (wait.c) */
-    uint32_t index : 26;            /* immutable once the slot exists */
-    uint32_t kind : 6;              /* enum apm__slot_kind; immutable likewise */
+    uint32_t name;                  /* the lower half of all handles to it: index and kind; immutable */
     union {
         uint32_t next_free;   /* of a free slot: owned by the free list that it is in */
         uint32_t all_waiters; /* of one in use: links of waits for all objects; guarded by the wait lock */
@@ -124,6 +123,17 @@ static inline void apm__slot_expect(const struct apm__slot *slot, size_t size)
         __builtin_prefetch((const unsigned char *)slot + offset, 1);
 }
 
+/* A slot's number in its table, and its enum apm__slot_kind. */
+static inline uint32_t apm__slot_index(const struct apm__slot *slot)
+{
+    return slot->name >> APM__SLOT_KIND_BITS;
+}
+
+static inline uint32_t apm__slot_kind(const struct apm__slot *slot)
+{
+    return slot->name & ((1u << APM__SLOT_KIND_BITS) - 1);
+}
+
 static inline uint32_t apm__slot_generation(uint64_t bits)
 {
     return (uint32_t)(bits >> 32);
@@ -153,18 +163,11 @@ static inline struct apm__slot *apm__slot_find(struct apm__slot_table *table, ui
 struct apm__slot *apm__slot_containing(struct apm__slot_table *table, uintptr_t address);
 
 /* The bits that name the slot's present object. The caller holds a reference, or has just published it. */
-static inline uint64_t apm__slot_handle(const struct apm__slot_table *table, const struct apm__slot *slot)
+static inline uint64_t apm__slot_handle(const struct apm__slot *slot)
 {
     /* Relaxed: the caller's reference keeps the generation. */
     uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
-    return (control >> 32 << 32) | (uint64_t)slot->index << APM__SLOT_KIND_BITS | (uint64_t)table->kind;
-}
-
-/* The same without the table. */
-static inline uint64_t apm__slot_bits(const struct apm__slot *slot)
-{
-    uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
-    return (control >> 32 << 32) | (uint64_t)slot->index << APM__SLOT_KIND_BITS | (uint64_t)slot->kind;
+    return (control >> 32 << 32) | slot->name;
 }
 
 /*

@@ -202,7 +202,7 @@ static void run(struct apm__work *work)
     struct timer *timer = (struct timer *)(void *)((unsigned char *)work - offsetof(struct timer, work));
     bool ended_thread = apm__pool_is_abandoning(); /* then it is the callback that did, and it has begun */
     if (ended_thread || begin_callback(timer)) {
-        apm_timer handle = {apm__slot_handle(&timers, &timer->slot)};
+        apm_timer handle = {apm__slot_handle(&timer->slot)};
         if (!ended_thread)
             timer->callback(timer->callback_state == &itself ? &handle : timer->callback_state);
         end_callback(timer);
@@ -270,7 +270,7 @@ apm_error apm_timer_create(apm_thread_pool handle, apm_timer_callback *callback,
     error = apm__pool_start(pool);
     struct timer *timer = error == APM_ERROR_SUCCESS ? make(pool, callback, state) : NULL;
     if (timer) {
-        created->bits = apm__slot_handle(&timers, &timer->slot); /* before the callback can run */
+        created->bits = apm__slot_handle(&timer->slot); /* before the callback can run */
         error = open_timer(timer, due_time_ms, period_ms);
         release(timer);
     } else if (error == APM_ERROR_SUCCESS) {
@@ -373,7 +373,7 @@ bool apm__timer_end_all(struct apm__pool *pool, bool report)
         struct timer *timer = (struct timer *)slot;
         bool ours = timer->pool == pool;
         if (ours && close_timer(timer, NULL) == APM_ERROR_SUCCESS && report)
-            apm__os_log("apm: cleanup: timer %016llx was not closed", (unsigned long long)apm__slot_bits(slot));
+            apm__os_log("apm: cleanup: timer %016llx was not closed", (unsigned long long)apm__slot_handle(slot));
         if (!release(timer) && ours)
             gone = false;
     }
@@ -387,7 +387,7 @@ bool apm__timer_view_next(uint32_t *place, struct apm__timer_view *view)
         return false;
     apm__os_mutex_lock(&timer->lock);
     *view = (struct apm__timer_view){
-        .bits = apm__slot_bits(&timer->slot),
+        .bits = apm__slot_handle(&timer->slot),
         .callback = timer->callback,
         .state = timer->callback_state,
         .due_ns = timer->due_ns,

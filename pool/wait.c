@@ -191,7 +191,7 @@ static void note_wait(const struct apm__waiter *waiter)
     size_t first = 0;
     while (first < waiter->count && !waiter->slots[first])
         first++;
-    apm__pool_note_wait(first < waiter->count ? apm__slot_bits(waiter->slots[first]) : 0, waiter->count);
+    apm__pool_note_wait(first < waiter->count ? apm__slot_handle(waiter->slots[first]) : 0, waiter->count);
 }
 
 /* Waits until the waiter, which is linked, is claimed, and unlinks it. */

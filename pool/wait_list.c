@@ -27,17 +27,17 @@ static const struct apm__wait_kind *const kinds[APM__KIND_LIMIT] = {
 
 const struct apm__wait_kind *apm__wait_kind_of(const struct apm__slot *slot)
 {
-    return kinds[slot->kind];
+    return kinds[apm__slot_kind(slot)];
 }
 
 _Atomic uint64_t *apm__wait_word_of(struct apm__slot *slot)
 {
-    return (_Atomic uint64_t *)(void *)((unsigned char *)slot + kinds[slot->kind]->word);
+    return (_Atomic uint64_t *)(void *)((unsigned char *)slot + kinds[apm__slot_kind(slot)]->word);
 }
 
 bool apm__wait_is_guarded(struct apm__slot *slot)
 {
-    return (apm__atomic_load(apm__wait_word_of(slot), APM__RELAXED) & kinds[slot->kind]->guard) != 0;
+    return (apm__atomic_load(apm__wait_word_of(slot), APM__RELAXED) & kinds[apm__slot_kind(slot)]->guard) != 0;
 }
 
 /* -- Locks: which are held is in `locks`, and not in the text -- */
@@ -91,12 +91,12 @@ static void lock_for_release(struct apm__wait_locks *locks, struct apm__slot *sl
 bool apm__wait_is_available_locked(struct apm__slot *slot, const struct apm__thread *thread)
 {
     /* Acquire pairs with the release of the change: what was done before it is seen by whoever gets the object. */
-    return kinds[slot->kind]->is_available(apm__atomic_load(apm__wait_word_of(slot), APM__ACQUIRE), thread);
+    return kinds[apm__slot_kind(slot)]->is_available(apm__atomic_load(apm__wait_word_of(slot), APM__ACQUIRE), thread);
 }
 
 void apm__wait_take_locked(struct apm__slot *slot, const struct apm__thread *thread)
 {
-    const struct apm__wait_kind *kind = kinds[slot->kind];
+    const struct apm__wait_kind *kind = kinds[apm__slot_kind(slot)];
     _Atomic uint64_t *word = apm__wait_word_of(slot);
     uint64_t found = apm__atomic_load(word, APM__ACQUIRE);
     /* The control word's references change under every lock. */
@@ -106,14 +106,14 @@ void apm__wait_take_locked(struct apm__slot *slot, const struct apm__thread *thr
 
 void apm__wait_guard_locked(struct apm__slot *slot)
 {
-    apm__atomic_or(apm__wait_word_of(slot), kinds[slot->kind]->guard, APM__ACQ_REL);
+    apm__atomic_or(apm__wait_word_of(slot), kinds[apm__slot_kind(slot)]->guard, APM__ACQ_REL);
 }
 
 void apm__wait_unguard_locked(struct apm__slot *slot)
 {
     /* Release: what was changed under the lock is seen by who now changes the word without it. */
     if (!slot->waiters)
-        apm__atomic_and(apm__wait_word_of(slot), ~kinds[slot->kind]->guard, APM__RELEASE);
+        apm__atomic_and(apm__wait_word_of(slot), ~kinds[apm__slot_kind(slot)]->guard, APM__RELEASE);
 }
 
 /* -- The list of a slot -- */
@@ -240,7 +240,7 @@ void apm__wait_signal(struct apm__slot *slot)
  */
 static apm_error apply(struct apm__slot *slot, apm__wait_step *step, uint64_t argument, bool locked, uint64_t *before)
 {
-    const struct apm__wait_kind *kind = kinds[slot->kind];
+    const struct apm__wait_kind *kind = kinds[apm__slot_kind(slot)];
     _Atomic uint64_t *word = apm__wait_word_of(slot);
     uint64_t changed;
     *before = apm__atomic_load(word, APM__RELAXED);
@@ -267,7 +267,7 @@ apm_error apm__wait_change_locked(struct apm__wait_locks *locks, struct apm__slo
 apm_error apm__wait_change_from(struct apm__slot *slot, apm__wait_step *step, uint64_t argument, uint64_t *before)
 {
     apm_error error = apply(slot, step, argument, false, before);
-    if (error != APM_ERROR_SUCCESS || !(*before & kinds[slot->kind]->guard))
+    if (error != APM_ERROR_SUCCESS || !(*before & kinds[apm__slot_kind(slot)]->guard))
         return error;
     struct apm__wait_locks locks = {0};
     lock_for_release(&locks, slot);
@@ -292,7 +292,7 @@ enum apm__watch apm__wait_watch(struct apm__slot *slot, struct apm__watcher *wat
     APM__ASSERT(!watcher->link.linked);
     apm__wait_guard_locked(slot); /* first: a change that is not seen below comes to the lock */
     if (apm__wait_is_available_locked(slot, NULL)) {
-        found = kinds[slot->kind]->take ? APM__WATCH_TAKEN : APM__WATCH_SIGNALLED;
+        found = kinds[apm__slot_kind(slot)]->take ? APM__WATCH_TAKEN : APM__WATCH_SIGNALLED;
         apm__wait_take_locked(slot, NULL);
         apm__wait_unguard_locked(slot);
     } else {

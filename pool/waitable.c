@@ -25,10 +25,10 @@ apm_error apm__waitable_allocate(struct apm__slot_table *table, uint64_t *bits, 
     return *slot ? APM_ERROR_SUCCESS : APM_ERROR_OUT_OF_MEMORY;
 }
 
-void apm__waitable_publish(struct apm__slot_table *table, struct apm__slot *slot, uint32_t flags, uint64_t *bits)
+void apm__waitable_publish(struct apm__slot *slot, uint32_t flags, uint64_t *bits)
 {
     apm__slot_publish(slot, 1, flags);
-    *bits = apm__slot_handle(table, slot);
+    *bits = apm__slot_handle(slot);
 }
 
 apm_error apm__waitable_create(struct apm__slot_table *table, uint64_t word, uint64_t *bits)
@@ -39,7 +39,7 @@ apm_error apm__waitable_create(struct apm__slot_table *table, uint64_t word, uin
         return error;
     /* Relaxed: publishing the slot comes after it. */
     apm__atomic_store(&((struct apm__waitable *)slot)->word, word, APM__RELAXED);
-    apm__waitable_publish(table, slot, 0, bits);
+    apm__waitable_publish(slot, 0, bits);
     return APM_ERROR_SUCCESS;
 }
 
@@ -60,7 +60,7 @@ apm_error apm__waitable_hold(uint64_t bits, struct apm__slot **slot)
 void apm__waitable_release(struct apm__slot *slot)
 {
     if (apm__slot_release(slot))
-        apm__slot_free(tables[slot->kind], slot);
+        apm__slot_free(tables[apm__slot_kind(slot)], slot);
 }
 
 apm_error apm__waitable_close(struct apm__slot_table *table, uint64_t bits)

@@ -27,7 +27,7 @@ extern struct apm__slot_table apm__barriers;
  * child.
  */
 apm_error apm__waitable_allocate(struct apm__slot_table *table, uint64_t *bits, struct apm__slot **slot);
-void apm__waitable_publish(struct apm__slot_table *table, struct apm__slot *slot, uint32_t flags, uint64_t *bits);
+void apm__waitable_publish(struct apm__slot *slot, uint32_t flags, uint64_t *bits);
 
 /* Both at once, for an object that has nothing but its word. */
 apm_error apm__waitable_create(struct apm__slot_table *table, uint64_t word, uint64_t *bits);

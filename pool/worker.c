@@ -79,11 +79,8 @@ __attribute__((always_inline)) static inline void run_call(struct apm__worker *w
 static void expect_events(struct apm__worker *worker)
 {
     const struct apm__poller *poller = worker->pool->poller;
-    for (uint32_t before = 0; poller->expect && before < 2; before++) {
-        uint64_t event = apm__ring_look(&worker->events, before).first;
-        if (event)
-            poller->expect(event, before > 0);
-    }
+    if (poller->expect)
+        poller->expect(apm__ring_look(&worker->events, 0).first, apm__ring_look(&worker->events, 1).first);
 }
 
 static void handle_event(struct apm__worker *worker, uint64_t event)

@@ -19,7 +19,7 @@ static uint64_t create(struct apm__slot **slot)
     *slot = apm__slot_allocate(&table);
     CHECK(*slot != NULL);
     apm__slot_publish(*slot, 1, 0);
-    return apm__slot_handle(&table, *slot);
+    return apm__slot_handle(*slot);
 }
 
 static void destroy(struct apm__slot *slot)
@@ -33,7 +33,7 @@ TEST(a_handle_is_never_issued_then_valid_then_disposed)
     struct apm__slot *slot = apm__slot_allocate(&table);
     CHECK(slot != NULL);
     apm__slot_publish(slot, 1, 0);
-    uint64_t bits = apm__slot_handle(&table, slot);
+    uint64_t bits = apm__slot_handle(slot);
     uint64_t next = bits + ((uint64_t)1 << 32);
     CHECK_EQ(apm__slot_check(&table, bits), APM_ERROR_SUCCESS);
     CHECK_EQ(apm__slot_check(&table, next), APM_ERROR_ARGUMENT);
@@ -136,10 +136,10 @@ TEST(a_slot_that_has_used_its_last_generation_is_retired)
     struct apm__slot *slot;
     create(&slot);
     apm__atomic_store(&slot->control, (uint64_t)UINT32_MAX << 32 | 1, APM__RELAXED);
-    uint64_t last = apm__slot_handle(&table, slot);
+    uint64_t last = apm__slot_handle(slot);
 #ifdef APM_DEBUG
     apm__atomic_store(&slot->control, (uint64_t)UINT16_MAX << 32 | 1, APM__RELAXED);
-    last = apm__slot_handle(&table, slot);
+    last = apm__slot_handle(slot);
 #endif
     destroy(slot);
     struct apm__slot *other;

@@ -75,7 +75,7 @@ apm_error apm_event_queue_create(size_t capacity, apm_event_queue *queue)
     created->bell = -1;
     apm__atomic_store(&created->owner, self(), APM__RELAXED); /* published with the slot */
     apm__slot_publish(slot, 1, 0);
-    queue->bits = apm__slot_handle(&queues, slot);
+    queue->bits = apm__slot_handle(slot);
     return APM_ERROR_SUCCESS;
 }
 

@@ -54,7 +54,7 @@ apm_error apm__event_target_queue(apm_event_target handle, struct apm__event_que
     apm_error error = acquire(handle, &target);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    apm_event_queue of_target = {apm__slot_bits(&target->queue->slot)};
+    apm_event_queue of_target = {apm__slot_handle(&target->queue->slot)};
     error = apm__event_queue_acquire(of_target, queue);
     release(target);
     return error;
@@ -81,7 +81,7 @@ apm_error apm_event_target_create(apm_event_queue queue, apm_event_handler *hand
     created->handler = handler;
     created->context = context;
     apm__slot_publish(slot, 1, 0);
-    target->bits = apm__slot_handle(&targets, slot);
+    target->bits = apm__slot_handle(slot);
     return APM_ERROR_SUCCESS;
 }
 

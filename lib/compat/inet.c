@@ -108,7 +108,7 @@ void apm__inet_retain(struct apm__inet *inet)
 
 apm_inet apm__inet_handle(const struct apm__inet *inet)
 {
-    return (apm_inet)apm__slot_bits(&inet->slot);
+    return (apm_inet)apm__slot_handle(&inet->slot);
 }
 
 /* Frees what a socket has of its own. */

@@ -71,7 +71,7 @@ static apm_error create_events(apm_inet socket, apm_event_target target, unsigne
         apm__event_queue_release(queue);
         return APM_ERROR_OUT_OF_MEMORY;
     }
-    apm_event_queue of_target = {apm__slot_bits(&queue->slot)};
+    apm_event_queue of_target = {apm__slot_handle(&queue->slot)};
     created->queue = queue;
     created->program = target;
     apm__atomic_store(&created->references, 1, APM__RELAXED); /* nobody else knows it */

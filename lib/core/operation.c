@@ -29,19 +29,19 @@ struct apm__operation *apm__operation_current(void)
 
 apm_async_result apm__operation_handle(struct apm__operation *operation)
 {
-    return (apm_async_result){apm__slot_handle(&apm__operations, &operation->slot)};
+    return (apm_async_result){apm__slot_handle(&operation->slot)};
 }
 
 /* -- Beginning -- */
 
-apm_error apm__operation_create(const struct apm__operation_origin *origin, apm_async_callback *callback, void *state,
-                                apm_async_result *result, struct apm__operation **created)
+APM__HOT apm_error apm__operation_create(const struct apm__operation_origin *origin, apm_async_callback *callback,
+                                         void *state, apm_async_result *result, struct apm__operation **created)
 {
     *created = NULL;
-    if (!callback && !result)
+    if (APM__UNLIKELY(!callback && !result))
         return APM_ERROR_ARGUMENT_NULL;
     struct apm__pool *pool = origin->pool;
-    if (!apm__pool_is_open(pool))
+    if (APM__UNLIKELY(!apm__pool_is_open(pool)))
         return APM_ERROR_INVALID_OPERATION;
     struct apm__slot *slot = apm__slot_allocate(&apm__operations);
     if (!slot)
@@ -87,14 +87,13 @@ void apm__operation_discard(struct apm__operation *operation, apm_async_result *
 
 /* -- Completing -- */
 
-/* The last reference is gone. */
-static void free_operation(struct apm__operation *operation)
+/* Frees what the rare kinds of operations have besides themselves. */
+APM__APART static void free_rare(struct apm__operation *operation)
 {
-    enum apm__operation_kind kind = (enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED);
     if (apm__operation_is_of_datagrams(operation)) {
         apm__os_free(operation->datagram.path);
         operation->datagram = (struct apm__datagram_request){0};
-    } else if (kind != APM__OPERATION_RECEIVE && kind != APM__OPERATION_SEND) { /* which have nothing rare */
+    } else {
         apm__os_free(operation->plan);
         operation->plan = NULL;
         apm_host_entry_free(operation->entry);
@@ -105,7 +104,15 @@ static void free_operation(struct apm__operation *operation)
         operation->request = NULL;
         operation->descriptor = 0; /* which lies where datagrams have a pointer */
     }
-    if (operation->form != APM__FORM_PLAIN)
+}
+
+/* The last reference is gone. */
+static void free_operation(struct apm__operation *operation)
+{
+    uint32_t kind = apm__atomic_load(&operation->kind, APM__RELAXED);
+    if (APM__UNLIKELY(kind != APM__OPERATION_RECEIVE && kind != APM__OPERATION_SEND))
+        free_rare(operation);
+    if (APM__UNLIKELY(operation->form != APM__FORM_PLAIN))
         apm__os_free(operation->buffer);
     APM__ASSERT(operation->reserved == NULL && operation->deadline.position == 0);
     apm__slot_free(&apm__operations, &operation->slot);
@@ -133,7 +140,7 @@ static struct apm__operation *from_work(struct apm__work *work)
 void apm__operation_run_callback(struct apm__work *work)
 {
     struct apm__operation *operation = from_work(work);
-    if (!apm__pool_is_abandoning()) {
+    if (!APM__UNLIKELY(apm__pool_is_abandoning())) {
         current = operation;
         APM__PROBE2(callback_start, operation, operation->callback);
         operation->callback(apm__operation_handle(operation));
@@ -143,19 +150,26 @@ void apm__operation_run_callback(struct apm__work *work)
     drop_runtime_reference(operation);
 }
 
-void apm__operation_publish(struct apm__operation *operation)
+/* Tells the rest of those who wait for the operation to complete. */
+APM__COLD static void tell(struct apm__operation *operation, uint64_t control)
+{
+    if ((control & APM__OPERATION_HAS_DEADLINE) && apm__pool_clear_deadline(operation->pool, &operation->deadline))
+        apm__operation_release(operation); /* the deadline's; the runtime's is still there */
+    if (control & APM__SLOT_HAS_WAITERS)
+        apm__wait_release_waiters(&operation->slot);
+}
+
+APM__HOT void apm__operation_publish(struct apm__operation *operation)
 {
     APM__PROBE3(complete, operation, operation->error, operation->transferred);
     /* Release: the outcome is written. Acquire: whoever armed a deadline has done so, or sees SIGNALLED. */
     uint64_t before = apm__atomic_or(&operation->slot.control, APM__SLOT_SIGNALLED, APM__ACQ_REL);
     APM__CHECK(!(before & APM__SLOT_SIGNALLED));
-    if ((before & APM__OPERATION_HAS_DEADLINE) && apm__pool_clear_deadline(operation->pool, &operation->deadline))
-        apm__operation_release(operation); /* the deadline's; the runtime's is still there */
-    if (before & APM__SLOT_HAS_WAITERS)
-        apm__wait_release_waiters(&operation->slot);
+    if (before & (APM__OPERATION_HAS_DEADLINE | APM__SLOT_HAS_WAITERS))
+        tell(operation, before);
 }
 
-void apm__operation_complete(struct apm__operation *operation)
+APM__HOT void apm__operation_complete(struct apm__operation *operation)
 {
     apm__operation_publish(operation);
     if (operation->callback)
@@ -180,6 +194,17 @@ static bool is_claimed_rightly(const struct apm__slot *slot, const void *context
            apm__atomic_load(&operation->kind, APM__RELAXED) == (uint32_t)claim->kind;
 }
 
+/* Waits until it has completed, for as long as apm__operation_end_within says; after that it is cancelled. */
+APM__COLD static void wait_for(struct apm__operation *operation, int timeout_ms)
+{
+    int64_t timeout_ns = timeout_ms > 0 ? (int64_t)timeout_ms * 1000000 : timeout_ms < 0 ? 0 : -1;
+    if (apm__wait_one(&operation->slot, timeout_ns) != APM_ERROR_WAIT_TIMEOUT)
+        return;
+    operation->cancel(operation, timeout_ms < 0 ? APM_ERROR_WOULD_BLOCK : APM_ERROR_TIMED_OUT);
+    apm_error waited = apm__wait_one(&operation->slot, -1); /* the cancel, or a completion that came first */
+    APM__CHECK(waited == APM_ERROR_SUCCESS);
+}
+
 apm_error apm__operation_end_within(apm_async_result result, enum apm__operation_kind kind, uint64_t owner,
                                     int timeout_ms, struct apm__operation **operation)
 {
@@ -190,17 +215,10 @@ apm_error apm__operation_end_within(apm_async_result result, enum apm__operation
                                      &slot);
     if (error != APM_ERROR_SUCCESS)
         return error == APM_ERROR_OBJECT_DISPOSED ? APM_ERROR_INVALID_OPERATION : error;
-    struct apm__operation *found = (struct apm__operation *)slot; /* the user's reference is this call's now */
-    *operation = found;
+    *operation = (struct apm__operation *)slot; /* the user's reference is this call's now */
     /* Acquire pairs with the release of the completion: the outcome is written. */
-    if (apm__atomic_load(&slot->control, APM__ACQUIRE) & APM__SLOT_SIGNALLED)
-        return APM_ERROR_SUCCESS;
-    int64_t timeout_ns = timeout_ms > 0 ? (int64_t)timeout_ms * 1000000 : timeout_ms < 0 ? 0 : -1;
-    if (apm__wait_one(&found->slot, timeout_ns) == APM_ERROR_WAIT_TIMEOUT) {
-        found->cancel(found, timeout_ms < 0 ? APM_ERROR_WOULD_BLOCK : APM_ERROR_TIMED_OUT);
-        apm_error waited = apm__wait_one(&found->slot, -1); /* the cancel, or a completion that came first */
-        APM__CHECK(waited == APM_ERROR_SUCCESS);
-    }
+    if (!(apm__atomic_load(&slot->control, APM__ACQUIRE) & APM__SLOT_SIGNALLED))
+        wait_for(*operation, timeout_ms);
     return APM_ERROR_SUCCESS;
 }
 
@@ -306,19 +324,22 @@ static struct apm__operation *look(apm_async_result result)
 /* Whether the result is that of the callback which the thread runs: it needs no further reference then. */
 static bool is_current(apm_async_result result)
 {
-    return current && apm__slot_handle(&apm__operations, &current->slot) == result.bits;
+    return current && apm__slot_handle(&current->slot) == result.bits;
 }
 
-void *apm_async_result_async_state(apm_async_result result)
+APM__COLD static void *state_of(apm_async_result result)
 {
-    if (is_current(result))
-        return current->state;
     struct apm__operation *operation = look(result);
     if (!operation)
         return NULL;
     void *state = operation->state;
     apm__operation_release(operation);
     return state;
+}
+
+void *apm_async_result_async_state(apm_async_result result)
+{
+    return is_current(result) ? current->state : state_of(result);
 }
 
 uint64_t apm__operation_owner(const struct apm__operation *operation, enum apm__slot_kind kind)

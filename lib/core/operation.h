@@ -53,8 +53,10 @@ enum apm__operation_kind {
     APM__OPERATION_RECEIVE_DATAGRAM, /* into memory of the operation's own: UdpClient */
     APM__OPERATION_SEND_TO,
     APM__OPERATION_RECEIVE_TRAIN,
-    APM__OPERATION_SEND_TRAIN
+    APM__OPERATION_SEND_TRAIN /* the last; sets of kinds are words of 32 bits */
 };
+
+_Static_assert(APM__OPERATION_SEND_TRAIN < 32, "a kind is a bit of a word");
 
 enum {
     APM__OPERATION_HAS_DEADLINE = APM__SLOT_USER_FLAG, /* a deadline may be armed: completion has to look */
@@ -74,7 +76,7 @@ enum apm__operation_form {
     APM__FORM_PLAIN,    /* the program's buffer */
     APM__FORM_OWN,      /* bytes; NULL once End has given them to the program */
     APM__FORM_SEGMENTS, /* struct apm__segment_list */
-    APM__FORM_FILE,     /* struct apm__file_transfer */
+    APM__FORM_FILE,     /* struct apm__file_transfer; from here on there is more to do when it completes */
     APM__FORM_ACCEPT    /* struct apm__accept_request */
 };
 

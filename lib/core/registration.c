@@ -55,7 +55,7 @@ apm_error apm_thread_pool_register_wait_for_single_object(apm_thread_pool handle
     error = apm__wait_object_hold(wait_handle, &object);
     if (error != APM_ERROR_SUCCESS)
         goto release_pool;
-    if (object && object->kind == APM__KIND_MUTEX) {
+    if (object && apm__slot_kind(object) == APM__KIND_MUTEX) {
         error = APM_ERROR_NOT_SUPPORTED;
         goto release_object;
     }
@@ -67,7 +67,7 @@ apm_error apm_thread_pool_register_wait_for_single_object(apm_thread_pool handle
         error = APM_ERROR_OUT_OF_MEMORY;
         goto release_object;
     }
-    registered->bits = apm__slot_handle(&apm__registered_waits, &wait->slot);
+    registered->bits = apm__slot_handle(&wait->slot);
     error = apm__registered_wait_start(wait);
     if (error != APM_ERROR_SUCCESS)
         *registered = (apm_registered_wait_handle)APM_NULL_HANDLE;
@@ -107,7 +107,7 @@ bool apm__registered_wait_end_all(struct apm__pool *pool, bool report)
     struct apm__slot *slot;
     for (uint32_t place = 0; (slot = apm__slot_next(&apm__registered_waits, &place));) {
         struct apm__registered_wait *wait = (struct apm__registered_wait *)slot;
-        uint64_t bits = apm__slot_bits(slot);
+        uint64_t bits = apm__slot_handle(slot);
         bool ours = wait->pool == pool;
         if (ours && apm__registered_wait_unregister(wait, NULL) == APM_ERROR_SUCCESS && report)
             apm__os_log("apm: cleanup: registered wait %016llx was not unregistered", (unsigned long long)bits);
@@ -125,8 +125,8 @@ bool apm__registered_wait_view_next(uint32_t *place, struct apm__registered_wait
         return false;
     apm__os_mutex_lock(&wait->lock);
     *view = (struct apm__registered_wait_view){
-        .bits = apm__slot_bits(slot),
-        .object = wait->object ? apm__slot_bits(wait->object) : 0,
+        .bits = apm__slot_handle(slot),
+        .object = wait->object ? apm__slot_handle(wait->object) : 0,
         .callback = wait->callback,
         .state = wait->callback_state,
         .due_ns = wait->timeout_ns < 0 ? UINT64_MAX : wait->due_ns,

@@ -21,7 +21,7 @@ struct held {
 
 void apm__wait_object_release(struct apm__slot *slot)
 {
-    if (slot && slot->kind == APM__KIND_OPERATION)
+    if (slot && apm__slot_kind(slot) == APM__KIND_OPERATION)
         apm__operation_release((struct apm__operation *)slot);
     else if (slot)
         apm__waitable_release(slot);

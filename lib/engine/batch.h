@@ -22,7 +22,7 @@ struct apm__settled {
 static inline void apm__settled_add(struct apm__settled *settled, struct apm__operation *operation)
 {
     operation->next = NULL;
-    if (settled->last)
+    if (APM__UNLIKELY(settled->last))
         settled->last->next = operation;
     else
         settled->first = operation;
@@ -43,7 +43,7 @@ bool apm__batch_may_locked(const struct apm__channel *channel, const struct apm_
  * One attempt at them, outside the lock; what it settles is added to `settled`. False if what is left has to wait for a
  * report. The caller is the direction's performer.
  */
-bool apm__batch_attempt_locked(struct apm__channel *channel, struct apm__direction *direction,
-                               struct apm__settled *settled);
+APM__APART bool apm__batch_attempt_locked(struct apm__channel *channel, struct apm__direction *direction,
+                                          struct apm__settled *settled);
 
 #endif

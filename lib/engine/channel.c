@@ -94,7 +94,7 @@ void apm__channel_open_locked(struct apm__channel *channel, apm__os_socket descr
 {
     channel->descriptor = descriptor;
     apm__slot_publish(&channel->slot, 1, 0);
-    channel->key = apm__slot_handle(&apm__channels, &channel->slot);
+    channel->key = apm__slot_handle(&channel->slot);
 }
 
 void apm__channel_open(struct apm__channel *channel, apm__os_socket descriptor)
@@ -128,23 +128,28 @@ void apm__channel_inherit_locked(struct apm__channel *connection, const struct a
     connection->non_blocking = inheritance->non_blocking;
 }
 
-apm_error apm__channel_lock(uint64_t bits, struct apm__channel **channel)
+/* What a handle is that names no open channel. */
+APM__COLD static apm_error refuse(uint64_t bits)
+{
+    apm_error error = apm__slot_check(&apm__channels, bits);
+    return error == APM_ERROR_SUCCESS ? APM_ERROR_OBJECT_DISPOSED : error;
+}
+
+APM__HOT apm_error apm__channel_lock(uint64_t bits, struct apm__channel **channel)
 {
     *channel = NULL;
     if (apm__process_is_forked_child())
         return APM_ERROR_INVALID_OPERATION;
-    struct apm__slot *slot = apm__slot_find(&apm__channels, bits);
-    if (!slot)
-        return bits == 0 ? APM_ERROR_ARGUMENT_NULL : APM_ERROR_ARGUMENT;
-    struct apm__channel *found = (struct apm__channel *)slot;
+    struct apm__channel *found = (struct apm__channel *)apm__slot_find(&apm__channels, bits);
+    if (!found)
+        return refuse(bits);
     apm__os_mutex_lock(&found->lock);
-    if (found->key != bits) {
-        apm__os_mutex_unlock(&found->lock);
-        apm_error error = apm__slot_check(&apm__channels, bits);
-        return error == APM_ERROR_SUCCESS ? APM_ERROR_OBJECT_DISPOSED : error;
+    if (found->key == bits) {
+        *channel = found;
+        return APM_ERROR_SUCCESS;
     }
-    *channel = found;
-    return APM_ERROR_SUCCESS;
+    apm__os_mutex_unlock(&found->lock);
+    return refuse(bits);
 }
 
 /* -- Letting go -- */
@@ -157,21 +162,26 @@ static bool only_waiters_left_locked(struct apm__channel *channel, uint32_t gene
            (control & APM__SLOT_REFERENCES) == channel->close_waiters;
 }
 
-void apm__channel_release(struct apm__channel *channel)
+/* A reference to a closed channel has been given back, of which the control word was `before`. */
+APM__COLD static void released_closed(struct apm__channel *channel, uint64_t before)
 {
-    uint64_t before = apm__atomic_subtract(&channel->slot.control, 1, APM__ACQ_REL);
-    APM__ASSERT((before & APM__SLOT_REFERENCES) != 0);
     if ((before & APM__SLOT_REFERENCES) == 1) {
         apm__channel_discard(channel);
         return;
     }
-    if (!(before & APM__SLOT_CLOSED))
-        return;
     /* The slot may be another socket's by now; its memory and its lock stay, and the generation tells. */
     apm__os_mutex_lock(&channel->lock);
     if (only_waiters_left_locked(channel, apm__slot_generation(before)))
         apm__wait_signal(&channel->slot);
     apm__os_mutex_unlock(&channel->lock);
+}
+
+void apm__channel_release(struct apm__channel *channel)
+{
+    uint64_t before = apm__atomic_subtract(&channel->slot.control, 1, APM__ACQ_REL);
+    APM__ASSERT((before & APM__SLOT_REFERENCES) > 1 || (before & APM__SLOT_CLOSED));
+    if (before & APM__SLOT_CLOSED) /* an open one has the socket's reference */
+        released_closed(channel, before);
 }
 
 apm_error apm__channel_wait(struct apm__channel *channel, int timeout_ms)

@@ -39,13 +39,13 @@
 #include "operation.h"
 
 /* Prepares the plan that a look-up has brought: for a race, or else to be gone through one after another. */
-void apm__connect_race_prepare_locked(struct apm__channel *channel, struct apm__operation *operation);
+APM__COLD void apm__connect_race_prepare_locked(struct apm__channel *channel, struct apm__operation *operation);
 
 /* Makes a descriptor for the next attempt, if it is time for one beside those that are pending. */
-void apm__connect_race_extend_locked(struct apm__channel *channel, struct apm__operation *operation);
+APM__COLD void apm__connect_race_extend_locked(struct apm__channel *channel, struct apm__operation *operation);
 
 /* Goes on with all attempts, outside the lock. `own` is the channel's descriptor. As apm__perform. */
-apm_error apm__connect_race_perform(struct apm__operation *operation, apm__os_socket own, bool is_ipv6);
+APM__COLD apm_error apm__connect_race_perform(struct apm__operation *operation, apm__os_socket own, bool is_ipv6);
 
 /* Whether the kernel is connecting the channel's own descriptor, which only then is to be watched. */
 static inline bool apm__connect_race_uses_own(const struct apm__connect_race *race)
@@ -54,12 +54,12 @@ static inline bool apm__connect_race_uses_own(const struct apm__connect_race *ra
 }
 
 /* Has the further attempts and the time for the next one reported. */
-apm_error apm__connect_race_wait_locked(struct apm__channel *channel, struct apm__operation *operation);
+APM__COLD apm_error apm__connect_race_wait_locked(struct apm__channel *channel, struct apm__operation *operation);
 
 /*
  * Ends the race of an operation that has just been detached with its outcome, which this makes an error if the winner
  * cannot be put in its place. plan->issued tells whether the kernel goes on connecting the channel's own descriptor.
  */
-void apm__connect_race_end_locked(struct apm__channel *channel, struct apm__operation *operation);
+APM__COLD void apm__connect_race_end_locked(struct apm__channel *channel, struct apm__operation *operation);
 
 #endif

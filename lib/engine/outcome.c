@@ -26,10 +26,8 @@ static void prepare_to_close_locked(const struct apm__channel *channel, apm__os_
     (void)ignored;
 }
 
-apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel)
+APM__APART static apm__os_socket take_descriptor_locked(struct apm__channel *channel)
 {
-    if (!channel->closed || channel->users > 0)
-        return APM__OS_NO_SOCKET;
     apm__os_socket descriptor = channel->descriptor;
     if (descriptor != APM__OS_NO_SOCKET) {
         apm__outcome_unwatch_locked(channel); /* not before: a connect may have been using it */
@@ -37,6 +35,13 @@ apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel)
     }
     channel->descriptor = APM__OS_NO_SOCKET;
     return descriptor;
+}
+
+apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel)
+{
+    if (APM__UNLIKELY(channel->closed) && channel->users == 0)
+        return take_descriptor_locked(channel);
+    return APM__OS_NO_SOCKET;
 }
 
 void apm__outcome_unwatch_locked(struct apm__channel *channel)
@@ -124,11 +129,11 @@ apm_error apm__engine_renew_locked(struct apm__channel *channel, bool rebind)
 
 static void remove_locked(struct apm__direction *direction, struct apm__operation *operation)
 {
-    if (operation->previous)
+    if (APM__UNLIKELY(operation->previous))
         operation->previous->next = operation->next;
     else
         apm__atomic_store(&direction->head, operation->next, APM__RELAXED);
-    if (operation->next)
+    if (APM__UNLIKELY(operation->next))
         operation->next->previous = operation->previous;
     else
         direction->tail = operation->previous;
@@ -203,14 +208,21 @@ static void settle_disconnect_locked(struct apm__channel *channel, struct apm__o
     operation->error = apm__engine_renew_locked(channel, false);
 }
 
-/* Takes the operation out of its queue with its outcome, and has the channel follow. The caller owns it then. */
-void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operation *operation, apm_error error,
-                                bool by_wish)
+/* Whether an operation that ends so changes nothing of the channel: of the bytes of a stream, some have been moved. */
+static bool only_moves_bytes(const struct apm__channel *channel, const struct apm__operation *operation,
+                             apm_error error)
 {
-    remove_locked(apm__direction_of(channel, operation), operation);
+    enum apm__operation_kind kind = apm__kind_of(operation);
+    return error == APM_ERROR_SUCCESS && (kind == APM__OPERATION_RECEIVE || kind == APM__OPERATION_SEND) &&
+           channel->type == APM_SOCKET_TYPE_STREAM && !channel->serving;
+}
+
+/* Has the channel follow the outcome of an operation, which may also depend on the channel. */
+APM__APART static void follow_locked(struct apm__channel *channel, struct apm__operation *operation, apm_error error,
+                                     bool by_wish)
+{
     if (operation->in_turn && operation->form != APM__FORM_ACCEPT) /* which sees to it itself, at its end */
         apm__strand_enter_locked(&channel->serving->strand, operation);
-    operation->error = error;
     operation->native_error = error == APM_ERROR_SUCCESS || by_wish ? 0 : apm__os_native_error();
     switch (apm__kind_of(operation)) {
     case APM__OPERATION_ACCEPT:
@@ -253,6 +265,16 @@ void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operat
         apm__serving_settled_locked(channel, operation, by_wish);
 }
 
+APM__HOT void apm__outcome_settle_locked(struct apm__channel *channel, struct apm__operation *operation,
+                                         apm_error error, bool by_wish)
+{
+    remove_locked(apm__direction_of(channel, operation), operation);
+    operation->error = error;
+    operation->native_error = 0;
+    if (APM__UNLIKELY(!only_moves_bytes(channel, operation, error)))
+        follow_locked(channel, operation, error, by_wish);
+}
+
 void apm__outcome_publish(struct apm__operation *operation)
 {
     if (!operation->in_turn) {
@@ -278,7 +300,8 @@ static void open_accepted(struct apm__operation *operation)
     apm__serving_opened_and_unlock(accepted);
 }
 
-void apm__outcome_complete(struct apm__operation *operation)
+/* Completes one of which there is more to do than to publish it. */
+APM__COLD static void complete_with_more(struct apm__operation *operation)
 {
     struct apm__operation *also = operation->also;
     operation->also = NULL;
@@ -293,6 +316,16 @@ void apm__outcome_complete(struct apm__operation *operation)
         open_accepted(operation);
     apm__outcome_publish(operation);
     apm__outcome_complete_list(also);
+}
+
+APM__HOT void apm__outcome_complete(struct apm__operation *operation)
+{
+    bool has_more = operation->also || operation->in_turn || operation->form >= APM__FORM_FILE ||
+                    apm__kind_of(operation) == APM__OPERATION_ACCEPT;
+    if (APM__UNLIKELY(has_more))
+        complete_with_more(operation);
+    else
+        apm__operation_complete(operation);
 }
 
 void apm__outcome_complete_list(struct apm__operation *operation)

@@ -34,18 +34,15 @@ bool apm__outcome_disconnects(const struct apm__operation *operation);
 static inline struct apm__direction *apm__direction_of(struct apm__channel *channel,
                                                        const struct apm__operation *operation)
 {
-    switch (apm__kind_of(operation)) {
-    case APM__OPERATION_ACCEPT:
-    case APM__OPERATION_ACCEPT_RECEIVE:
-    case APM__OPERATION_RECEIVE:
-    case APM__OPERATION_RECEIVE_FROM:
-    case APM__OPERATION_RECEIVE_MESSAGE_FROM:
-    case APM__OPERATION_RECEIVE_DATAGRAM:
-    case APM__OPERATION_RECEIVE_TRAIN: return &channel->in;
-    case APM__OPERATION_WAIT_SENDABLE:
-    case APM__OPERATION_DRAIN: return &channel->serving->waits;
-    default: return &channel->out;
-    }
+    const uint32_t inward = 1u << APM__OPERATION_ACCEPT | 1u << APM__OPERATION_ACCEPT_RECEIVE |
+                            1u << APM__OPERATION_RECEIVE | 1u << APM__OPERATION_RECEIVE_FROM |
+                            1u << APM__OPERATION_RECEIVE_MESSAGE_FROM | 1u << APM__OPERATION_RECEIVE_DATAGRAM |
+                            1u << APM__OPERATION_RECEIVE_TRAIN;
+    const uint32_t waits = 1u << APM__OPERATION_WAIT_SENDABLE | 1u << APM__OPERATION_DRAIN;
+    uint32_t kind = 1u << apm__kind_of(operation);
+    if (APM__UNLIKELY(kind & waits))
+        return &channel->serving->waits;
+    return kind & inward ? &channel->in : &channel->out;
 }
 
 /*
@@ -72,7 +69,7 @@ apm__os_socket apm__outcome_take_descriptor_locked(struct apm__channel *channel)
 
 static inline void apm__outcome_close_taken(apm__os_socket descriptor)
 {
-    if (descriptor != APM__OS_NO_SOCKET)
+    if (APM__UNLIKELY(descriptor != APM__OS_NO_SOCKET))
         apm__os_socket_close(descriptor);
 }
 

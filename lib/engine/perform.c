@@ -11,9 +11,9 @@
 
 static apm_error perform_receive(struct apm__operation *operation, apm__os_socket descriptor)
 {
-    if (operation->form == APM__FORM_SEGMENTS)
+    if (APM__UNLIKELY(operation->form == APM__FORM_SEGMENTS))
         return apm__transfer_receive_segments(operation, descriptor);
-    if (operation->size == 0 && !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND))
+    if (APM__UNLIKELY(operation->size == 0) && !(operation->flags & APM_SOCKET_FLAGS_OUT_OF_BAND))
         return apm__os_socket_readable(descriptor); /* a receive of nothing waits for something */
     return apm__os_socket_receive(descriptor, operation->buffer, operation->size, operation->flags,
                                   &operation->transferred);
@@ -21,7 +21,7 @@ static apm_error perform_receive(struct apm__operation *operation, apm__os_socke
 
 static apm_error perform_send(struct apm__operation *operation, apm__os_socket descriptor)
 {
-    if (operation->form == APM__FORM_SEGMENTS)
+    if (APM__UNLIKELY(operation->form == APM__FORM_SEGMENTS))
         return apm__transfer_send_segments(operation, descriptor);
     do {
         size_t sent;
@@ -31,7 +31,7 @@ static apm_error perform_send(struct apm__operation *operation, apm__os_socket d
         if (error != APM_ERROR_SUCCESS)
             return error;
         operation->transferred += sent;
-    } while (operation->transferred < operation->size);
+    } while (APM__UNLIKELY(operation->transferred < operation->size));
     return APM_ERROR_SUCCESS;
 }
 
@@ -63,15 +63,14 @@ static apm_error perform_disconnect(struct apm__operation *operation, apm__os_so
     return error;
 }
 
-apm_error apm__perform(struct apm__operation *operation, apm__os_socket descriptor, bool is_ipv6)
+/* Those that are neither a receive nor a send. */
+APM__APART static apm_error perform_other(struct apm__operation *operation, apm__os_socket descriptor, bool is_ipv6)
 {
     switch ((enum apm__operation_kind)apm__atomic_load(&operation->kind, APM__RELAXED)) {
     case APM__OPERATION_ACCEPT: return apm__os_socket_accept(descriptor, &operation->descriptor);
     case APM__OPERATION_ACCEPT_RECEIVE: return apm__accept_receive_perform(operation, descriptor);
     case APM__OPERATION_CONNECT: return perform_connect(operation, descriptor, is_ipv6);
     case APM__OPERATION_DISCONNECT: return perform_disconnect(operation, descriptor);
-    case APM__OPERATION_RECEIVE: return perform_receive(operation, descriptor);
-    case APM__OPERATION_SEND: return perform_send(operation, descriptor);
     case APM__OPERATION_SEND_FILE: return apm__transfer_send_file(operation, descriptor);
     case APM__OPERATION_RECEIVE_FROM:
     case APM__OPERATION_RECEIVE_MESSAGE_FROM:
@@ -79,6 +78,8 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
     case APM__OPERATION_RECEIVE_TRAIN:
     case APM__OPERATION_SEND_TRAIN:
     case APM__OPERATION_SEND_TO: return apm__perform_datagram(operation, descriptor);
+    case APM__OPERATION_RECEIVE:
+    case APM__OPERATION_SEND:
     case APM__OPERATION_GET_HOST_ENTRY:
     case APM__OPERATION_GET_HOST_ADDRESSES:
     case APM__OPERATION_INVOKE:
@@ -96,6 +97,15 @@ apm_error apm__perform(struct apm__operation *operation, apm__os_socket descript
     const bool is_of_sockets = false;
     APM__CHECK(is_of_sockets);
     return APM_ERROR_SOCKET_ERROR;
+}
+
+apm_error apm__perform(struct apm__operation *operation, apm__os_socket descriptor, bool is_ipv6)
+{
+    switch (apm__atomic_load(&operation->kind, APM__RELAXED)) {
+    case APM__OPERATION_RECEIVE: return perform_receive(operation, descriptor);
+    case APM__OPERATION_SEND: return perform_send(operation, descriptor);
+    default: return perform_other(operation, descriptor, is_ipv6);
+    }
 }
 
 bool apm__perform_was_short(const struct apm__operation *operation)

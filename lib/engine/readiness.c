@@ -36,7 +36,7 @@ static void append_locked(struct apm__direction *direction, struct apm__operatio
 {
     operation->next = NULL;
     operation->previous = direction->tail;
-    if (direction->tail)
+    if (APM__UNLIKELY(direction->tail))
         direction->tail->next = operation;
     else
         apm__atomic_store(&direction->head, operation, APM__RELAXED);
@@ -85,18 +85,27 @@ static bool has_receives_locked(const struct apm__channel *channel)
     return channel->in.running || channel->in.head;
 }
 
-/* Whether the head of the direction is to be attempted now. */
-static bool shall_perform_locked(const struct apm__channel *channel, const struct apm__direction *direction)
+/* The same while a connect or a disconnect is in progress. */
+APM__COLD static bool shall_perform_meanwhile_locked(const struct apm__channel *channel,
+                                                     const struct apm__direction *direction)
 {
     const struct apm__operation *head = direction->head;
-    if (!head || channel->closed)
-        return false;
     if (apm__kind_of(head) == APM__OPERATION_CONNECT && head->plan && head->plan->unresolved)
         return false; /* the answer to the look-up stirs the channel */
     if (direction == &channel->in && channel->connecting)
         return false; /* the outcome of the connect does */
     if (direction == &channel->out && channel->renewing && has_receives_locked(channel))
         return false; /* the end of the receives does */
+    return true;
+}
+
+/* Whether the head of the direction is to be attempted now. */
+static bool shall_perform_locked(const struct apm__channel *channel, const struct apm__direction *direction)
+{
+    if (!direction->head || APM__UNLIKELY(channel->closed))
+        return false;
+    if (APM__UNLIKELY(channel->connecting || channel->renewing))
+        return shall_perform_meanwhile_locked(channel, direction);
     return true;
 }
 
@@ -153,70 +162,92 @@ static bool is_told_locked(struct apm__channel *channel, const struct apm__opera
     return is_receive || channel_of(operation) != channel;
 }
 
-/* One attempt at the head, outside the lock. False if it has to wait for a report. Otherwise *error is its outcome. */
-static bool attempt_locked(struct apm__channel *channel, struct apm__direction *direction, apm_error *error,
-                           bool *by_wish)
+/* What an attempt at the head of a direction has come to. */
+enum attempt {
+    ATTEMPT_ENDS,  /* it has an outcome */
+    ATTEMPT_WAITS, /* for a report */
+    ATTEMPT_AGAIN
+};
+
+/* Whether the operation ends without an attempt, because of what has been found before. */
+APM__APART static bool is_foregone_locked(struct apm__channel *channel, const struct apm__operation *operation,
+                                          apm_error *error)
+{
+    if (channel->cut_short && apm__outcome_is_send(operation)) {
+        *error = APM_ERROR_SHUTDOWN;
+    } else if (channel->unread_error && apm__kind_of(operation) == APM__OPERATION_RECEIVE) {
+        *error = channel->unread_error;
+        channel->unread_error = APM_ERROR_SUCCESS;
+    } else {
+        return false;
+    }
+    apm__os_set_native_error(0);
+    return true;
+}
+
+/* The attempt at the head would block; `edges` are those from before it. */
+APM__APART static enum attempt find_nothing_locked(struct apm__channel *channel, struct apm__direction *direction,
+                                                   uint32_t edges, apm_error *error, bool *by_wish)
+{
+    struct apm__operation *operation = direction->head;
+    if (operation->wish != APM_ERROR_SUCCESS) {
+        *error = operation->wish;
+        *by_wish = true;
+        return ATTEMPT_ENDS;
+    }
+    const struct apm__file_transfer *transfer = apm__file_transfer_of(operation);
+    if (transfer && transfer->paused) {
+        operation->place = APM__PLACE_QUEUED;
+        *error = watch_again_locked(channel, direction);
+        return *error == APM_ERROR_SUCCESS ? ATTEMPT_WAITS : ATTEMPT_ENDS;
+    }
+    if (direction->edges != edges) { /* it became ready during the attempt */
+        operation->place = APM__PLACE_QUEUED;
+        return ATTEMPT_AGAIN;
+    }
+    if (is_told_locked(channel, operation)) {
+        *error = APM_ERROR_DISCONNECTING;
+        *by_wish = true;
+        return ATTEMPT_ENDS;
+    }
+    direction->drained = true;
+    operation->place = APM__PLACE_QUEUED;
+    *error = wait_locked(channel, direction, operation);
+    return *error == APM_ERROR_SUCCESS ? ATTEMPT_WAITS : ATTEMPT_ENDS;
+}
+
+/* One attempt at the head, outside the lock. If it ends, *error is its outcome. */
+static enum attempt attempt_locked(struct apm__channel *channel, struct apm__direction *direction, apm_error *error,
+                                   bool *by_wish)
 {
     struct apm__operation *operation = direction->head;
     *by_wish = false;
-    for (;;) {
-        if (channel->cut_short && apm__outcome_is_send(operation)) {
-            apm__os_set_native_error(0);
-            *error = APM_ERROR_SHUTDOWN;
-            return true;
-        }
-        if (channel->unread_error && apm__kind_of(operation) == APM__OPERATION_RECEIVE) {
-            apm__os_set_native_error(0);
-            *error = channel->unread_error;
-            channel->unread_error = APM_ERROR_SUCCESS;
-            return true;
-        }
-        apm__os_socket descriptor = channel->descriptor;
-        bool is_ipv6 = channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
-        uint32_t edges = direction->edges;
-        if (is_raced(operation))
-            apm__connect_race_extend_locked(channel, operation);
-        operation->place = APM__PLACE_RUNNING;
-        apm__channel_unlock(channel);
-        *error = apm__perform(operation, descriptor, is_ipv6);
-        apm__os_mutex_lock(&channel->lock);
-        if (*error == APM_ERROR_SUCCESS && operation->reuse_socket && must_wait_to_renew_locked(channel, operation)) {
-            operation->place = APM__PLACE_QUEUED;
-            return false;
-        }
-        if (*error != APM_ERROR_WOULD_BLOCK) {
-            direction->drained = direction->edges == edges && !channel->must_try &&
-                                 channel->type == APM_SOCKET_TYPE_STREAM && apm__perform_was_short(operation);
-            return true;
-        }
-        if (operation->wish != APM_ERROR_SUCCESS) {
-            *error = operation->wish;
-            *by_wish = true;
-            return true;
-        }
-        const struct apm__file_transfer *transfer = apm__file_transfer_of(operation);
-        if (transfer && transfer->paused) {
-            operation->place = APM__PLACE_QUEUED;
-            *error = watch_again_locked(channel, direction);
-            return *error != APM_ERROR_SUCCESS;
-        }
-        if (direction->edges != edges)
-            continue; /* it became ready during the attempt */
-        if (is_told_locked(channel, operation)) {
-            *error = APM_ERROR_DISCONNECTING;
-            *by_wish = true;
-            return true;
-        }
-        direction->drained = true;
+    if (APM__UNLIKELY(channel->cut_short || channel->unread_error) && is_foregone_locked(channel, operation, error))
+        return ATTEMPT_ENDS;
+    apm__os_socket descriptor = channel->descriptor;
+    bool is_ipv6 = channel->family == APM_ADDRESS_FAMILY_INTER_NETWORK_V6;
+    uint32_t edges = direction->edges;
+    if (APM__UNLIKELY(is_raced(operation)))
+        apm__connect_race_extend_locked(channel, operation);
+    operation->place = APM__PLACE_RUNNING;
+    apm__channel_unlock(channel);
+    *error = apm__perform(operation, descriptor, is_ipv6);
+    apm__os_mutex_lock(&channel->lock);
+    if (APM__UNLIKELY(*error == APM_ERROR_WOULD_BLOCK))
+        return find_nothing_locked(channel, direction, edges, error, by_wish);
+    if (APM__UNLIKELY(operation->reuse_socket) && *error == APM_ERROR_SUCCESS &&
+        must_wait_to_renew_locked(channel, operation)) {
         operation->place = APM__PLACE_QUEUED;
-        *error = wait_locked(channel, direction, operation);
-        return *error != APM_ERROR_SUCCESS;
+        return ATTEMPT_WAITS;
     }
+    direction->drained = direction->edges == edges && !channel->must_try && channel->type == APM_SOCKET_TYPE_STREAM &&
+                         apm__perform_was_short(operation);
+    return ATTEMPT_ENDS;
 }
 
 /* Takes out every operation of the direction that is not being performed; those that are get the wish. */
-static void take_queue_locked(struct apm__channel *channel, struct apm__direction *direction,
-                              struct apm__settled *taken)
+APM__APART static void take_queue_locked(struct apm__channel *channel, struct apm__direction *direction,
+                                         struct apm__settled *taken)
 {
     struct apm__operation *operation = direction->head;
     while (operation) {
@@ -232,22 +263,28 @@ static void take_queue_locked(struct apm__channel *channel, struct apm__directio
     }
 }
 
+/* Completes what has been settled before the performer goes on; it takes a reference of its own the first time. */
+APM__APART static void complete_meanwhile_locked(struct apm__channel *channel, struct apm__settled *settled, bool *held)
+{
+    if (!*held)
+        apm__slot_retain(&channel->slot);
+    *held = true;
+    apm__channel_unlock(channel);
+    apm__settled_complete(settled);
+    apm__os_mutex_lock(&channel->lock);
+}
+
 void apm__readiness_perform_and_unlock(struct apm__channel *channel, struct apm__direction *direction)
 {
     struct apm__settled settled = {0};
     bool connect_settled = false;
-    bool held = false; /* a reference of our own, once we come back to the channel after a completion */
+    bool held = false;
     while (shall_perform_locked(channel, direction)) {
-        if (settled.first) {
-            if (!held)
-                apm__slot_retain(&channel->slot);
-            held = true;
-            apm__channel_unlock(channel);
-            apm__settled_complete(&settled);
-            apm__os_mutex_lock(&channel->lock);
+        if (APM__UNLIKELY(settled.first)) {
+            complete_meanwhile_locked(channel, &settled, &held);
             continue;
         }
-        if (apm__batch_may_locked(channel, direction)) {
+        if (APM__UNLIKELY(apm__batch_may_locked(channel, direction))) {
             if (!apm__batch_attempt_locked(channel, direction, &settled))
                 break;
             continue;
@@ -255,13 +292,17 @@ void apm__readiness_perform_and_unlock(struct apm__channel *channel, struct apm_
         apm_error error;
         bool by_wish;
         struct apm__operation *operation = direction->head;
-        if (!attempt_locked(channel, direction, &error, &by_wish))
+        enum attempt attempt = attempt_locked(channel, direction, &error, &by_wish);
+        if (APM__UNLIKELY(attempt == ATTEMPT_AGAIN))
+            continue;
+        if (APM__UNLIKELY(attempt == ATTEMPT_WAITS))
             break;
         connect_settled = connect_settled || apm__kind_of(operation) == APM__OPERATION_CONNECT;
         apm__outcome_settle_locked(channel, operation, error, by_wish);
         apm__settled_add(&settled, operation);
         /* No end of a stream tells those that wait for datagrams of the peer. */
-        if (apm__kind_of(operation) == APM__OPERATION_DISCONNECT && channel->type != APM_SOCKET_TYPE_STREAM)
+        if (APM__UNLIKELY(apm__kind_of(operation) == APM__OPERATION_DISCONNECT) &&
+            channel->type != APM_SOCKET_TYPE_STREAM)
             take_queue_locked(channel, &channel->in, &settled);
     }
     direction->running = false;
@@ -269,13 +310,13 @@ void apm__readiness_perform_and_unlock(struct apm__channel *channel, struct apm_
     apm__os_socket descriptor = apm__outcome_take_descriptor_locked(channel);
     /* Receives have waited for the outcome of a connect; or they and a disconnect wait for each other, in turn. */
     struct apm__direction *other = direction == &channel->in ? &channel->out : &channel->in;
-    if ((connect_settled || channel->renewing) && become_performer_locked(channel, other))
+    if (APM__UNLIKELY(connect_settled || channel->renewing) && become_performer_locked(channel, other))
         apm__readiness_perform_and_unlock(channel, other);
     else
         apm__channel_unlock(channel);
     apm__outcome_close_taken(descriptor);
     apm__settled_complete(&settled);
-    if (held)
+    if (APM__UNLIKELY(held))
         apm__channel_release(channel);
 }
 
@@ -293,8 +334,8 @@ static void stir_and_unlock(struct apm__channel *channel, bool in, bool out)
     }
     bool perform_out = out && become_performer_locked(channel, &channel->out);
     bool perform_in = in && become_performer_locked(channel, &channel->in);
-    if (perform_out && perform_in) {      /* this order: what is received may depend on a connect */
-        apm__slot_retain(&channel->slot); /* the last operation, and with it the channel, may go in between */
+    if (APM__UNLIKELY(perform_out && perform_in)) { /* this order: what is received may depend on a connect */
+        apm__slot_retain(&channel->slot);           /* the last operation, and with it the channel, may go in between */
         apm__readiness_perform_and_unlock(channel, &channel->out);
         apm__os_mutex_lock(&channel->lock);
         apm__readiness_perform_and_unlock(channel, &channel->in);
@@ -327,17 +368,18 @@ static void admit_locked(struct apm__channel *channel, struct apm__operation *op
     apm__slot_retain(&channel->slot);
 }
 
-static void queue_locked(struct apm__channel *channel, struct apm__operation *operation)
+static void queue_locked(struct apm__channel *channel, struct apm__direction *direction,
+                         struct apm__operation *operation)
 {
     admit_locked(channel, operation);
-    append_locked(apm__direction_of(channel, operation), operation);
-    if (channel->serving)
+    append_locked(direction, operation);
+    if (APM__UNLIKELY(channel->serving))
         apm__serving_admitted_locked(channel, operation);
 }
 
 void apm__engine_wait_locked(struct apm__channel *channel, struct apm__operation *operation)
 {
-    queue_locked(channel, operation);
+    queue_locked(channel, apm__direction_of(channel, operation), operation);
 }
 
 /*
@@ -361,12 +403,13 @@ static bool depends_on_stream(const struct apm__operation *operation)
 void apm__engine_start_and_unlock(struct apm__channel *channel, struct apm__operation *operation)
 {
     struct apm__direction *direction = apm__direction_of(channel, operation);
-    queue_locked(channel, operation);
-    if (direction->deferred) {
+    queue_locked(channel, direction, operation);
+    if (APM__UNLIKELY(direction->deferred)) {
         apm__gather_join_and_unlock(channel, direction, operation);
         return;
     }
-    if (direction->head != operation || direction->running || !shall_perform_locked(channel, direction)) {
+    if (APM__UNLIKELY(direction->head != operation || direction->running) ||
+        !shall_perform_locked(channel, direction)) {
         apm__channel_unlock(channel);
         return;
     }
@@ -492,30 +535,31 @@ static struct apm__channel *channel_of_event(uint64_t event, uint64_t *key)
     return (struct apm__channel *)slot;
 }
 
-void apm__readiness_expect(uint64_t event, bool far)
+APM__HOT void apm__readiness_expect(uint64_t next, uint64_t after)
 {
     uint64_t key;
-    struct apm__channel *channel = channel_of_event(event, &key);
-    if (far)
-        apm__slot_expect(&channel->slot, sizeof *channel);
-    else /* relaxed: it may be gone, but the memory of slots stays */
+    if (next) { /* relaxed: what is found may be gone, but the memory of slots stays */
+        struct apm__channel *channel = channel_of_event(next, &key);
         apm__slot_expect((const struct apm__slot *)apm__atomic_load(&channel->in.head, APM__RELAXED),
                          APM__OPERATION_HOT_SIZE);
+    }
+    if (after)
+        apm__slot_expect(&channel_of_event(after, &key)->slot, sizeof(struct apm__channel));
 }
 
-void apm__readiness_dispatch(struct apm__poller *poller, uint64_t event)
+APM__HOT void apm__readiness_dispatch(struct apm__poller *poller, uint64_t event)
 {
     (void)poller;
     uint64_t key;
     uint32_t ready = (uint32_t)(event & 63);
     struct apm__channel *channel = channel_of_event(event, &key);
     apm__os_mutex_lock(&channel->lock);
-    if (channel->key != key) { /* closed since */
+    if (APM__UNLIKELY(channel->key != key)) { /* closed since */
         apm__channel_unlock(channel);
         return;
     }
     const uint32_t both = APM__OS_READY_HANG_UP | APM__OS_READY_FAILURE;
-    if (ready & (both | APM__OS_READY_URGENT))
+    if (APM__UNLIKELY(ready & (both | APM__OS_READY_URGENT)))
         channel->must_try = true;
     stir_and_unlock(channel, ready & (both | APM__OS_READY_IN | APM__OS_READY_URGENT),
                     ready & (both | APM__OS_READY_OUT));

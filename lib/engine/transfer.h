@@ -36,8 +36,8 @@ static inline struct apm__file_transfer *apm__file_transfer_of(const struct apm_
 }
 
 /* The attempts, as apm__perform. */
-apm_error apm__transfer_receive_segments(struct apm__operation *operation, apm__os_socket descriptor);
-apm_error apm__transfer_send_segments(struct apm__operation *operation, apm__os_socket descriptor);
+APM__APART apm_error apm__transfer_receive_segments(struct apm__operation *operation, apm__os_socket descriptor);
+APM__APART apm_error apm__transfer_send_segments(struct apm__operation *operation, apm__os_socket descriptor);
 apm_error apm__transfer_send_file(struct apm__operation *operation, apm__os_socket descriptor);
 
 /* Whether something of the operation's file is left to be sent. */

@@ -45,8 +45,8 @@ static inline uint64_t apm__watcher_event(uint64_t key, uint32_t ready)
     return (key & ~(uint64_t)63) | (ready & 63);
 }
 
-/* Has the channel of such an event in the cache, or if it is next, its first receive: the poller's expect. */
-void apm__readiness_expect(uint64_t event, bool far);
+/* Has the first receive of the next event's channel in the cache, and the channel of the one after: `expect`. */
+void apm__readiness_expect(uint64_t next, uint64_t after);
 
 /* Handles such an event: the poller's dispatch. */
 void apm__readiness_dispatch(struct apm__poller *poller, uint64_t event);

@@ -4,9 +4,9 @@
  *
  * Lock: `lock` keeps a second one out.
  */
+#include "cleanup.h"
 #include "apm/apm.h"
 #include "channel.h"
-#include "cleanup.h"
 #include "deadlock.h"
 #include "diagnostics.h"
 #include "engine.h"
@@ -136,7 +136,7 @@ static void end_operations(void)
 /* How many references there are if nobody waits: ours, the creator's unless it is closed, and a mutex's owner's. */
 static uint64_t references_at_rest(const struct apm__slot *slot, uint64_t control)
 {
-    uint64_t owner = slot->kind == APM__KIND_MUTEX && apm__mutex_is_owned(slot);
+    uint64_t owner = apm__slot_kind(slot) == APM__KIND_MUTEX && apm__mutex_is_owned(slot);
     return (control & APM__SLOT_CLOSED ? 1u : 2u) + owner;
 }
 
@@ -150,7 +150,7 @@ static bool close_waitables(struct apm__slot_table *table, const char *name)
         if ((control & APM__SLOT_REFERENCES) > references_at_rest(held, control)) {
             all = false;
         } else if (!(apm__atomic_or(&held->control, APM__SLOT_CLOSED, APM__ACQ_REL) & APM__SLOT_CLOSED)) {
-            apm__os_log("apm: cleanup: %s %016llx was not closed", name, (unsigned long long)apm__slot_bits(held));
+            apm__os_log("apm: cleanup: %s %016llx was not closed", name, (unsigned long long)apm__slot_handle(held));
             apm__waitable_release(held);
         }
         apm__waitable_release(held);
@@ -267,8 +267,7 @@ static bool destroy_pools(uint64_t end_ns)
     struct apm__pool *next;
     for (struct apm__pool *pool = apm__pool_next(apm__pool_default()); pool; pool = next) {
         next = apm__pool_next(pool);
-        apm__os_log("apm: cleanup: pool %016llx was not destroyed",
-                    (unsigned long long)apm__slot_handle(&apm__pools, pool->slot));
+        apm__os_log("apm: cleanup: pool %016llx was not destroyed", (unsigned long long)apm__slot_handle(pool->slot));
         all = destroy(pool, true, end_ns) == APM_ERROR_SUCCESS && all;
         apm__pool_release(pool);
     }

@@ -58,7 +58,7 @@ static void say_what_ends(uint64_t number, struct apm__pool *pool, uint32_t work
     apm__line_add(&line, "%llu callbacks and work items wait for a thread",
                   (unsigned long long)apm__pool_pending(pool));
     if (pool->slot)
-        apm__line_add(&line, " of pool %016llx", (unsigned long long)apm__slot_bits(pool->slot));
+        apm__line_add(&line, " of pool %016llx", (unsigned long long)apm__slot_handle(pool->slot));
     apm__line_add(&line, ", and all threads that there may be wait for something; the wait of worker %u ends", worker);
     say(number, &line);
 }

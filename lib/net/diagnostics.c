@@ -140,7 +140,7 @@ static void list_pool(const struct output *output, struct apm__pool *pool)
     apm__line_begin(&line);
     apm__line_add(&line, "queue");
     if (pool->slot)
-        apm__line_add(&line, " of pool %016llx", (unsigned long long)apm__slot_bits(pool->slot));
+        apm__line_add(&line, " of pool %016llx", (unsigned long long)apm__slot_handle(pool->slot));
     apm__line_add(&line, ": %lld callbacks and work items wait for a thread", queued);
     put(output, &line);
 }
@@ -233,7 +233,7 @@ static void list_operations(const struct output *output)
 static uint64_t count_waits(const struct apm__slot *slot, uint64_t control)
 {
     uint64_t held = control & APM__SLOT_CLOSED ? 0 : 1; /* the creator's reference */
-    if (slot->kind == APM__KIND_MUTEX && apm__mutex_is_owned(slot))
+    if (apm__slot_kind(slot) == APM__KIND_MUTEX && apm__mutex_is_owned(slot))
         held++;
     uint64_t references = control & APM__SLOT_REFERENCES;
     return references > held ? references - held : 0;

@@ -334,7 +334,7 @@ static apm_error begin(struct apm__stream *stream, bool write, void *buffer, siz
 {
     struct apm__operation *operation;
     struct apm__operation_origin origin = {.kind = write ? APM__OPERATION_STREAM_WRITE : APM__OPERATION_STREAM_READ,
-                                           .owner = apm__slot_handle(&apm__streams, &stream->slot),
+                                           .owner = apm__slot_handle(&stream->slot),
                                            .pool = stream->pool,
                                            .place_owner = stream,
                                            .cancel = apm__hosted_cancel};
@@ -427,7 +427,7 @@ apm_error apm__hosted_read(struct apm__stream *stream, void *buffer, size_t size
     apm_error error = begin(stream, false, buffer, size, NULL, NULL, &result);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    return apm_stream_end_read((apm_stream){apm__slot_handle(&apm__streams, &stream->slot)}, result, read);
+    return apm_stream_end_read((apm_stream){apm__slot_handle(&stream->slot)}, result, read);
 }
 
 apm_error apm__hosted_write(struct apm__stream *stream, const void *buffer, size_t size)
@@ -447,7 +447,7 @@ apm_error apm__hosted_write(struct apm__stream *stream, const void *buffer, size
     apm_error error = apm__hosted_begin_write(stream, buffer, size, NULL, NULL, &result);
     if (error != APM_ERROR_SUCCESS)
         return error;
-    return apm_stream_end_write((apm_stream){apm__slot_handle(&apm__streams, &stream->slot)}, result);
+    return apm_stream_end_write((apm_stream){apm__slot_handle(&stream->slot)}, result);
 }
 
 /* -- Cancelling and closing ---------------------------------------------------------------------------------------- */

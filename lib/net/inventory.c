@@ -58,7 +58,7 @@ uint64_t apm__inventory_next_handle(struct apm__slot_table *table, uint32_t *pla
 {
     struct apm__slot *slot;
     while ((slot = apm__slot_at(table, (*place)++))) {
-        uint64_t bits = apm__slot_handle(table, slot);
+        uint64_t bits = apm__slot_handle(slot);
         if (apm__slot_check(table, bits) == APM_ERROR_SUCCESS)
             return bits;
     }
@@ -90,7 +90,7 @@ struct apm__operation *apm__inventory_find_operation(uint64_t work)
     struct apm__slot *held;
     if (!slot || (uintptr_t)slot + offset != (uintptr_t)work)
         return NULL;
-    if (apm__slot_acquire(&apm__operations, apm__slot_handle(&apm__operations, slot), 0, &held) != APM_ERROR_SUCCESS)
+    if (apm__slot_acquire(&apm__operations, apm__slot_handle(slot), 0, &held) != APM_ERROR_SUCCESS)
         return NULL;
     return (struct apm__operation *)held;
 }
@@ -215,7 +215,7 @@ void apm__line_add_worker(struct apm__line *line, const struct apm__pool *pool, 
     };
     apm__line_add(line, "worker %u", view->number);
     if (pool->slot)
-        apm__line_add(line, " of pool %016llx", (unsigned long long)apm__slot_bits(pool->slot));
+        apm__line_add(line, " of pool %016llx", (unsigned long long)apm__slot_handle(pool->slot));
     apm__line_add(line, ": ");
     add_call(line, view->call);
     apm__line_add(line, ", running for %llu ms", view->call_ns ? apm__age_ms(now_ns, view->call_ns) : 0);

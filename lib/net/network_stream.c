@@ -23,7 +23,7 @@ static uint32_t abilities(const struct apm__stream *stream)
 
 static uint64_t bits_of(const struct apm__stream *stream)
 {
-    return apm__slot_handle(&apm__streams, &stream->slot);
+    return apm__slot_handle(&stream->slot);
 }
 
 static apm_error begin_read(struct apm__stream *stream, void *buffer, size_t size, apm_async_callback *callback,

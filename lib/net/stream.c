@@ -29,7 +29,7 @@ struct apm__stream *apm__stream_allocate(const struct apm__stream_class *type, s
 apm_error apm__stream_open(struct apm__stream *stream, apm_stream *handle)
 {
     apm__slot_publish(&stream->slot, 1, 0);
-    handle->bits = apm__slot_handle(&apm__streams, &stream->slot);
+    handle->bits = apm__slot_handle(&stream->slot);
     if (apm__pool_is_still_open(stream->pool))
         return APM_ERROR_SUCCESS;
     apm_stream_close(*handle); /* the pool's end may have missed it */

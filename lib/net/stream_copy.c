@@ -42,8 +42,7 @@ static apm_error end_part(struct apm__task *task, apm_async_result step, bool *d
 
 static struct apm__operation_origin origin_of(struct apm__stream *stream, enum apm__operation_kind kind)
 {
-    return (struct apm__operation_origin){
-        .kind = kind, .owner = apm__slot_handle(&apm__streams, &stream->slot), .pool = stream->pool};
+    return (struct apm__operation_origin){.kind = kind, .owner = apm__slot_handle(&stream->slot), .pool = stream->pool};
 }
 
 apm_error apm_stream_begin_read_exactly(apm_stream handle, void *buffer, size_t size, apm_async_callback *callback,

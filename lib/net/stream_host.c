@@ -130,7 +130,7 @@ apm_error apm__stream_host(struct apm__pool *pool, const apm_stream_methods *met
     stream->hosted.ended = true; /* until it is known to stay: a stream that fails closes no context */
     apm__os_mutex_unlock(&stream->lock);
     apm__slot_publish(&stream->slot, 2, 0); /* the open stream's, and the context's */
-    handle->bits = apm__slot_handle(&apm__streams, &stream->slot);
+    handle->bits = apm__slot_handle(&stream->slot);
     if (!apm__pool_is_still_open(pool))
         apm_stream_close(*handle); /* the pool's end may have missed it */
     apm__os_mutex_lock(&stream->lock);

@@ -63,7 +63,7 @@ static apm_error make(apm_socket socket, bool active, apm_tcp_client *handle)
     client->stream = (apm_stream)APM_NULL_HANDLE;
     client->active = active;
     apm__slot_publish(&client->slot, 1, 0);
-    handle->bits = apm__slot_handle(&clients, &client->slot);
+    handle->bits = apm__slot_handle(&client->slot);
     if (apm__pool_is_still_open(apm__pool_default()))
         return APM_ERROR_SUCCESS;
     apm_tcp_client_close(*handle); /* the end of everything may have missed it */

@@ -163,7 +163,7 @@ static apm_error create(apm_endpoint local, bool dual_mode, apm_tcp_listener *ha
     listener->exclusive = false;
     listener->closed = false;
     apm__slot_publish(&listener->slot, 1, 0);
-    handle->bits = apm__slot_handle(&listeners, &listener->slot);
+    handle->bits = apm__slot_handle(&listener->slot);
     apm__os_mutex_lock(&listener->lock);
     apm_error error = need_server_locked(listener);
     apm__os_mutex_unlock(&listener->lock);

@@ -3,8 +3,9 @@
  */
 #include "begin.h"
 
-apm_error apm__begin(apm_socket socket, enum apm__operation_kind kind, apm_async_callback *callback, void *state,
-                     apm_async_result *result, struct apm__channel **channel, struct apm__operation **operation)
+APM__HOT apm_error apm__begin(apm_socket socket, enum apm__operation_kind kind, apm_async_callback *callback,
+                              void *state, apm_async_result *result, struct apm__channel **channel,
+                              struct apm__operation **operation)
 {
     return apm__begin_for(socket.bits, socket, kind, callback, state, result, channel, operation);
 }
@@ -15,29 +16,29 @@ static bool is_receive(enum apm__operation_kind kind)
            (kind >= APM__OPERATION_RECEIVE_FROM && kind != APM__OPERATION_SEND_TO && kind != APM__OPERATION_SEND_TRAIN);
 }
 
-apm_error apm__begin_for(uint64_t owner, apm_socket socket, enum apm__operation_kind kind, apm_async_callback *callback,
-                         void *state, apm_async_result *result, struct apm__channel **channel,
-                         struct apm__operation **operation)
+APM__HOT apm_error apm__begin_for(uint64_t owner, apm_socket socket, enum apm__operation_kind kind,
+                                  apm_async_callback *callback, void *state, apm_async_result *result,
+                                  struct apm__channel **channel, struct apm__operation **operation)
 {
     if (result)
         *result = (apm_async_result)APM_NULL_HANDLE;
     apm_error error = apm__channel_lock(socket.bits, channel);
-    if (error != APM_ERROR_SUCCESS)
+    if (APM__UNLIKELY(error != APM_ERROR_SUCCESS))
         return error;
-    if ((*channel)->joins && is_receive(kind) && kind != APM__OPERATION_RECEIVE_TRAIN) {
+    if (APM__UNLIKELY((*channel)->joins) && is_receive(kind) && kind != APM__OPERATION_RECEIVE_TRAIN) {
         apm__channel_unlock(*channel);
         return APM_ERROR_INVALID_OPERATION; /* it would lose where a datagram ends */
     }
     /* One reference for each pending operation: there is an end to them, if none to memory. */
     uint64_t control = apm__atomic_load(&(*channel)->slot.control, APM__RELAXED);
-    if ((control & APM__SLOT_REFERENCES) >= APM__SLOT_MANY_REFERENCES) {
+    if (APM__UNLIKELY((control & APM__SLOT_REFERENCES) >= APM__SLOT_MANY_REFERENCES)) {
         apm__channel_unlock(*channel);
         return APM_ERROR_NO_BUFFER_SPACE_AVAILABLE;
     }
     struct apm__operation_origin origin = {
         .kind = kind, .owner = owner, .pool = (*channel)->pool, .place_owner = *channel, .cancel = apm__engine_cancel};
     error = apm__operation_create(&origin, callback, state, result, operation);
-    if (error != APM_ERROR_SUCCESS)
+    if (APM__UNLIKELY(error != APM_ERROR_SUCCESS))
         apm__channel_unlock(*channel);
     return error;
 }

@@ -45,7 +45,7 @@ apm_error apm__handle_adopt(struct apm__pool *pool, apm__os_socket descriptor, a
     channel->joins = channel->type == APM_SOCKET_TYPE_DGRAM && apm__os_socket_joins(descriptor);
     /* Nobody has the handle yet, so whoever locks the channel now finds what is set here. */
     apm__channel_open(channel, descriptor);
-    uint64_t bits = apm__slot_handle(&apm__channels, &channel->slot);
+    uint64_t bits = apm__slot_handle(&channel->slot);
     if (apm__channel_lock(bits, &channel) == APM_ERROR_SUCCESS) {
         apm__option_refresh_locked(channel);
         if (channel->listening)

@@ -19,7 +19,7 @@ static apm_error begin_send(apm_socket socket, const void *buffer, size_t size, 
         return apm__begin_discard_and_unlock(channel, operation, result, APM_ERROR_ARGUMENT_NULL);
     if (size > INT_MAX)
         return apm__begin_discard_and_unlock(channel, operation, result, APM_ERROR_ARGUMENT_OUT_OF_RANGE);
-    if (channel->serving && !waits && !apm__serving_admits_send_locked(channel))
+    if (APM__UNLIKELY(channel->serving) && !waits && !apm__serving_admits_send_locked(channel))
         return apm__begin_discard_and_unlock(channel, operation, result, APM_ERROR_WOULD_BLOCK);
     operation->buffer = (void *)(uintptr_t)buffer; /* a send only reads it */
     operation->size = size;

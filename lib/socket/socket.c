@@ -33,7 +33,7 @@ static apm_error create(struct apm__pool *pool, apm_address_family family, apm_s
     }
     channel->dual_mode = dual_mode;
     apm__channel_open(channel, descriptor);
-    socket->bits = apm__slot_handle(&apm__channels, &channel->slot);
+    socket->bits = apm__slot_handle(&channel->slot);
     if (apm__pool_is_still_open(pool))
         return APM_ERROR_SUCCESS;
     apm_socket_close(*socket); /* the pool's end may have missed it */
@@ -103,7 +103,7 @@ static bool is_in_callback_of(apm_socket socket)
     if (!current || current->cancel != apm__engine_cancel)
         return false;
     const struct apm__channel *channel = current->place_owner; /* held until the callback has returned */
-    return apm__slot_handle(&apm__channels, &channel->slot) == socket.bits;
+    return apm__slot_handle(&channel->slot) == socket.bits;
 }
 
 apm_error apm_socket_close_and_wait(apm_socket socket, int timeout_ms)

@@ -92,7 +92,7 @@ static void close_contexts(uint64_t quietly)
 {
     struct apm__slot *held;
     for (uint32_t place = 0; (held = apm__slot_next(&contexts, &place));) {
-        uint64_t bits = apm__slot_bits(held);
+        uint64_t bits = apm__slot_handle(held);
         bool open = !(apm__atomic_load(&held->control, APM__ACQUIRE) & APM__SLOT_CLOSED);
         if (open && bits != quietly)
             apm__os_log("apm: cleanup: TLS context %016llx was not closed", (unsigned long long)bits);
@@ -105,7 +105,7 @@ static void close_certificates(void)
 {
     struct apm__slot *held;
     for (uint32_t place = 0; (held = apm__slot_next(&apm__x509_certificates, &place));) {
-        apm_x509_certificate handle = {apm__slot_bits(held)};
+        apm_x509_certificate handle = {apm__slot_handle(held)};
         if (!(apm__atomic_load(&held->control, APM__ACQUIRE) & APM__SLOT_CLOSED))
             apm__os_log("apm: cleanup: certificate %016llx was not closed", (unsigned long long)handle.bits);
         apm_x509_certificate_close(handle);
@@ -229,7 +229,7 @@ static apm_error publish(struct apm__ssl_context *context, apm_error error, apm_
 {
     apm__slot_publish(&context->slot, 1, 0);
     if (error == APM_ERROR_SUCCESS)
-        handle->bits = apm__slot_handle(&contexts, &context->slot);
+        handle->bits = apm__slot_handle(&context->slot);
     else
         apm__ssl_context_release(context);
     apm__tls_join_cleanup();

@@ -11,7 +11,7 @@
 /* The stream's handle; a null one if it has been closed meanwhile is as good. */
 static apm_stream handle_of(const struct apm__ssl *ssl)
 {
-    return (apm_stream){apm__slot_handle(&apm__streams, &ssl->stream->slot)};
+    return (apm_stream){apm__slot_handle(&ssl->stream->slot)};
 }
 
 /* Fails the handshake, and with it the operation. */

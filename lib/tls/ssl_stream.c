@@ -129,7 +129,7 @@ apm_error apm__ssl_begin(struct apm__stream *stream, struct apm__ssl_beginning *
     struct apm__ssl *ssl = ssl_of(stream);
     struct apm__operation *operation;
     struct apm__operation_origin origin = {.kind = beginning->kind,
-                                           .owner = apm__slot_handle(&apm__streams, &stream->slot),
+                                           .owner = apm__slot_handle(&stream->slot),
                                            .pool = stream->pool,
                                            .place_owner = stream,
                                            .cancel = cancel};
@@ -195,7 +195,7 @@ static apm_error begin_write(struct apm__stream *stream, const void *buffer, siz
 static apm_error end_within(struct apm__stream *stream, apm_async_result result, enum apm__operation_kind kind,
                             bool of_writes, size_t *transferred)
 {
-    uint64_t owner = apm__slot_handle(&apm__streams, &stream->slot);
+    uint64_t owner = apm__slot_handle(&stream->slot);
     struct apm__operation *operation;
     apm__os_mutex_lock(&stream->lock);
     int timeout_ms = ssl_of(stream)->timeouts_ms[of_writes];
@@ -358,7 +358,7 @@ apm_error apm_ssl_stream_create(apm_stream inner_stream, bool leave_inner_stream
     ssl->timeouts_ms[1] = -1;
     stream->own = ssl;
     apm__slot_publish(&stream->slot, 2, 0); /* the open stream's, and that which the last step of closing gives back */
-    handle->bits = apm__slot_handle(&apm__streams, &stream->slot);
+    handle->bits = apm__slot_handle(&stream->slot);
     if (apm__pool_is_still_open(pool))
         return APM_ERROR_SUCCESS;
     ssl->leave_open = true;    /* the inner stream stays the caller's */

@@ -50,7 +50,7 @@ static apm_error publish(struct apm__tls_certificate *certificate, apm_x509_cert
     }
     holder->certificate = certificate;
     apm__slot_publish(&holder->slot, 1, 0);
-    handle->bits = apm__slot_handle(&apm__x509_certificates, &holder->slot);
+    handle->bits = apm__slot_handle(&holder->slot);
     apm__tls_join_cleanup();
     return APM_ERROR_SUCCESS;
 }

@@ -25,6 +25,20 @@
 #define APM__THREAD_LOCAL _Thread_local
 #endif
 
+/*
+ * Where code lies. Between two system calls of a message the kernel has taken the near caches: what counts is how many
+ * lines of code, and instructions, a message runs through. See docs/performance.md.
+ *
+ *     HOT       a function of each message, which link-time optimisation may put in line though it is not small
+ *     APART     what belongs to another path: never in line, so that the function it is called from stays short
+ *     COLD      the same for what seldom happens in any program
+ *     UNLIKELY  a condition that seldom holds on the way of a message: what it leads to lies behind the rest
+ */
+#define APM__HOT inline
+#define APM__APART __attribute__((noinline))
+#define APM__COLD __attribute__((cold, noinline))
+#define APM__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
 /* -- Failure ------------------------------------------------------------------------------------------------------ */
 
 /* Reports a broken invariant and ends the process. */
@@ -96,8 +110,8 @@ static inline void apm__os_mutex_set_rank(apm__os_mutex *mutex, enum apm__lock_r
 }
 
 /* The slow halves: they wait on the word, and wake by it. */
-void apm__os_mutex_lock_contended(apm__os_mutex *mutex);
-void apm__os_mutex_wake(apm__os_mutex *mutex);
+APM__COLD void apm__os_mutex_lock_contended(apm__os_mutex *mutex);
+APM__COLD void apm__os_mutex_wake(apm__os_mutex *mutex);
 
 static inline void apm__os_mutex_lock(apm__os_mutex *mutex) APM__ACQUIRES(*mutex) APM__UNCHECKED_LOCKS
 {

@@ -5,9 +5,10 @@
 #define APM__OS_POSIX_ERROR_H
 
 #include "apm/error.h"
+#include "os.h"
 
 /* Translates the code as .NET does and keeps it as the thread's native error. */
-apm_error apm__os_translate(int code);
+APM__COLD apm_error apm__os_translate(int code);
 
 /* The same for errno, if `failed`; otherwise success. */
 apm_error apm__os_outcome(int failed);

@@ -136,13 +136,13 @@ apm_error apm__os_socket_receive(apm__os_socket socket, void *buffer, size_t siz
 {
     int system_flags = 0;
     *received = 0;
-    if (flags != 0 && !apm__os_flags_to_system(flags, &system_flags))
+    if (APM__UNLIKELY(flags != 0) && !apm__os_flags_to_system(flags, &system_flags))
         return apm__os_translate(EOPNOTSUPP);
     ssize_t count;
     do
         count = system_receive(socket, buffer, size, system_flags);
-    while (count < 0 && errno == EINTR);
-    if (count < 0)
+    while (APM__UNLIKELY(count < 0) && errno == EINTR);
+    if (APM__UNLIKELY(count < 0))
         return apm__os_translate(errno);
     *received = (size_t)count;
     return APM_ERROR_SUCCESS;
@@ -152,13 +152,13 @@ apm_error apm__os_socket_send(apm__os_socket socket, const void *buffer, size_t 
 {
     int system_flags = 0;
     *sent = 0;
-    if (flags != 0 && !apm__os_flags_to_system(flags, &system_flags))
+    if (APM__UNLIKELY(flags != 0) && !apm__os_flags_to_system(flags, &system_flags))
         return apm__os_translate(EOPNOTSUPP);
     ssize_t count;
     do
         count = system_send(socket, buffer, size, system_flags | MSG_NOSIGNAL);
-    while (count < 0 && errno == EINTR);
-    if (count < 0)
+    while (APM__UNLIKELY(count < 0) && errno == EINTR);
+    if (APM__UNLIKELY(count < 0))
         return apm__os_translate(errno);
     *sent = (size_t)count;
     return APM_ERROR_SUCCESS;

@@ -275,7 +275,7 @@ uint64_t apm__os_monotonic_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-uint64_t apm__os_monotonic_coarse_ns(void)
+APM__APART uint64_t apm__os_monotonic_coarse_ns(void)
 {
 #ifdef CLOCK_MONOTONIC_COARSE
     return read_clock(CLOCK_MONOTONIC_COARSE);

@@ -84,7 +84,7 @@ static void create_pool(int count)
     apm__atomic_store(&pool->workers, next, APM__RELAXED);
     apm__atomic_store(&pool->phase, APM__POOL_OPEN, APM__RELAXED);
     apm__pool_publish_locked(pool);
-    event.kind = APM__KIND_MANUAL_RESET_EVENT;
+    event.name = APM__KIND_MANUAL_RESET_EVENT;
     for (int i = 0; i < MAX_WORKS; i++)
         works[i].run = run;
     model_name(&workers[0], sizeof workers[0], "the first worker's");

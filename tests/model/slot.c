@@ -32,7 +32,7 @@ static uint64_t create(uint32_t owner, uint32_t references, struct apm__slot **s
     apm__atomic_store(&to_object(*slot)->owner, owner, APM__RELAXED);
     to_object(*slot)->copy = owner;
     apm__slot_publish(*slot, references, 0);
-    return apm__slot_handle(&table, *slot);
+    return apm__slot_handle(*slot);
 }
 
 static void release(struct apm__slot *slot)

@@ -28,7 +28,7 @@ static bool is_set(int index)
 
 static void create_event(int index, enum apm__slot_kind kind, const char *name)
 {
-    event(index)->kind = (unsigned)kind & 0x3f;
+    event(index)->name = (uint32_t)kind;
     apm__slot_publish(event(index), 1, 0);
     model_name(event(index), sizeof *event(index), name);
 }
