@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "accept_receive.h"
+#include "check.h"
 #include "deadlock.h"
 #include "diagnostics.h"
 #include "engine.h"
@@ -244,6 +245,7 @@ static void list_waitables(const struct output *output, const struct apm__waitab
     uint64_t bits;
     for (uint32_t place = 0; (bits = apm__inventory_next_handle(kind->table, &place));) {
         struct apm__slot *slot = apm__slot_find(kind->table, bits);
+        APM__CHECK(slot); /* slots stay */
         uint64_t control = apm__atomic_load(&slot->control, APM__RELAXED);
         uint64_t waits = count_waits(slot, control);
         if (waits == 0 || !apm__wait_is_guarded(slot) || apm__slot_generation(control) != apm__slot_generation(bits))

@@ -34,7 +34,11 @@
  *     COLD      the same for what seldom happens in any program
  *     UNLIKELY  a condition that seldom holds on the way of a message: what it leads to lies behind the rest
  */
+#ifdef __clang__ /* which allows no static function in a function that is in line and not static itself */
+#define APM__HOT
+#else
 #define APM__HOT inline
+#endif
 #define APM__APART __attribute__((noinline))
 #define APM__COLD __attribute__((cold, noinline))
 #define APM__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
