@@ -42,6 +42,7 @@ void pipe_init(struct pipe *pipe)
     CHECK_EQ(pthread_mutex_init(&pipe->mutex, NULL), 0);
     CHECK_EQ(pthread_cond_init(&pipe->changed, NULL), 0);
     latch_init(&pipe->read_entered);
+    latch_init(&pipe->cancelling);
     latch_init(&pipe->closed);
 }
 
@@ -166,6 +167,7 @@ static void cancel_pipe(void *context, apm_async_result operation)
     }
     pthread_cond_broadcast(&pipe->changed);
     pthread_mutex_unlock(&pipe->mutex);
+    latch_add(&pipe->cancelling, 1);
     if (gives_up) {
         CHECK_SUCCESS(apm_stream_complete(operation, APM_ERROR_OPERATION_ABORTED, 0));
     }

@@ -52,6 +52,7 @@ struct pipe {
     bool gives_up;             /* reads that wait end if a cancellation is requested; of a stream with `cancel` */
     struct latch *gate;        /* not NULL: a read method that has been entered waits for it before anything else */
     struct latch read_entered; /* calls of the read method */
+    struct latch cancelling;   /* calls of `cancel` */
     struct latch closed;       /* calls of `close` */
 };
 

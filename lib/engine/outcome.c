@@ -208,7 +208,10 @@ static void settle_disconnect_locked(struct apm__channel *channel, struct apm__o
     operation->error = apm__engine_renew_locked(channel, false);
 }
 
-/* Whether an operation that ends so changes nothing of the channel: of the bytes of a stream, some have been moved. */
+/*
+ * Whether an operation that ends so changes nothing of the channel: of the bytes of a stream, some have been moved. One
+ * whose callback comes in turn is of a channel that has `serving`.
+ */
 static bool only_moves_bytes(const struct apm__channel *channel, const struct apm__operation *operation,
                              apm_error error)
 {

@@ -263,7 +263,10 @@ APM__APART static void take_queue_locked(struct apm__channel *channel, struct ap
     }
 }
 
-/* Completes what has been settled before the performer goes on; it takes a reference of its own the first time. */
+/*
+ * Completes what has been settled, outside the lock, before the performer goes on. It takes a reference of its own the
+ * first time: the last operation may go, and the channel with it.
+ */
 APM__APART static void complete_meanwhile_locked(struct apm__channel *channel, struct apm__settled *settled, bool *held)
 {
     if (!*held)

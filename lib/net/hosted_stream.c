@@ -245,14 +245,22 @@ static struct request *plan_cancel_locked(struct apm__stream *stream, struct apm
     return request;
 }
 
-/* A begin_ method has returned: if a cancel has been wished for meanwhile, the caller submits what this gives. */
-static struct request *make_cancellable_locked(struct apm__stream *stream, struct apm__operation *operation)
+/* The start's use of the context ends. If a begin_ method goes on, a cancel that was wished for meanwhile is due. */
+static void leave_method(struct apm__stream *stream, struct apm__operation *operation)
 {
     struct request *request = operation->request;
-    if (operation->place != APM__PLACE_RUNNING)
-        return NULL;
-    request->cancellable = true;
-    return operation->wish ? plan_cancel_locked(stream, operation) : NULL;
+    struct request *cancelled = NULL;
+    apm__os_mutex_lock(&stream->lock);
+    if (operation->place == APM__PLACE_RUNNING) {
+        request->cancellable = true;
+        if (operation->wish)
+            cancelled = plan_cancel_locked(stream, operation);
+    }
+    bool ends = leave_locked(stream);
+    apm__os_mutex_unlock(&stream->lock);
+    if (cancelled)
+        apm__pool_submit(stream->pool, &cancelled->cancel);
+    call_close_if(ends, stream);
 }
 
 /* Starts an operation that has been taken up. */
@@ -275,19 +283,16 @@ static void start(struct apm__work *work)
         request->in_method = true;
         settles = !request->started || !call_method(stream, operation, &error, &read);
     }
-    struct request *cancelled = NULL;
-    apm__os_mutex_lock(&stream->lock);
-    if (settles && operation->place == APM__PLACE_RUNNING) { /* unless a method has both completed it and failed */
-        settle_and_unlock(stream, operation, error, error == APM_ERROR_SUCCESS ? read : 0);
-    } else {
-        cancelled = make_cancellable_locked(stream, operation);
-        apm__os_mutex_unlock(&stream->lock);
+    if (settles) {
+        apm__os_mutex_lock(&stream->lock);
+        if (operation->place == APM__PLACE_RUNNING) /* unless a method has both completed it and failed */
+            settle_and_unlock(stream, operation, error, error == APM_ERROR_SUCCESS ? read : 0);
+        else
+            apm__os_mutex_unlock(&stream->lock);
     }
-    if (cancelled)
-        apm__pool_submit(stream->pool, &cancelled->cancel);
     if (request->in_method) {
         request->in_method = false; /* before the method `close`, which may end the thread, too */
-        apm__hosted_leave(stream);
+        leave_method(stream, operation);
     }
     apm__operation_release(operation); /* the start's */
 }
